@@ -164,14 +164,11 @@ impl Draft {
     }
 
     pub(crate) fn set(&mut self, key: &str, value: &impl Serialize) -> Result<(), Error> {
-        let raw = encode(key, value)?;
-        self.record(key, Op::Put(raw)).map(drop)
+        self.record(key, put_op(key, value)?).map(drop)
     }
 
     /// Sets all members or, where one does not fit, none.
-    pub(crate) fn extend<T: Serialize>(&mut self, values: &T) -> Result<(), Error> {
-        let json = serde_json::to_string(values).map_err(|error| Error::encode("", error))?;
-        let members = Data::from_json(&json).map_err(|_| Error::not_an_object::<T>())?;
+    pub(crate) fn extend(&mut self, members: &Data) -> Result<(), Error> {
         let mut extended = self.clone();
         for (key, raw) in members.iter() {
             extended.record(key, Op::Put(raw.to_vec()))?;
@@ -190,6 +187,16 @@ impl Draft {
         self.delete(key);
         Ok(taken)
     }
+}
+
+pub(crate) fn put_op(key: &str, value: &impl Serialize) -> Result<Op, Error> {
+    encode(key, value).map(Op::Put)
+}
+
+/// The members of an object as raw JSON, every digit as it was.
+pub(crate) fn members<T: Serialize>(values: &T) -> Result<Data, Error> {
+    let json = serde_json::to_string(values).map_err(|_| Error::not_an_object::<T>())?;
+    Data::from_json(&json).map_err(|_| Error::not_an_object::<T>())
 }
 
 /// The raw value after `change`, and that value as `T`. A missing key starts as the default.
@@ -391,14 +398,19 @@ mod tests {
             ("a".to_owned(), Value::Null),
             ("c".to_owned(), "long".into()),
         ]);
-        assert!(draft.extend(&members).unwrap_err().is_too_large());
+        assert!(
+            draft
+                .extend(&super::members(&members).unwrap())
+                .unwrap_err()
+                .is_too_large()
+        );
         assert_eq!(
             draft.get::<String>("a").unwrap().as_deref(),
             Some("123"),
             "none or all"
         );
         draft.set("b", &"").unwrap();
-        draft.extend(&members).unwrap();
+        draft.extend(&super::members(&members).unwrap()).unwrap();
         assert_eq!(draft.keys(), ["a", "b", "c"]);
     }
 
@@ -412,8 +424,9 @@ mod tests {
 
     #[test]
     fn only_an_object_extends() {
-        assert!(draft("{}").extend(&[1, 2]).unwrap_err().is_encode());
-        assert!(draft("{}").extend(&"text").is_err());
+        assert!(members(&[1, 2]).unwrap_err().is_encode());
+        assert!(members(&"text").is_err());
+        assert_eq!(members(&Map::new()).unwrap().len(), 0);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
+use http::StatusCode;
+
 /// What can go wrong with a session.
 ///
 /// The type is opaque: ask it with the `is_…` methods. As an axum response it is a status with a plain body that
@@ -34,6 +36,7 @@ enum Kind {
     NotAnObject(&'static str),
     Conflict,
     Gone,
+    TooLate,
     TooLarge {
         key: String,
         limit: usize,
@@ -100,6 +103,10 @@ impl Error {
         Self::from(Kind::Gone)
     }
 
+    pub(crate) fn too_late() -> Self {
+        Self::from(Kind::TooLate)
+    }
+
     pub(crate) fn too_large(key: &str, limit: usize) -> Self {
         Self::from(Kind::TooLarge {
             key: key.to_owned(),
@@ -138,13 +145,32 @@ impl Error {
     /// the response, which would carry its cookie, has left. Nothing was written.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(*self.0, Kind::Gone)
+        matches!(*self.0, Kind::Gone | Kind::TooLate)
     }
 
     /// The session would hold more than `max_bytes`. Nothing was changed.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         matches!(*self.0, Kind::TooLarge { .. })
+    }
+}
+
+impl Error {
+    pub(crate) fn is_missing_layer(&self) -> bool {
+        matches!(*self.0, Kind::MissingLayer)
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        match *self.0 {
+            Kind::Store(_) | Kind::Timeout(_) | Kind::Corrupt(_) | Kind::Conflict => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Kind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::Gone | Kind::TooLate => StatusCode::CONFLICT,
+            Kind::MissingLayer | Kind::Decode(_) | Kind::Encode { .. } | Kind::NotAnObject(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
     }
 }
 
@@ -173,6 +199,9 @@ impl fmt::Display for Error {
             ),
             Kind::Conflict => f.write_str("other requests kept changing the session; try again"),
             Kind::Gone => f.write_str("the session has ended"),
+            Kind::TooLate => {
+                f.write_str("the response head has left without the cookie of a new session")
+            }
             Kind::TooLarge { key, limit } => write!(
                 f,
                 "with session key `{key}` the session would exceed {limit} bytes"

@@ -8,7 +8,7 @@ pub mod conformance;
 
 use std::{sync::Arc, time::SystemTime};
 
-pub(crate) use self::erased::ErasedStore;
+pub(crate) use self::erased::{Answer, ErasedStore};
 pub use self::memory::MemoryStore;
 use crate::{
     error::Error,

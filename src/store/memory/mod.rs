@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    time::{Clock, Timestamp},
+    time::Clock,
 };
 
 /// Keeps sessions in this process's memory: the fastest store, for one process, until it stops.
