@@ -117,7 +117,7 @@ use crate::{
 ///     }
 /// }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// # wiz_session::store::conformance::run(MapStore::default).await;
+/// # wiz_session::store::conformance::run(MapStore::default()).await;
 /// # }
 /// ```
 pub trait SessionStore: Send + Sync + 'static {
