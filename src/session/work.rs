@@ -139,7 +139,7 @@ impl Work {
         let remember = remember.or(base.and_then(|base| base.remember));
         let deadline = match base {
             Some(base) if !restarts => base.deadline,
-            _ => expiry.deadline(now, remember),
+            _ => expiry.deadline(login.as_ref().map_or(now, |login| login.at), remember),
         };
         let body = Body {
             created_at: base.map_or(now, |base| base.created_at),
@@ -224,7 +224,7 @@ impl Work {
     /// Gives up all changes; but what was cleared stays cleared.
     pub(crate) fn roll_back(&mut self) {
         self.intent = Intent::default();
-        self.draft = Work::new(self.origin.clone(), self.draft.max_bytes()).draft;
+        self.draft = Self::new(self.origin.clone(), self.draft.max_bytes()).draft;
     }
 
     /// Goes on after `committed`, an earlier state of this work, led to `origin`.
