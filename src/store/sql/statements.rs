@@ -124,3 +124,83 @@ pub(super) fn check_table(name: &str) -> Result<(), ConfigError> {
 
 /// The names of indexes are longer, and PostgreSQL's end after 63 bytes.
 const MAX_TABLE: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All statements, each with the places of its values where its placeholders have no numbers.
+    fn text(syntax: &Syntax) -> String {
+        let all = Statements::new(syntax, "s");
+        let line = |statement: &Statement| match syntax.numbered {
+            true => format!("{}\n", statement.sql),
+            false => format!("{} {:?}\n", statement.sql, statement.order),
+        };
+        let statements = [
+            &all.create,
+            &all.load,
+            &all.version,
+            &all.replace,
+            &all.touch,
+            &all.delete,
+            &all.regenerate,
+            &all.sweep,
+            &all.postpone,
+            &all.list,
+            &all.delete_user,
+            &all.user_left,
+            &all.count,
+        ];
+        statements.map(line).concat() + &all.schema
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn what_postgresql_is_told() {
+        use crate::store::sql::dialect::Dialect;
+        let told = text(&sqlx::Postgres::SYNTAX);
+        println!("{told}");
+        assert_eq!(told, include_str!("told/postgres.sql"));
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn what_sqlite_is_told() {
+        use crate::store::sql::dialect::Dialect;
+        let told = text(&sqlx::Sqlite::SYNTAX);
+        println!("{told}");
+        assert_eq!(told, include_str!("told/sqlite.sql"));
+    }
+
+    #[cfg(feature = "mysql")]
+    #[test]
+    fn what_mysql_is_told() {
+        use crate::store::sql::dialect::Dialect;
+        let told = text(&sqlx::MySql::SYNTAX);
+        println!("{told}");
+        assert_eq!(told, include_str!("told/mysql.sql"));
+    }
+
+    #[test]
+    fn a_table_has_a_plain_name() {
+        for name in ["wiz_sessions", "_x", "a1", &"x".repeat(48)] {
+            assert!(check_table(name).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            "1a",
+            "a-b",
+            "a b",
+            "A",
+            "a;drop",
+            "a\"b",
+            "a.b",
+            "ä",
+            "a\0",
+            &"x".repeat(49),
+        ] {
+            let refused = check_table(name).unwrap_err().to_string();
+            assert!(refused.contains("is no table name"), "{refused}");
+        }
+    }
+}
