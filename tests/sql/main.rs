@@ -7,8 +7,13 @@
 mod client;
 mod contract;
 mod fresh;
+mod proxy;
 #[path = "../support/races.rs"]
 mod races;
+mod schema;
 mod servers;
+mod shop;
 #[path = "../support/mod.rs"]
 mod support;
+mod sweep;
+mod trips;

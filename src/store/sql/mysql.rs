@@ -97,16 +97,17 @@ ON DUPLICATE KEY UPDATE \
 version = CASE {table}.handle WHEN $1 THEN $3 ELSE {table}.version + 9223372036854775807 END, \
 user_id = $4, expires_at = $5, sweep_at = LEAST({table}.sweep_at, $5), tombstone = $6, record = $7";
 
-/// A join, as MariaDB would look a subquery up again for every record.
+/// A join, as MariaDB would look a subquery up again for every record; and in this order, as a look through all records
+/// would wait for each that somebody has locked.
 const SWEEP: &str = "\
-DELETE {table} FROM {table} JOIN \
+DELETE {table} FROM \
 (SELECT handle FROM {table} WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due \
-ON {table}.handle = due.handle WHERE expires_at <= $1";
+STRAIGHT_JOIN {table} FORCE INDEX (PRIMARY) ON {table}.handle = due.handle WHERE expires_at <= $1";
 
 const POSTPONE: &str = "\
-UPDATE {table} JOIN \
+UPDATE \
 (SELECT handle FROM {table} WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due \
-ON {table}.handle = due.handle SET sweep_at = expires_at WHERE expires_at > $1";
+STRAIGHT_JOIN {table} FORCE INDEX (PRIMARY) ON {table}.handle = due.handle SET sweep_at = expires_at WHERE expires_at > $1";
 
 /// Bytes, as no collation that MySQL and MariaDB share tells `alice` from `alice ` with a space.
 const SCHEMA: &str = "\
