@@ -7,6 +7,7 @@
 mod client;
 mod contract;
 mod fresh;
+mod outage;
 mod proxy;
 #[path = "../support/races.rs"]
 mod races;

@@ -1,7 +1,6 @@
 //! PostgreSQL and MariaDB, started by the tests unless they are told where one is.
 
 use std::{
-    net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -203,6 +202,8 @@ impl Engine {
                     &format!("--datadir={data}"),
                     "--auth-root-authentication-method=normal",
                     "--skip-test-db",
+                    // Two at once would use the same names in the shared one.
+                    &format!("--tmpdir={data}"),
                 ]);
             }
         }
@@ -216,7 +217,7 @@ impl Engine {
                 self.program("postgres")
             ),
             Self::Mysql => format!(
-                "{} --no-defaults --datadir={data} --port={port} --socket={folder}/socket --pid-file={folder}/mysqld.pid \
+                "{} --no-defaults --datadir={data} --port={port} --socket={folder}/socket --tmpdir={folder} --pid-file={folder}/mysqld.pid \
                  --bind-address=127.0.0.1 --max-connections=200 --innodb-buffer-pool-size=128M",
                 self.program("mariadbd")
             ),
@@ -229,16 +230,19 @@ impl Engine {
 
     /// Waits until it answers, and gives the address of a database; or nothing if the server has ended.
     fn wait(&self, server: &Server, port: u16) -> Option<String> {
+        let says = match self {
+            Self::Postgres => "ready to accept connections",
+            Self::Mysql => "ready for connections",
+        };
         let ready = || {
             let process = format!("/proc/{}/stat", server.pid());
             let ended = std::fs::read_to_string(process).map_or(true, |stat| stat.contains(") Z "));
-            match TcpStream::connect(("127.0.0.1", port)) {
-                Ok(_) => Some(true),
-                Err(_) if ended => Some(false),
-                Err(_) => None,
+            match server.log().contains(says) {
+                true => Some(true),
+                false => ended.then_some(false),
             }
         };
-        support::wait_for("the server's port", ready).then(|| match self {
+        support::wait_for("a server that is ready", ready).then(|| match self {
             Self::Postgres => format!("postgres://postgres@127.0.0.1:{port}/postgres"),
             Self::Mysql => format!("mysql://root@127.0.0.1:{port}/mysql"),
         })

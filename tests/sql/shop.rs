@@ -1,6 +1,6 @@
 //! A small application.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use axum::{Router, extract::Path, routing::post};
 use wiz_session::{Clock, CookieOptions, Key, SessionStore, WizSession, WizSessionLayer};
@@ -26,7 +26,7 @@ pub(crate) fn app(store: impl SessionStore, clock: Clock) -> Router {
             "/push/{n}",
             post(async |session: WizSession, Path(n): Path<u64>| {
                 session
-                    .update("list", move |list: &mut BTreeSet<u64>| drop(list.insert(n)))
+                    .update("list", move |list: &mut Vec<u64>| list.push(n))
                     .map(drop)
             }),
         )
