@@ -75,6 +75,10 @@ impl Mortal {
         self.port
     }
 
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.running().server.signal("KILL");
         self.running = None;
@@ -276,7 +280,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
-fn own(folder: &Path) {
+pub(crate) fn own(folder: &Path) {
     if is_root() {
         std::os::unix::fs::chown(folder, Some(65534), Some(65534))
             .expect("root may give folders away");
