@@ -2,7 +2,6 @@
 
 use std::{
     error::Error as _,
-    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -277,13 +276,12 @@ async fn a_damaged_row() {
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount(size: &str, at: Option<&Path>) -> Option<Self> {
+    fn mount(size: &str) -> Option<Self> {
         let folder = support::folder();
-        let at = at.unwrap_or(folder.path());
         let options = format!("size={size},mode=777");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(at)
+            .arg(folder.path())
             .status();
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self(folder));
@@ -302,14 +300,17 @@ impl Drop for SmallDisk {
     }
 }
 
-async fn a_full_disk_loses_nothing<DB: sqlx::Database>(store: SqlStore<DB>, wanted: &str)
-where
+async fn a_full_disk_loses_nothing<DB: sqlx::Database>(
+    store: SqlStore<DB>,
+    bytes: usize,
+    wanted: &str,
+) where
     SqlStore<DB>: SessionStore,
 {
     let mut kept = Vec::new();
     let error = loop {
         let handle = handle();
-        match store.create(handle, &record(20_000)).await {
+        match store.create(handle, &record(bytes)).await {
             Ok(Created::Created) => kept.push(handle),
             Ok(Created::Exists) => unreachable!("a handle of 128 random bits"),
             Err(error) => break error,
@@ -333,20 +334,20 @@ where
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_disk_under_sqlite() {
-    let Some(disk) = SmallDisk::mount("1m", None) else {
+    let Some(disk) = SmallDisk::mount("1m") else {
         return;
     };
     let url = format!("sqlite:{}", disk.0.path().join("sessions.db").display());
     let store = SqliteStore::connect(&url).await.expect("a file");
     store.migrate().await.expect("a table");
-    a_full_disk_loses_nothing(store.clone(), "full").await;
+    a_full_disk_loses_nothing(store.clone(), 20_000, "full").await;
     store.pool().close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_disk_under_postgresql() {
     let server = Mortal::start(Engine::Postgres);
-    let Some(disk) = SmallDisk::mount("4m", None) else {
+    let Some(disk) = SmallDisk::mount("4m") else {
         return;
     };
     let store = PostgresStore::connect(server.url())
@@ -376,7 +377,7 @@ async fn a_full_disk_under_postgresql() {
         .execute("ALTER TABLE wiz_sessions ALTER record SET STORAGE EXTERNAL")
         .await
         .expect("a setting");
-    a_full_disk_loses_nothing(store, "No space left on device").await;
+    a_full_disk_loses_nothing(store, 20_000, "No space left on device").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -388,16 +389,17 @@ async fn a_full_disk_under_mysql() {
     pool.execute("CREATE DATABASE small")
         .await
         .expect("a database");
-    let Some(disk) = SmallDisk::mount("4m", None) else {
+    let Some(disk) = SmallDisk::mount("4m") else {
         return;
     };
     // Where the server keeps the files of that database.
     let folder = server.data().join("small");
     std::fs::remove_dir_all(&folder).expect("an empty database");
     std::os::unix::fs::symlink(disk.0.path(), &folder).expect("a link");
-    let store = MySqlStore::connect(&server.url().replacen("/mysql", "/small", 1))
+    let store = MySqlStore::connect(&server.url().replacen("/wiz", "/small", 1))
         .await
         .expect("a connection");
     store.migrate().await.expect("a table");
-    a_full_disk_loses_nothing(store, "is full").await;
+    // Small enough for the row itself: MariaDB 10.11 ends itself when it has to take back a larger one on a full disk.
+    a_full_disk_loses_nothing(store, 3_000, "is full").await;
 }
