@@ -37,7 +37,7 @@ const english = {
   "상품": "Product",
   "담기": "Add",
   "빼기": "Remove",
-  "비우기": "Empty the cart",
+  "비우기": "Empty",
   "합계": "Total",
   "장바구니가 비어 있습니다.": "The cart is empty.",
   "환경 설정": "Preferences",

@@ -1,0 +1,8 @@
+//! The session's cookie: its attributes, its signature, and how it is found in a request.
+
+mod codec;
+mod options;
+mod presented;
+
+pub use self::options::CookieOptions;
+pub(crate) use self::{codec::Codec, presented::Presented};

@@ -1,0 +1,299 @@
+use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
+
+use http::StatusCode;
+
+/// What can go wrong with a session.
+///
+/// The type is opaque: ask it with the `is_…` methods. As an axum response it is a status with a plain body that
+/// says nothing about the session: 503 for a store failure or a conflict, 413 for too much data, 409 for a session
+/// that ended meanwhile, 500 for everything else.
+///
+/// Messages name keys and types, never a value and never a session id.
+///
+/// ```
+/// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+/// match session.get::<u32>("visits") {
+///     Ok(visits) => println!("{visits:?}"),
+///     Err(error) if error.is_decode() => println!("somebody stored another type: {error}"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Error(Box<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    MissingLayer,
+    Store(Box<dyn StdError + Send + Sync>),
+    Timeout(Duration),
+    Corrupt(Cow<'static, str>),
+    Decode(Mismatch),
+    Encode {
+        key: String,
+        source: serde_json::Error,
+    },
+    NotAnObject(&'static str),
+    Conflict,
+    Gone,
+    TooLate,
+    TooLarge {
+        key: String,
+        limit: usize,
+    },
+}
+
+/// A stored value that is not of the type asked for. It keeps no part of the value.
+#[derive(Debug)]
+struct Mismatch {
+    key: String,
+    wanted: &'static str,
+    found: &'static str,
+    column: usize,
+}
+
+impl Error {
+    /// A failure of a session store, for those who write one.
+    ///
+    /// The source must hold neither session ids nor session data: it may be logged.
+    pub fn store(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::from(Kind::Store(source.into()))
+    }
+
+    /// A stored record that cannot be read: damaged, or of a format this version does not know. A kind of
+    /// [store failure](Self::is_store), so such a session answers 503 and is never overwritten.
+    pub fn corrupt(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(Kind::Corrupt(what.into()))
+    }
+
+    pub(crate) fn missing_layer() -> Self {
+        Self::from(Kind::MissingLayer)
+    }
+
+    pub(crate) fn timeout(limit: Duration) -> Self {
+        Self::from(Kind::Timeout(limit))
+    }
+
+    /// The source is looked at for its position only: its message may quote the value.
+    pub(crate) fn decode<T>(key: &str, raw: &[u8], source: &serde_json::Error) -> Self {
+        Self::from(Kind::Decode(Mismatch {
+            key: key.to_owned(),
+            wanted: std::any::type_name::<T>(),
+            found: json_kind(raw),
+            column: source.column(),
+        }))
+    }
+
+    pub(crate) fn encode(key: &str, source: serde_json::Error) -> Self {
+        Self::from(Kind::Encode {
+            key: key.to_owned(),
+            source,
+        })
+    }
+
+    pub(crate) fn not_an_object<T>() -> Self {
+        Self::from(Kind::NotAnObject(std::any::type_name::<T>()))
+    }
+
+    pub(crate) fn conflict() -> Self {
+        Self::from(Kind::Conflict)
+    }
+
+    pub(crate) fn gone() -> Self {
+        Self::from(Kind::Gone)
+    }
+
+    pub(crate) fn too_late() -> Self {
+        Self::from(Kind::TooLate)
+    }
+
+    pub(crate) fn too_large(key: &str, limit: usize) -> Self {
+        Self::from(Kind::TooLarge {
+            key: key.to_owned(),
+            limit,
+        })
+    }
+
+    /// The store failed, did not answer in time, or holds a record that cannot be read.
+    #[must_use]
+    pub fn is_store(&self) -> bool {
+        matches!(
+            *self.0,
+            Kind::Store(_) | Kind::Timeout(_) | Kind::Corrupt(_)
+        )
+    }
+
+    /// A stored value is not of the type asked for. The message names the key and the type.
+    #[must_use]
+    pub fn is_decode(&self) -> bool {
+        matches!(*self.0, Kind::Decode(_))
+    }
+
+    /// A value has no JSON form, such as a map whose keys are not strings.
+    #[must_use]
+    pub fn is_encode(&self) -> bool {
+        matches!(*self.0, Kind::Encode { .. } | Kind::NotAnObject(_))
+    }
+
+    /// Other requests kept changing the session until the time for this commit was used up. Nothing was written.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(*self.0, Kind::Conflict)
+    }
+
+    /// The session ended while this request used it, or there is none and it is too late to begin one: the head of
+    /// the response, which would carry its cookie, has left. Nothing was written.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(*self.0, Kind::Gone | Kind::TooLate)
+    }
+
+    /// The session would hold more than `max_bytes`. Nothing was changed.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        matches!(*self.0, Kind::TooLarge { .. })
+    }
+}
+
+impl Error {
+    pub(crate) fn is_missing_layer(&self) -> bool {
+        matches!(*self.0, Kind::MissingLayer)
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        match *self.0 {
+            Kind::Store(_) | Kind::Timeout(_) | Kind::Corrupt(_) | Kind::Conflict => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Kind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::Gone | Kind::TooLate => StatusCode::CONFLICT,
+            Kind::MissingLayer | Kind::Decode(_) | Kind::Encode { .. } | Kind::NotAnObject(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::MissingLayer => f.write_str(
+                "no session layer: add `.layer(WizSessionLayer::new(store, key))` to the router",
+            ),
+            Kind::Store(_) => f.write_str("the session store failed"),
+            Kind::Timeout(limit) => write!(f, "the session store did not answer within {limit:?}"),
+            Kind::Corrupt(what) => write!(f, "a stored session cannot be read: {what}"),
+            Kind::Decode(mismatch) => mismatch.fmt(f),
+            Kind::Encode { key, .. } => {
+                write!(f, "the value for session key `{key}` has no JSON form")
+            }
+            Kind::NotAnObject(wanted) => write!(
+                f,
+                "`{wanted}` is not an object whose members could be session keys"
+            ),
+            Kind::Conflict => f.write_str("other requests kept changing the session; try again"),
+            Kind::Gone => f.write_str("the session has ended"),
+            Kind::TooLate => {
+                f.write_str("the response head has left without the cookie of a new session")
+            }
+            Kind::TooLarge { key, limit } => write!(
+                f,
+                "with session key `{key}` the session would exceed {limit} bytes"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            key,
+            wanted,
+            found,
+            column,
+        } = self;
+        write!(
+            f,
+            "session key `{key}` holds {found} that does not read as `{wanted}` (column {column})"
+        )
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &*self.0 {
+            Kind::Store(source) => Some(source.as_ref()),
+            Kind::Encode { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+fn json_kind(raw: &[u8]) -> &'static str {
+    match raw.trim_ascii_start().first() {
+        Some(b'"') => "a string",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// A configuration that makes no sense or is not safe, refused when the layer is built.
+///
+/// ```
+/// use std::time::Duration;
+/// use wiz_session::{Key, MemoryStore, WizSessionLayer};
+///
+/// let refused = WizSessionLayer::builder(MemoryStore::new(), Key::generate()).idle_timeout(Duration::ZERO).build();
+/// assert_eq!(refused.unwrap_err().to_string(), "idle_timeout must be at least one second");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError(Cow<'static, str>);
+
+impl ConfigError {
+    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_type_names_key_and_type_and_no_value() {
+        let raw = br#""hunter2""#;
+        let source = serde_json::from_slice::<u64>(raw).unwrap_err();
+        let error = Error::decode::<u64>("pin", raw, &source);
+        assert!(error.is_decode());
+        assert_eq!(
+            error.to_string(),
+            "session key `pin` holds a string that does not read as `u64` (column 9)"
+        );
+        assert!(error.source().is_none(), "the JSON error quotes the value");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_store_error_keeps_its_source() {
+        let error = Error::store(std::io::Error::other("disk on fire"));
+        assert!(error.is_store());
+        assert_eq!(error.source().unwrap().to_string(), "disk on fire");
+    }
+}

@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use crate::{record::Record, time::Timestamp};
+
+/// How long sessions live. Pure arithmetic: the time is always an argument.
+#[derive(Debug, Clone)]
+pub(crate) struct Expiry {
+    pub(crate) idle_timeout: Duration,
+    pub(crate) absolute_timeout: Duration,
+    /// How much later a session must expire for a touch to be worth a store call. Unset: a tenth of the idle timeout.
+    pub(crate) touch_after: Option<Duration>,
+}
+
+impl Default for Expiry {
+    /// The limits of NIST SP 800-63B §4.2.3 (AAL2).
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(30 * 60),
+            absolute_timeout: Duration::from_secs(12 * 60 * 60),
+            touch_after: None,
+        }
+    }
+}
+
+impl Expiry {
+    /// The end that no activity moves, of a session that begins or logs in now.
+    pub(crate) fn deadline(&self, now: Timestamp, remember: Option<Duration>) -> Timestamp {
+        now.saturating_add(remember.unwrap_or(self.absolute_timeout))
+    }
+
+    /// The end of a session that is used now and then no more.
+    pub(crate) fn expires_at(
+        &self,
+        now: Timestamp,
+        remember: Option<Duration>,
+        deadline: Timestamp,
+    ) -> Timestamp {
+        now.saturating_add(remember.unwrap_or(self.idle_timeout))
+            .min(deadline)
+    }
+
+    /// The new end of a record that is used now, if it is worth writing down.
+    pub(crate) fn touch_due(&self, record: &Record, now: Timestamp) -> Option<Timestamp> {
+        let remember = record.body().remember;
+        let touched = self.expires_at(now, remember, record.body().deadline);
+        let idle = remember.unwrap_or(self.idle_timeout);
+        let worth = self
+            .touch_after
+            .unwrap_or(idle / 10)
+            .max(Duration::from_millis(1));
+        (touched.since(record.expires()) >= worth).then_some(touched)
+    }
+
+    /// Whether a record's session still lives, swept or not.
+    pub(crate) fn is_live(record: &Record, now: Timestamp) -> bool {
+        now < record.expires() && now < record.body().deadline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        data::Data,
+        record::{Body, Version},
+    };
+
+    const MINUTE: u64 = 60_000;
+
+    fn at(minutes: u64) -> Timestamp {
+        Timestamp::from_millis(minutes * MINUTE)
+    }
+
+    fn record(expires: u64, deadline: u64, remember: Option<Duration>) -> Record {
+        let body = Body {
+            created_at: at(0),
+            authenticated_at: None,
+            deadline: at(deadline),
+            remember,
+            user: None,
+            tombstone: false,
+            data: Data::default(),
+        };
+        Record::new(Version::FIRST, at(expires), body)
+    }
+
+    #[test]
+    fn a_touch_is_due_after_a_tenth_of_the_idle_timeout() {
+        let expiry = Expiry::default();
+        let record = record(30, 720, None);
+        let table = [(0, None), (2, None), (3, Some(at(33))), (29, Some(at(59)))];
+        for (now, due) in table {
+            assert_eq!(expiry.touch_due(&record, at(now)), due, "minute {now}");
+        }
+    }
+
+    #[test]
+    fn a_touch_never_passes_the_deadline_and_stops_there() {
+        let expiry = Expiry::default();
+        assert_eq!(
+            expiry.touch_due(&record(700, 720, None), at(699)),
+            Some(at(720))
+        );
+        assert_eq!(expiry.touch_due(&record(720, 720, None), at(719)), None);
+    }
+
+    #[test]
+    fn touch_after_replaces_the_tenth() {
+        let expiry = Expiry {
+            touch_after: Some(Duration::ZERO),
+            ..Expiry::default()
+        };
+        assert_eq!(
+            expiry.touch_due(&record(30, 720, None), at(0)),
+            None,
+            "nothing to gain"
+        );
+        assert_eq!(
+            expiry.touch_due(&record(30, 720, None), at(1)),
+            Some(at(31))
+        );
+    }
+
+    #[test]
+    fn remember_replaces_both_timeouts() {
+        let week = Duration::from_secs(7 * 24 * 3600);
+        let expiry = Expiry::default();
+        assert_eq!(expiry.deadline(at(0), Some(week)), at(7 * 24 * 60));
+        assert_eq!(
+            expiry.expires_at(at(5), Some(week), at(7 * 24 * 60)),
+            at(7 * 24 * 60)
+        );
+    }
+
+    #[test]
+    fn a_session_dies_at_the_first_of_its_ends() {
+        for (expires, deadline, now, lives) in [
+            (30, 720, 29, true),
+            (30, 720, 30, false),
+            (800, 720, 719, true),
+            (800, 720, 720, false),
+        ] {
+            assert_eq!(
+                Expiry::is_live(&record(expires, deadline, None), at(now)),
+                lives
+            );
+        }
+    }
+}

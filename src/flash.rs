@@ -1,0 +1,103 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    draft::{self, Draft},
+    error::Error,
+    id,
+};
+
+/// A message for the next page that is shown, once.
+///
+/// As JSON: `{"level":"success","message":"Saved"}`.
+///
+/// ```
+/// use wiz_session::{Flash, Level};
+///
+/// fn html(flash: &Flash) -> String {
+///     let class = match flash.level() {
+///         Level::Error => "alarm",
+///         _ => "note",
+///     };
+///     format!("<p class={class}>{}</p>", flash.message().replace('<', "&lt;"))
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    level: Level,
+    message: String,
+}
+
+/// How a message is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Something to know.
+    Info,
+    /// It worked.
+    Success,
+    /// Something to look at.
+    Warning,
+    /// It did not work.
+    Error,
+}
+
+impl Flash {
+    pub(crate) fn new(level: Level, message: String) -> Self {
+        Self { level, message }
+    }
+
+    /// How it is meant.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// The key that holds the messages, next to the application's own keys. `Flask`'s name for it.
+pub(crate) const KEY: &str = "_flashes";
+
+/// As stored: with a mark, so that a request that took some messages removes these and no equal newer ones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Left {
+    mark: u64,
+    #[serde(flatten)]
+    flash: Flash,
+}
+
+/// Leaves a message, as an operation that replays: messages of other requests stay.
+pub(crate) fn add(draft: &mut Draft, flash: Flash) -> Result<(), Error> {
+    let [a, b, c, d, ..] = id::random();
+    let left = Left {
+        mark: u64::from(u32::from_ne_bytes([a, b, c, d])),
+        flash,
+    };
+    change(draft, move |all: &mut Vec<Left>| all.push(left.clone()))
+}
+
+/// Takes the messages that this request sees, as an operation that replays: newer ones stay.
+pub(crate) fn take(draft: &mut Draft) -> Result<Vec<Flash>, Error> {
+    let taken: Vec<Left> = draft.get(KEY)?.unwrap_or_default();
+    if !taken.is_empty() {
+        let marks: Vec<u64> = taken.iter().map(|left| left.mark).collect();
+        change(draft, move |all: &mut Vec<Left>| {
+            all.retain(|left| !marks.contains(&left.mark));
+        })?;
+    }
+    Ok(taken.into_iter().map(|left| left.flash).collect())
+}
+
+fn change(
+    draft: &mut Draft,
+    change: impl Fn(&mut Vec<Left>) + Send + Sync + 'static,
+) -> Result<(), Error> {
+    let (raw, _) = draft::updated(KEY, draft.raw(KEY), &change)?;
+    draft
+        .record(KEY, draft::update_op(KEY, raw, change))
+        .map(drop)
+}

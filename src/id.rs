@@ -1,0 +1,206 @@
+use std::{cell::RefCell, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The secret that a cookie carries: 128 bits from the operating system's generator, without meaning.
+///
+/// It never leaves the crate but in a cookie, and prints as nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionId(Uuid);
+
+impl SessionId {
+    /// The length of an id's text: 32 hexadecimal digits.
+    pub(crate) const TEXT_LEN: usize = uuid::fmt::Simple::LENGTH;
+
+    pub(crate) fn random() -> Self {
+        Self(Uuid::from_bytes(random()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote, after its MAC was verified.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        Uuid::try_parse_ascii(text).ok().map(Self)
+    }
+
+    pub(crate) fn encode(self, buffer: &mut [u8; Self::TEXT_LEN]) -> &str {
+        self.0.simple().encode_lower(buffer)
+    }
+
+    /// The name under which the store knows this session. A dump of the store leads back to no id.
+    pub(crate) fn handle(self) -> Handle {
+        let digest: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        Handle(digest.first_chunk().copied().expect("16 of 32 bytes"))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+/// The public name of a session: SHA-256 of its secret id, cut to 128 bits.
+///
+/// Safe to log, to show and to put into a URL; it opens no session. It prints as 32 hexadecimal digits and reads back
+/// from them.
+///
+/// ```
+/// use wiz_session::Handle;
+///
+/// let handle: Handle = "00112233445566778899aabbccddeeff".parse()?;
+/// assert_eq!(handle.to_string(), "00112233445566778899aabbccddeeff");
+/// assert!("a cookie".parse::<Handle>().is_err());
+/// # Ok::<(), wiz_session::InvalidHandle>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Handle([u8; 16]);
+
+impl Handle {
+    /// The handle made of these bytes, for a store that keeps them.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes. They are spread evenly, so any part of them can serve as a hash.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut buffer = [0; SessionId::TEXT_LEN];
+        f.write_str(Uuid::from_bytes(self.0).simple().encode_lower(&mut buffer))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({self})")
+    }
+}
+
+impl FromStr for Handle {
+    type Err = InvalidHandle;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHandle> {
+        match Uuid::try_parse(text) {
+            Ok(uuid) if text.len() == SessionId::TEXT_LEN => Ok(Self(uuid.into_bytes())),
+            _ => Err(InvalidHandle(())),
+        }
+    }
+}
+
+impl Serialize for Handle {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Handle {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// A text that is not a [`Handle`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidHandle(());
+
+impl fmt::Display for InvalidHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session handle is 32 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for InvalidHandle {}
+
+/// Sixteen bytes from the operating system's generator, fetched 256 at a time: the system call costs more than all
+/// the rest of a new session. Bytes that were handed out are wiped.
+pub(crate) fn random() -> [u8; 16] {
+    thread_local! {
+        static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 256], left: 0 }) };
+    }
+    POOL.with_borrow_mut(Pool::take)
+}
+
+struct Pool {
+    bytes: [u8; 256],
+    left: usize,
+}
+
+impl Pool {
+    fn take(&mut self) -> [u8; 16] {
+        if self.left == 0 {
+            // Without randomness no id can be made that is safe to hand out; there is nothing to fall back to.
+            getrandom::getrandom(&mut self.bytes)
+                .expect("the operating system provides randomness");
+            self.left = self.bytes.len();
+        }
+        self.left -= 16;
+        let (_, fresh) = self.bytes.split_at_mut(self.left);
+        let mut taken = [0; 16];
+        taken.copy_from_slice(&fresh[..16]);
+        fresh[..16].fill(0);
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_distinct_and_use_all_bits() {
+        let ids: HashSet<[u8; 16]> = (0..10_000).map(|_| random()).collect();
+        assert_eq!(ids.len(), 10_000);
+        let ones = ids.iter().fold([0_u8; 16], |all, id| {
+            std::array::from_fn(|i| all[i] | id[i])
+        });
+        let zeros = ids.iter().fold([0_u8; 16], |all, id| {
+            std::array::from_fn(|i| all[i] | !id[i])
+        });
+        assert_eq!(
+            (ones, zeros),
+            ([0xff; 16], [0xff; 16]),
+            "no bit is fixed, as a version 4 UUID would have them"
+        );
+    }
+
+    #[test]
+    fn text_and_back() {
+        let id = SessionId::random();
+        let mut buffer = [0; SessionId::TEXT_LEN];
+        assert_eq!(
+            SessionId::parse(id.encode(&mut buffer).as_bytes()),
+            Some(id)
+        );
+    }
+
+    #[test]
+    fn an_id_prints_as_nothing() {
+        assert_eq!(format!("{:?}", SessionId::random()), "SessionId(..)");
+    }
+
+    #[test]
+    fn the_handle_is_pinned() {
+        let handle = SessionId::from_bytes([7; 16]).handle();
+        assert_eq!(
+            handle.to_string(),
+            "d761d406af2a4a5a15f67c924378ed88",
+            "SHA-256 of sixteen 0x07, cut to 128 bits"
+        );
+    }
+}

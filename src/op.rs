@@ -1,0 +1,139 @@
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use crate::error::Error;
+
+/// What a request did to one key: the entry of its operation log.
+///
+/// Operations on different keys commute, and an operation that sets or removes makes the ones before
+/// it on that key void. So the log needs no order: it keeps one composed operation a key.
+#[derive(Clone)]
+pub(crate) enum Op {
+    /// The key holds this raw JSON, whatever it held before.
+    Put(Vec<u8>),
+    /// The key is gone, whatever it held before.
+    Remove,
+    /// The key holds what the steps make of the value before; `value` is what they made of the snapshot.
+    Update { steps: Vec<Step>, value: Vec<u8> },
+}
+
+/// One `update`: from the raw value before, if any, to the raw value after. It may run many times.
+pub(crate) type Step = Arc<dyn Fn(Option<&[u8]>) -> Result<Vec<u8>, Error> + Send + Sync>;
+
+/// The operation log of a request.
+pub(crate) type Ops = BTreeMap<Box<str>, Op>;
+
+impl Op {
+    /// What the key holds after it, as seen by the request that did it.
+    pub(crate) fn value(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put(value) | Self::Update { value, .. } => Some(value),
+            Self::Remove => None,
+        }
+    }
+
+    /// This operation, then `next`, as one.
+    pub(crate) fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Update { mut steps, .. }, Self::Update { steps: more, value }) => {
+                steps.extend(more);
+                Self::Update { steps, value }
+            }
+            // What was set or removed before does not depend on the record, so neither does the result.
+            (Self::Put(_) | Self::Remove, Self::Update { value, .. }) => Self::Put(value),
+            (_, next) => next,
+        }
+    }
+
+    /// The same operation on another record's value.
+    pub(crate) fn replay(&mut self, before: Option<&[u8]>) -> Result<(), Error> {
+        if let Self::Update { steps, value } = self {
+            let mut after = None;
+            for step in &*steps {
+                after = Some(step(after.as_deref().or(before))?);
+            }
+            *value = after.expect("an update has a step");
+        }
+        Ok(())
+    }
+
+    /// What is left of it once `committed`, an earlier state of the same entry, is in the record.
+    pub(crate) fn without(self, committed: &Self) -> Option<Self> {
+        match (self, committed) {
+            (Self::Update { mut steps, value }, Self::Update { steps: done, .. }) => {
+                steps.drain(..done.len().min(steps.len()));
+                (!steps.is_empty()).then_some(Self::Update { steps, value })
+            }
+            (op, _) => Some(op),
+        }
+    }
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Put(_) => "Put",
+            Self::Remove => "Remove",
+            Self::Update { .. } => "Update",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(text: &'static str, before: &str) -> Op {
+        let step: Step =
+            Arc::new(move |raw| Ok([raw.unwrap_or_default(), text.as_bytes()].concat()));
+        Op::Update {
+            value: [before, text].concat().into_bytes(),
+            steps: vec![step],
+        }
+    }
+
+    fn put(text: &str) -> Op {
+        Op::Put(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn updates_add_up_and_replay_on_another_value() {
+        let mut both = append("b", "a").then(append("c", "ab"));
+        assert_eq!(both.value(), Some(b"abc".as_slice()));
+        both.replay(Some(b"X")).unwrap();
+        assert_eq!(both.value(), Some(b"Xbc".as_slice()));
+        both.replay(None).unwrap();
+        assert_eq!(both.value(), Some(b"bc".as_slice()));
+    }
+
+    #[test]
+    fn an_update_of_what_was_set_no_longer_depends_on_the_record() {
+        for first in [put("a"), Op::Remove] {
+            let mut op = first.then(append("b", "a"));
+            op.replay(Some(b"X")).unwrap();
+            assert_eq!(op.value(), Some(b"ab".as_slice()));
+        }
+    }
+
+    #[test]
+    fn the_last_of_set_and_delete_counts() {
+        assert_eq!(
+            append("b", "a").then(put("c")).value(),
+            Some(b"c".as_slice())
+        );
+        assert_eq!(put("c").then(Op::Remove).value(), None);
+    }
+
+    #[test]
+    fn only_steps_that_were_not_committed_are_left() {
+        let saved = append("b", "a");
+        let mut left = saved
+            .clone()
+            .then(append("c", "ab"))
+            .without(&saved)
+            .unwrap();
+        left.replay(Some(b"ab")).unwrap();
+        assert_eq!(left.value(), Some(b"abc".as_slice()));
+        assert!(saved.clone().without(&saved).is_none());
+        assert!(put("c").without(&saved).is_some());
+    }
+}

@@ -1,0 +1,324 @@
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{data::Data, error::Error, time::Timestamp};
+
+/// Counts the changes of one record. A store compares it when it replaces, so that no change is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u64);
+
+impl Version {
+    /// The version of a record that was just created.
+    pub const FIRST: Self = Self(1);
+
+    /// The version that a store gives to the replacement of this one.
+    ///
+    /// # Panics
+    /// After 2⁶³ changes.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        assert!(
+            self.0 < i64::MAX as u64,
+            "a version fits a database's integer"
+        );
+        Self(self.0 + 1)
+    }
+
+    /// The number to keep in a database. It fits an `i64`.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The version kept as this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// One session as a store keeps it: its data, its deadlines, whose it is.
+///
+/// Cloning copies a pointer and two numbers. A store keeps three things of it: the [version](Self::version), which it
+/// raises with every [`replace`](crate::SessionStore::replace); the time [it expires](Self::expires_at), which a
+/// [`touch`](crate::SessionStore::touch) moves; and the rest, as [JSON](Self::to_json), which it never looks into.
+#[derive(Clone)]
+pub struct Record {
+    version: Version,
+    expires_at: Timestamp,
+    body: Arc<Body>,
+}
+
+/// What only a new version of the record changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
+    pub(crate) created_at: Timestamp,
+    pub(crate) authenticated_at: Option<Timestamp>,
+    /// The end that no activity moves.
+    pub(crate) deadline: Timestamp,
+    /// Replaces the layer's timeouts for this session.
+    pub(crate) remember: Option<Duration>,
+    pub(crate) user: Option<Box<str>>,
+    /// Left behind under an old id, see [`Record::tombstone`].
+    pub(crate) tombstone: bool,
+    pub(crate) data: Data,
+}
+
+impl Record {
+    pub(crate) fn new(version: Version, expires_at: Timestamp, body: Body) -> Self {
+        Self {
+            version,
+            expires_at,
+            body: Arc::new(body),
+        }
+    }
+
+    /// What stays under an old id for a while after a session moved to a new one.
+    pub(crate) fn tombstone(version: Version, now: Timestamp) -> Self {
+        let expires_at = now.saturating_add(Self::TOMBSTONE_AGE);
+        let body = Body {
+            created_at: now,
+            authenticated_at: None,
+            deadline: expires_at,
+            remember: None,
+            user: None,
+            tombstone: true,
+            data: Data::default(),
+        };
+        Self::new(version, expires_at, body)
+    }
+
+    /// Longer than any request that was sent with the old id should be under way.
+    const TOMBSTONE_AGE: Duration = Duration::from_secs(30);
+
+    /// How often it was changed.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The same record at another version, for a store that just stored it or counts for itself.
+    #[must_use]
+    pub fn with_version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// When the session ends unless it is used before. To the millisecond, and never after the absolute deadline.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        self.expires_at.into()
+    }
+
+    /// The same record with another end, for a store that was told to touch it.
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
+        self.expires_at = expires_at.into();
+        self
+    }
+
+    /// The user who logged in, the key of a store's index for [`list`](crate::SessionStore::list).
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.body.user.as_deref()
+    }
+
+    /// When the session began. A new id does not change it.
+    #[must_use]
+    pub fn created_at(&self) -> SystemTime {
+        self.body.created_at.into()
+    }
+
+    /// When its user last logged in.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<SystemTime> {
+        self.body.authenticated_at.map(SystemTime::from)
+    }
+
+    /// Whether it only marks an old id whose session moved on to a new one. It is no session: a store neither counts
+    /// nor lists it, and [`delete`](crate::SessionStore::delete) leaves it alone.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.body.tombstone
+    }
+
+    /// All but the version and the time it expires, as a JSON object that a person can read.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let stored = Stored {
+            v: FORMAT,
+            created_at: self.body.created_at.as_millis(),
+            authenticated_at: self.body.authenticated_at.map(Timestamp::as_millis),
+            deadline: self.body.deadline.as_millis(),
+            remember: self
+                .body
+                .remember
+                .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+            user: self.body.user.clone(),
+            tombstone: self.body.tombstone,
+            data: RawValue::NULL,
+        };
+        let mut json =
+            serde_json::to_string(&stored).expect("numbers and strings have a JSON form");
+        // The data is JSON already: it is put in as it is, not parsed and written again.
+        json.truncate(json.len() - 1);
+        json.push_str(",\"data\":");
+        json.push_str(&self.body.data.to_json());
+        json.push('}');
+        json
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote, of this version of the crate or an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::is_store`] if the text is damaged or of a format that this version does not know.
+    pub fn from_json(json: &str, version: Version, expires_at: SystemTime) -> Result<Self, Error> {
+        let stored: Stored<'_> = serde_json::from_str(json).map_err(|_| unreadable(json))?;
+        if stored.v != FORMAT {
+            return Err(unreadable(json));
+        }
+        let body = Body {
+            created_at: Timestamp::from_millis(stored.created_at),
+            authenticated_at: stored.authenticated_at.map(Timestamp::from_millis),
+            deadline: Timestamp::from_millis(stored.deadline),
+            remember: stored.remember.map(Duration::from_millis),
+            user: stored.user,
+            tombstone: stored.tombstone,
+            data: Data::from_json(stored.data.get())
+                .map_err(|_| Error::corrupt("its data is damaged"))?,
+        };
+        Ok(Self::new(version, expires_at.into(), body))
+    }
+
+    pub(crate) fn body(&self) -> &Body {
+        &self.body
+    }
+
+    pub(crate) fn data(&self) -> &Data {
+        &self.body.data
+    }
+
+    /// Moves the end to later, never to earlier.
+    pub(crate) fn touch(&mut self, expires_at: Timestamp) {
+        self.expires_at = self.expires_at.max(expires_at);
+    }
+
+    pub(crate) fn expires(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("version", &self.version)
+            .field("expires_at", &self.expires_at)
+            .field("body", &self.body)
+            .finish()
+    }
+}
+
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    v: u32,
+    created_at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authenticated_at: Option<u64>,
+    deadline: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remember: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    tombstone: bool,
+    #[serde(borrow, skip_serializing)]
+    data: &'a RawValue,
+}
+
+/// Why a text is no record of the known format.
+fn unreadable(json: &str) -> Error {
+    #[derive(Deserialize)]
+    struct Format {
+        v: u32,
+    }
+    match serde_json::from_str(json) {
+        Ok(Format { v }) if v != FORMAT => {
+            Error::corrupt(format!("its format version {v} is unknown"))
+        }
+        _ => Error::corrupt("it is damaged"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Format version 1 must load for ever: never change this text, add another.
+    const PINNED: &str = r#"{"v":1,"created_at":1700000000000,"authenticated_at":1700000001000,"deadline":1700043200000,"remember":43200000,"user":"alice","data":{"cart":[1,2],"이름":"앨리스"}}"#;
+
+    #[test]
+    fn the_pinned_record_loads_and_is_written_the_same() {
+        let expires_at = SystemTime::from(Timestamp::from_millis(1_700_001_800_123));
+        let record = Record::from_json(PINNED, Version::new(7), expires_at).unwrap();
+        assert_eq!(
+            (record.version().get(), record.expires_at(), record.user()),
+            (7, expires_at, Some("alice"))
+        );
+        assert_eq!(record.body.remember, Some(Duration::from_secs(43_200)));
+        assert_eq!(
+            record.body.authenticated_at,
+            Some(Timestamp::from_millis(1_700_000_001_000))
+        );
+        assert_eq!(record.data().get("이름"), Some(r#""앨리스""#.as_bytes()));
+        assert_eq!(record.to_json(), PINNED);
+    }
+
+    #[test]
+    fn a_tombstone_keeps_nothing_of_the_session() {
+        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000));
+        let json = r#"{"v":1,"created_at":1000,"deadline":31000,"tombstone":true,"data":{}}"#;
+        assert_eq!(stone.to_json(), json);
+        assert!(
+            Record::from_json(json, Version::FIRST, stone.expires_at())
+                .unwrap()
+                .is_tombstone()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_a_store_error_without_content() {
+        let unknown = PINNED.replace(r#""v":1"#, r#""v":2"#);
+        for json in [
+            "",
+            "hunter2",
+            "{}",
+            r#"{"v":1}"#,
+            &unknown,
+            &PINNED.replace(r#"[1,2]"#, "[1,"),
+            &PINNED[..40],
+        ] {
+            let error =
+                Record::from_json(json, Version::FIRST, SystemTime::UNIX_EPOCH).unwrap_err();
+            assert!(error.is_store(), "{json}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn it_prints_neither_keys_nor_values() {
+        let record = Record::from_json(PINNED, Version::FIRST, SystemTime::UNIX_EPOCH).unwrap();
+        let printed = format!("{record:?}");
+        assert!(
+            !printed.contains("cart") && !printed.contains("앨리스"),
+            "{printed}"
+        );
+    }
+}

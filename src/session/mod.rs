@@ -1,0 +1,17 @@
+//! The session of a request: its handle, what it wants done, and the commit.
+
+mod commit;
+mod queue;
+mod shared;
+mod slot;
+mod tx;
+mod wiz_session;
+mod work;
+
+pub(crate) use self::{
+    queue::Queue,
+    shared::Shared,
+    slot::{Commit, Finish, Slot},
+    wiz_session::Mounted,
+};
+pub use self::{tx::Tx, wiz_session::WizSession};

@@ -1,0 +1,36 @@
+use std::{future::poll_fn, task::Poll, time::Duration};
+
+use super::queue::Queue;
+use crate::{
+    cookie::{Codec, CookieOptions},
+    error::Error,
+    expiry::Expiry,
+    store::{Answer, ErasedStore},
+    time::Clock,
+};
+
+/// What all requests through one layer share.
+pub(crate) struct Shared {
+    pub(crate) store: Box<dyn ErasedStore>,
+    pub(crate) codec: Codec,
+    pub(crate) cookie: CookieOptions,
+    pub(crate) expiry: Expiry,
+    pub(crate) clock: Clock,
+    pub(crate) max_bytes: usize,
+    pub(crate) store_timeout: Duration,
+    pub(crate) queue: Queue,
+}
+
+impl Shared {
+    /// Waits for a store's answer, for as long as it may take.
+    pub(crate) async fn ask<T>(&self, mut answer: Answer<'_, T>) -> Result<T, Error> {
+        // A store that answers at once needs no timer.
+        if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+            return answer;
+        }
+        match tokio::time::timeout(self.store_timeout, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::timeout(self.store_timeout)),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use std::fmt;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::{
+    draft::{self, Draft},
+    error::Error,
+    flash::{self, Flash, Level},
+    op::Op,
+};
+
+/// The data of a session inside a [transaction](crate::WizSession::transaction).
+///
+/// Its methods mean what those of [`WizSession`](crate::WizSession) of the same name mean.
+pub struct Tx<'a> {
+    draft: &'a mut Draft,
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(draft: &'a mut Draft) -> Self {
+        Self { draft }
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.draft.get(key)
+    }
+
+    /// The value of a key, or this one if there is none.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type.
+    pub fn get_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T, Error> {
+        Ok(self.get(key)?.unwrap_or(default))
+    }
+
+    /// The value of a key, or the type's default if there is none.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type.
+    pub fn get_or_default<T: DeserializeOwned + Default>(&self, key: &str) -> Result<T, Error> {
+        Ok(self.get(key)?.unwrap_or_default())
+    }
+
+    /// The value of a key, of whatever type.
+    #[must_use]
+    pub fn get_value(&self, key: &str) -> Option<Value> {
+        self.draft.get_value(key)
+    }
+
+    /// Whether there is a value, be it `null`.
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.draft.contains_key(key)
+    }
+
+    /// All keys, sorted.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.draft.keys()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.draft.len()
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All keys and values.
+    #[must_use]
+    pub fn to_map(&self) -> Map<String, Value> {
+        self.draft.to_map()
+    }
+
+    /// Gives a key a value.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`], [`Error::is_encode`].
+    pub fn set(&mut self, key: &str, value: impl Serialize) -> Result<(), Error> {
+        self.draft.set(key, &value)
+    }
+
+    /// Sets every member of an object.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`], [`Error::is_encode`]; then none is set.
+    pub fn extend<T: Serialize>(&mut self, values: T) -> Result<(), Error> {
+        self.draft.extend(&draft::members(&values)?)
+    }
+
+    /// Removes a key. Answers whether there was one.
+    pub fn delete(&mut self, key: &str) -> bool {
+        self.draft.delete(key)
+    }
+
+    /// Removes a key and gives its value.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type; then it stays.
+    pub fn take<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, Error> {
+        self.draft.take(key)
+    }
+
+    /// Changes a value in place and gives the new one. A missing key starts as the type's default.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`], [`Error::is_too_large`], [`Error::is_encode`].
+    pub fn update<T>(&mut self, key: &str, change: impl FnOnce(&mut T)) -> Result<T, Error>
+    where
+        T: Default + Serialize + DeserializeOwned,
+    {
+        let (raw, value) = draft::updated(key, self.draft.raw(key), change)?;
+        self.draft.record(key, Op::Put(raw))?;
+        Ok(value)
+    }
+
+    /// Leaves a message for the next page.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`].
+    pub fn flash(&mut self, level: Level, message: impl Into<String>) -> Result<(), Error> {
+        flash::add(self.draft, Flash::new(level, message.into()))
+    }
+
+    /// Takes the messages that were left. In a transaction each is given exactly once, however many requests ask at
+    /// the same time.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if something else was stored under the key of the messages.
+    pub fn take_flashes(&mut self) -> Result<Vec<Flash>, Error> {
+        flash::take(self.draft)
+    }
+}
+
+impl fmt::Debug for Tx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,533 @@
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use http::Extensions;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::{slot::Slot, tx::Tx};
+use crate::{
+    draft,
+    error::Error,
+    flash::{self, Flash, Level},
+    id::Handle,
+};
+
+/// The session of the visitor who sent this request.
+///
+/// An axum handler takes it as an argument. It is a map of JSON values that reads and writes in memory; the layer
+/// stores what was *changed*, after the handler answered and before the head of the response leaves. Clones are the
+/// same session.
+///
+/// ```
+/// use axum::{Json, Router, routing::post};
+/// use wiz_session::{Key, MemoryStore, WizSession, WizSessionLayer};
+///
+/// async fn add(session: WizSession, Json(item): Json<u64>) -> Result<Json<Vec<u64>>, wiz_session::Error> {
+///     let cart = session.update("cart", move |cart: &mut Vec<u64>| cart.push(item))?;
+///     Ok(Json(cart))
+/// }
+///
+/// let app: Router = Router::new()
+///     .route("/cart", post(add))
+///     .layer(WizSessionLayer::new(MemoryStore::new(), Key::generate()));
+/// ```
+///
+/// # When a session exists
+///
+/// From the first value that is committed, until it is [cleared](Self::clear) or expires. Reading begins none, and
+/// a value that is set and deleted in one request neither.
+///
+/// # Concurrency
+///
+/// Each request sees the session as it was loaded, and its own changes. If another request commits first, the changes
+/// are done again on what that one stored: [`set`](Self::set) and [`delete`](Self::delete) as they are,
+/// [`update`](Self::update) by running its closure again. A session that ended meanwhile stays ended, and the changes
+/// are dropped. An answer with a 5xx status, or a panic, drops them too; only a [`clear`](Self::clear) holds.
+#[derive(Clone)]
+pub struct WizSession {
+    slot: Arc<Slot>,
+}
+
+/// What the layer puts into a request's extensions: the session, not asked for yet.
+#[derive(Clone)]
+pub(crate) struct Mounted(pub(crate) Arc<Slot>);
+
+/// Getting hold of it.
+impl WizSession {
+    /// The session of the request with these extensions, for services that have no extractors.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use wiz_session::{Error, WizSession};
+    ///
+    /// async fn visits(request: Request<String>) -> Result<Response<String>, Error> {
+    ///     let session = WizSession::from_extensions(request.extensions()).await?;
+    ///     let visits = session.update("visits", |n: &mut u32| *n += 1)?;
+    ///     Ok(Response::new(format!("{visits}")))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no layer, or [`Error::is_store`].
+    pub fn from_extensions(
+        extensions: &Extensions,
+    ) -> impl Future<Output = Result<Self, Error>> + Send + use<> {
+        let session = Self::unloaded(extensions);
+        async move { session.ok_or_else(Error::missing_layer)?.loaded().await }
+    }
+
+    /// Not to be handed out before it is [loaded](Self::loaded).
+    pub(crate) fn unloaded(extensions: &Extensions) -> Option<Self> {
+        let Mounted(slot) = extensions.get()?;
+        Some(Self {
+            slot: Arc::clone(slot),
+        })
+    }
+
+    pub(crate) async fn loaded(self) -> Result<Self, Error> {
+        self.slot.load().await?;
+        Ok(self)
+    }
+}
+
+/// Reading.
+impl WizSession {
+    /// The value of a key, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// let name: Option<String> = session.get("name")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.slot.state().work.draft.get(key)
+    }
+
+    /// The value of a key, or this one if there is none.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// let name = session.get_or("name", "Guest".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    pub fn get_or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T, Error> {
+        Ok(self.get(key)?.unwrap_or(default))
+    }
+
+    /// The value of a key, or the type's default if there is none.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// let cart: Vec<u64> = session.get_or_default("cart")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn get_or_default<T: DeserializeOwned + Default>(&self, key: &str) -> Result<T, Error> {
+        Ok(self.get(key)?.unwrap_or_default())
+    }
+
+    /// The value of a key, of whatever type. A value beyond what [`Value`] can hold (more than 128 levels, a number
+    /// outside of `f64`) is given as its JSON text.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// if session.get_value("coupon").is_some_and(|coupon| coupon.is_null()) {
+    ///     println!("there was one");
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn get_value(&self, key: &str) -> Option<Value> {
+        self.slot.state().work.draft.get_value(key)
+    }
+
+    /// Whether a key has a value. `null` is one.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// let logged_in = session.contains_key("user_id");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.slot.state().work.draft.contains_key(key)
+    }
+
+    /// All keys, sorted.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// for key in session.keys() {
+    ///     println!("{key}");
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.slot.state().work.draft.keys()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slot.state().work.draft.len()
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All keys and values, sorted by key: what `wiz.session.get()` without a key gives.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// let everything = serde_json::Value::Object(session.to_map());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn to_map(&self) -> Map<String, Value> {
+        self.slot.state().work.draft.to_map()
+    }
+}
+
+/// Writing.
+impl WizSession {
+    /// Gives a key a value. The value it has already is no change, and is not stored again.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`] if the session would exceed `max_bytes`, [`Error::is_encode`] if the value has no JSON
+    /// form. Then nothing is changed.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.set("theme", "dark")?;
+    /// session.set("cart", [1, 2, 3])?;
+    /// # Ok(()) }
+    /// ```
+    pub fn set(&self, key: &str, value: impl Serialize) -> Result<(), Error> {
+        // Values are encoded before the lock, for their code may call anything.
+        let op = draft::put_op(key, &value)?;
+        self.slot.state().work.draft.record(key, op).map(drop)
+    }
+
+    /// Sets every member of an object: wiz's `set(**kwargs)`.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`], or [`Error::is_encode`] if it is no object. Then none is set.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.extend(serde_json::json!({ "name": "Alice", "is_admin": true }))?;
+    /// # Ok(()) }
+    /// ```
+    #[allow(clippy::needless_pass_by_value, reason = "as `set` takes it")]
+    pub fn extend<T: Serialize>(&self, values: T) -> Result<(), Error> {
+        let members = draft::members(&values)?;
+        self.slot.state().work.draft.extend(&members)
+    }
+
+    /// Removes a key. Answers whether there was one.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// session.delete("cart");
+    /// # }
+    /// ```
+    #[allow(clippy::must_use_candidate)]
+    pub fn delete(&self, key: &str) -> bool {
+        self.slot.state().work.draft.delete(key)
+    }
+
+    /// Removes a key and gives its value.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if it is of another type. Then it stays.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// let back_to = session.take::<String>("redirect_after_login")?.unwrap_or("/".to_owned());
+    /// # Ok(()) }
+    /// ```
+    pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.slot.state().work.draft.take(key)
+    }
+
+    /// Changes a value in place and gives the new one. A missing key starts as the type's default.
+    ///
+    /// The answer is what this request sees. The closure runs again, on the newer value, if another request committed
+    /// first; so it must depend on nothing but its argument and have no other effect. Where the answer has to be the
+    /// committed value, use a [transaction](Self::transaction).
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if the value is of another type, [`Error::is_too_large`], [`Error::is_encode`]. Then
+    /// nothing is changed.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// let visits = session.update("visits", |n: &mut u64| *n += 1)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn update<T>(
+        &self,
+        key: &str,
+        change: impl Fn(&mut T) + Send + Sync + 'static,
+    ) -> Result<T, Error>
+    where
+        T: Default + Serialize + DeserializeOwned,
+    {
+        loop {
+            // The closure runs without the lock: it is the user's, and may use this session.
+            let before = self.slot.state().work.draft.raw(key).map(<[u8]>::to_vec);
+            let (raw, value) = draft::updated(key, before.as_deref(), &change)?;
+            let mut state = self.slot.state();
+            if state.work.draft.raw(key) == before.as_deref() {
+                state
+                    .work
+                    .draft
+                    .record(key, draft::update_op(key, raw, change))?;
+                return Ok(value);
+            }
+        }
+    }
+
+    /// Ends the session: it is deleted from the store, its id is dead, and the client's cookie is removed.
+    ///
+    /// A [`set`](Self::set) after it begins a new session under a new id, also in the same request. A `clear` holds
+    /// even if the request fails.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// session.clear();
+    /// assert!(session.is_empty());
+    /// # }
+    /// ```
+    pub fn clear(&self) {
+        let mut state = self.slot.state();
+        let presented = state.is_presented();
+        state.work.clear(presented);
+    }
+}
+
+/// Who it is.
+impl WizSession {
+    /// Gives the session a new id, with the same data; the old one is dead from the commit on. For every change of
+    /// rights that is not a [login](Self::log_in) (OWASP ASVS 5.0 §7.2.4).
+    ///
+    /// The absolute timeout runs on.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.set("is_admin", true)?;
+    /// session.regenerate();
+    /// # Ok(()) }
+    /// ```
+    pub fn regenerate(&self) {
+        self.slot.state().work.regenerate();
+    }
+
+    /// Makes the session this user's: gives it a new id, notes the user and the time, and restarts the absolute
+    /// timeout. What an anonymous visitor, or the same user, has in it stays; if it was another user's it starts empty.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.log_in("alice");
+    /// session.set("is_admin", false)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn log_in(&self, user: impl Into<String>) {
+        let (user, at) = (user.into().into_boxed_str(), self.slot.shared.clock.now());
+        self.slot.state().work.log_in(user, at);
+    }
+
+    /// Ends the session: [`clear`](Self::clear) by its other name.
+    pub fn log_out(&self) {
+        self.clear();
+    }
+
+    /// Who [logged in](Self::log_in).
+    #[must_use]
+    pub fn user(&self) -> Option<String> {
+        self.slot.state().work.user().map(str::to_owned)
+    }
+
+    /// When the user last [logged in](Self::log_in).
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<SystemTime> {
+        self.slot
+            .state()
+            .work
+            .authenticated_at()
+            .map(SystemTime::from)
+    }
+}
+
+/// How long it lives.
+impl WizSession {
+    /// Whether nothing of it is stored: the visitor is new, or the session was cleared in this request.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.handle().is_none()
+    }
+
+    /// When it was first stored. A new id does not change it.
+    #[must_use]
+    pub fn created_at(&self) -> Option<SystemTime> {
+        Some(self.slot.state().work.draft.base()?.created_at())
+    }
+
+    /// When it ends unless it is used before, as the store knows it.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        Some(self.slot.state().work.origin.live()?.record.expires_at())
+    }
+
+    /// Keeps this session for so long, in place of both timeouts of the layer, and makes its cookie outlive the
+    /// browser's closing. It holds for the session's life, through later requests and new ids.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn f(session: wiz_session::WizSession, remember_me: bool) {
+    /// session.log_in("alice");
+    /// if remember_me {
+    ///     session.remember(Duration::from_secs(30 * 24 * 60 * 60));
+    /// }
+    /// # }
+    /// ```
+    pub fn remember(&self, how_long: Duration) {
+        self.slot.state().work.remember(how_long);
+    }
+
+    /// The public name of the stored session: safe to show and to log, and what
+    /// [`Sessions::revoke`](crate::Sessions::revoke) takes. `None` while nothing is stored.
+    #[must_use]
+    pub fn handle(&self) -> Option<Handle> {
+        Some(self.slot.state().work.origin.live()?.handle)
+    }
+}
+
+/// Messages for the next page. They are kept under the key `_flashes`, and count as data.
+impl WizSession {
+    /// Leaves a message for the next page.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`], or [`Error::is_decode`] if something else is stored under the key.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.flash(wiz_session::Level::Success, "Saved")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn flash(&self, level: Level, message: impl Into<String>) -> Result<(), Error> {
+        flash::add(
+            &mut self.slot.state().work.draft,
+            Flash::new(level, message.into()),
+        )
+    }
+
+    /// Takes the messages that were left, in the order in which they were. One that another request leaves meanwhile
+    /// is kept for the next. Two requests that take at the same time may both be given a message; in a
+    /// [transaction](Tx::take_flashes) exactly one is.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if something else is stored under the key.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// for flash in session.take_flashes()? {
+    ///     println!("{}", flash.message());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn take_flashes(&self) -> Result<Vec<Flash>, Error> {
+        flash::take(&mut self.slot.state().work.draft)
+    }
+}
+
+/// Storing and loading before the handler is over, or long after: in WebSockets, streams and long jobs, where the
+/// head of the response has left already.
+impl WizSession {
+    /// Runs a closure on the newest data, commits what it changed together with what is pending, and gives what the
+    /// run that was committed returned. So a count in an answer is the true count, however many requests change the
+    /// session at once.
+    ///
+    /// The closure runs again whenever another request was faster: it must have no effect but on its argument. If it
+    /// fails, nothing is committed and the error is passed on.
+    ///
+    /// # Errors
+    /// The closure's; [`Error::is_gone`] if the session ended meanwhile; [`Error::is_conflict`],
+    /// [`Error::is_store`].
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// let (ticket, left) = session
+    ///     .transaction(|tx| {
+    ///         let mut tickets: Vec<u32> = tx.get_or_default("tickets")?;
+    ///         let ticket = tickets.pop();
+    ///         tx.set("tickets", &tickets)?;
+    ///         Ok((ticket, tickets.len()))
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn transaction<R>(
+        &self,
+        run: impl Fn(&mut Tx<'_>) -> Result<R, Error> + Send + Sync,
+    ) -> Result<R, Error> {
+        self.slot.transact(run).await
+    }
+
+    /// Commits what is pending, now. Reads see the committed session afterwards.
+    ///
+    /// # Errors
+    /// [`Error::is_gone`] if the session ended meanwhile; then it reads as empty from now on. Also if this would
+    /// begin a session or give it a new id when the head of the response, which would carry the cookie, has left.
+    /// [`Error::is_conflict`], [`Error::is_store`]: nothing is lost, and it can be tried again.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.set("progress", 50)?;
+    /// session.save().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn save(&self) -> Result<(), Error> {
+        self.slot.save().await
+    }
+
+    /// Sees what other requests committed since. What is pending stays pending, on top of it. Counts as a use of the
+    /// session, so that one with an open WebSocket need not expire.
+    ///
+    /// # Errors
+    /// [`Error::is_gone`] if the session has ended; then it reads as empty from now on. [`Error::is_store`].
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.reload().await?;
+    /// let theme: Option<String> = session.get("theme")?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn reload(&self) -> Result<(), Error> {
+        self.slot.reload().await
+    }
+}
+
+impl fmt::Debug for WizSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WizSession")
+            .field("handle", &self.handle())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,320 @@
+use std::time::Duration;
+
+use crate::{
+    draft::Draft,
+    error::Error,
+    expiry::Expiry,
+    id::{Handle, SessionId},
+    record::{Body, Record, Version},
+    time::Timestamp,
+};
+
+/// What a request knows of its session and wants done with it. Values only: what is to be done is decided here, as
+/// a [`Plan`], and done elsewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) origin: Origin,
+    pub(crate) draft: Draft,
+    pub(crate) intent: Intent,
+    /// A session that was cleared, to be deleted before anything else.
+    pub(crate) ending: Option<Handle>,
+    /// What the response is to do to the client's cookie, so far.
+    pub(crate) owed: Option<Owed>,
+}
+
+/// Where the session stands in the store.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// Nowhere yet.
+    New,
+    Live(Live),
+    /// It has ended or moved to another id, and the client may hold a newer cookie by now: nothing may be stored, and
+    /// no cookie sent, but by a login.
+    Gone,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    pub(crate) id: SessionId,
+    pub(crate) handle: Handle,
+    pub(crate) record: Record,
+}
+
+/// What is wanted of the session itself, beside its data.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Intent {
+    regenerate: bool,
+    login: Option<Login>,
+    remember: Option<Duration>,
+    /// Nothing of the stored data may stay: it is another user's.
+    fresh: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Login {
+    user: Box<str>,
+    at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owed {
+    /// The cookie of the live session.
+    Issue,
+    Remove,
+}
+
+/// What has to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plan {
+    Nothing,
+    /// The session ended elsewhere, and takes these changes along.
+    Discard,
+    Touch(Timestamp),
+    Create,
+    Replace,
+    Regenerate,
+    /// Delete this session; then plan again.
+    End(Handle),
+}
+
+/// What the work has to be changed to before it is planned again.
+#[derive(Debug)]
+pub(crate) enum Turnout {
+    /// Another request was faster: the newer record.
+    Newer(Record),
+    /// The session is no longer there.
+    Lost,
+    /// The cleared session is deleted; or it was no longer there.
+    Ended(bool),
+    /// The id is in use.
+    IdTaken,
+}
+
+impl Work {
+    pub(crate) fn new(origin: Origin, max_bytes: usize) -> Self {
+        let base = origin.live().map(|live| live.record.clone());
+        Self {
+            origin,
+            draft: Draft::new(base, max_bytes),
+            intent: Intent::default(),
+            ending: None,
+            owed: None,
+        }
+    }
+
+    pub(crate) fn plan(&self, now: Timestamp, expiry: &Expiry) -> Plan {
+        if let Some(handle) = self.ending {
+            return Plan::End(handle);
+        }
+        let Intent {
+            regenerate,
+            ref login,
+            remember,
+            ..
+        } = self.intent;
+        let changed = self.draft.is_changed();
+        match &self.origin {
+            Origin::New | Origin::Gone if login.is_some() => Plan::Create,
+            Origin::New if changed => Plan::Create,
+            Origin::New => Plan::Nothing,
+            Origin::Gone if changed || regenerate || remember.is_some() => Plan::Discard,
+            Origin::Gone => Plan::Nothing,
+            Origin::Live(_) if regenerate || login.is_some() => Plan::Regenerate,
+            Origin::Live(_) if changed || remember.is_some() => Plan::Replace,
+            Origin::Live(live) => expiry
+                .touch_due(&live.record, now)
+                .map_or(Plan::Nothing, Plan::Touch),
+        }
+    }
+
+    /// The record as it is to be stored now.
+    pub(crate) fn seal(&self, now: Timestamp, expiry: &Expiry) -> Record {
+        let base = self.draft.base().map(Record::body);
+        let Intent {
+            ref login,
+            remember,
+            ..
+        } = self.intent;
+        let restarts = login.is_some() || remember.is_some();
+        let remember = remember.or(base.and_then(|base| base.remember));
+        let deadline = match base {
+            Some(base) if !restarts => base.deadline,
+            _ => expiry.deadline(login.as_ref().map_or(now, |login| login.at), remember),
+        };
+        let body = Body {
+            created_at: base.map_or(now, |base| base.created_at),
+            authenticated_at: login
+                .as_ref()
+                .map(|login| login.at)
+                .or(base.and_then(|base| base.authenticated_at)),
+            deadline,
+            remember,
+            user: self.user().map(Into::into),
+            tombstone: false,
+            data: self.draft.seal(),
+        };
+        let version = self
+            .origin
+            .live()
+            .map_or(Version::FIRST, |live| live.record.version().next());
+        Record::new(version, expiry.expires_at(now, remember, deadline), body)
+    }
+
+    pub(crate) fn apply(&mut self, turnout: Turnout) -> Result<(), Error> {
+        match turnout {
+            Turnout::IdTaken => Ok(()),
+            Turnout::Ended(by_us) => {
+                self.ending = None;
+                if !by_us {
+                    self.owed = None;
+                    self.origin = Origin::Gone;
+                }
+                Ok(())
+            }
+            Turnout::Lost => {
+                self.owed = None;
+                self.origin = Origin::Gone;
+                self.draft.rebase(None)
+            }
+            Turnout::Newer(record) => {
+                self.draft
+                    .rebase((!self.intent.fresh).then(|| record.clone()))?;
+                if let Origin::Live(live) = &mut self.origin {
+                    live.record = record;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether anything is to be stored, be it in vain.
+    pub(crate) fn writes(&self) -> bool {
+        self.ending.is_some() || self.intent != Intent::default() || self.draft.is_changed()
+    }
+
+    /// Whether the client's cookie will need another age.
+    pub(crate) fn changes_cookie(&self) -> bool {
+        self.intent.remember.is_some()
+    }
+
+    /// Whether nothing but a login could be stored any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.origin, Origin::Gone) && self.intent.login.is_none()
+    }
+
+    pub(crate) fn still_there(&self) -> Result<(), Error> {
+        if self.is_gone() {
+            Err(Error::gone())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// All there is to do, leaving nothing to do.
+    pub(crate) fn take(&mut self) -> Self {
+        let rest = Self::new(self.origin.clone(), self.draft.max_bytes());
+        std::mem::replace(self, rest)
+    }
+
+    /// The session turned out to have ended: it reads as empty from now on.
+    pub(crate) fn lose(&mut self) {
+        *self = Self::new(Origin::Gone, self.draft.max_bytes());
+    }
+
+    /// Gives up all changes; but what was cleared stays cleared.
+    pub(crate) fn roll_back(&mut self) {
+        self.intent = Intent::default();
+        self.draft = Self::new(self.origin.clone(), self.draft.max_bytes()).draft;
+    }
+
+    /// Goes on after `committed`, an earlier state of this work, led to `origin`.
+    pub(crate) fn settle(
+        &mut self,
+        committed: &Self,
+        origin: Origin,
+        owed: Option<Owed>,
+    ) -> Result<(), Error> {
+        if self.ending != committed.ending {
+            // Cleared while the commit was under way: what it stored has to end too.
+            if let Some(live) = origin.live() {
+                self.ending = Some(live.handle);
+            }
+            return Ok(());
+        }
+        self.ending = None;
+        self.owed = owed;
+        if self.intent == committed.intent {
+            self.intent = Intent::default();
+        }
+        match &origin {
+            Origin::Gone => self.draft = Draft::new(None, self.draft.max_bytes()),
+            _ => self.draft.settle(
+                &committed.draft,
+                origin.live().map(|live| live.record.clone()),
+            )?,
+        }
+        self.origin = origin;
+        Ok(())
+    }
+}
+
+/// What users want done.
+impl Work {
+    pub(crate) fn clear(&mut self, presented: bool) {
+        let origin = match std::mem::replace(&mut self.origin, Origin::New) {
+            Origin::Live(live) => {
+                self.ending = Some(live.handle);
+                Origin::New
+            }
+            origin => origin,
+        };
+        let removes = presented && matches!(origin, Origin::New);
+        self.owed = removes.then_some(Owed::Remove);
+        self.intent = Intent::default();
+        self.draft = Draft::new(None, self.draft.max_bytes());
+        self.origin = origin;
+    }
+
+    pub(crate) fn regenerate(&mut self) {
+        self.intent.regenerate = true;
+    }
+
+    pub(crate) fn log_in(&mut self, user: Box<str>, at: Timestamp) {
+        if self.user().is_some_and(|former| former != &*user) {
+            self.intent = Intent {
+                fresh: true,
+                ..Intent::default()
+            };
+            self.draft = Draft::new(None, self.draft.max_bytes());
+        }
+        self.intent.login = Some(Login { user, at });
+    }
+
+    pub(crate) fn remember(&mut self, how_long: Duration) {
+        let stored = self.draft.base().and_then(|base| base.body().remember);
+        self.intent.remember = (stored != Some(how_long)).then_some(how_long);
+    }
+
+    pub(crate) fn user(&self) -> Option<&str> {
+        match &self.intent.login {
+            Some(login) => Some(&login.user),
+            None => self.draft.base()?.user(),
+        }
+    }
+
+    pub(crate) fn authenticated_at(&self) -> Option<Timestamp> {
+        match &self.intent.login {
+            Some(login) => Some(login.at),
+            None => self.draft.base()?.body().authenticated_at,
+        }
+    }
+}
+
+impl Origin {
+    pub(crate) fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Live(live) => Some(live),
+            Self::New | Self::Gone => None,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use crate::{
+    error::Error,
+    expiry::Expiry,
+    id::Handle,
+    record::Record,
+    session::{Shared, WizSession},
+    store::Answer,
+    trace,
+};
+
+/// Looks at sessions from outside, and ends them: "where am I logged in", "log out everywhere else", the
+/// administrator's view (OWASP ASVS 5.0 §7.4, §7.5).
+///
+/// Sessions are named by their [`Handle`], which is no credential.
+///
+/// ```
+/// use wiz_session::{Key, MemoryStore, WizSessionLayer};
+///
+/// # async fn f() -> Result<(), wiz_session::Error> {
+/// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+/// let sessions = layer.sessions();
+///
+/// for session in sessions.list("alice").await? {
+///     println!("{} since {:?}", session.handle(), session.authenticated_at());
+/// }
+/// sessions.revoke_user("alice").await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+impl Sessions {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The sessions in which this user is logged in.
+    ///
+    /// # Errors
+    /// [`Error::is_store`].
+    pub async fn list(&self, user: &str) -> Result<Vec<SessionInfo>, Error> {
+        let now = self.shared.clock.now();
+        let mut listed = self.ask(self.shared.store.list(user)).await?;
+        listed.retain(|(_, record)| Expiry::is_live(record, now));
+        Ok(listed
+            .into_iter()
+            .map(|(handle, record)| SessionInfo { handle, record })
+            .collect())
+    }
+
+    /// Ends one session. Answers whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::is_store`].
+    pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
+        let ended = self.ask(self.shared.store.delete(handle)).await?;
+        if ended {
+            trace::ended(handle);
+        }
+        Ok(ended)
+    }
+
+    /// Ends all sessions of a user: after a change of password, or when the account is closed. Answers how many.
+    ///
+    /// # Errors
+    /// [`Error::is_store`].
+    pub async fn revoke_user(&self, user: &str) -> Result<u64, Error> {
+        self.revoke_all(user, None).await
+    }
+
+    /// Ends all *other* sessions of the user who is logged in here. Answers how many; none if nobody is.
+    ///
+    /// # Errors
+    /// [`Error::is_store`].
+    pub async fn revoke_others(&self, session: &WizSession) -> Result<u64, Error> {
+        match session.user() {
+            Some(user) => self.revoke_all(&user, session.handle()).await,
+            None => Ok(0),
+        }
+    }
+
+    /// How many sessions live, of users and of anonymous visitors. May take a store a while.
+    ///
+    /// # Errors
+    /// [`Error::is_store`].
+    pub async fn count(&self) -> Result<u64, Error> {
+        let now = self.shared.clock.now().into();
+        self.ask(self.shared.store.count(now)).await
+    }
+
+    async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
+        let ended = self
+            .ask(self.shared.store.delete_user(user, except))
+            .await?;
+        trace::revoked(ended);
+        Ok(ended)
+    }
+
+    async fn ask<T>(&self, answer: Answer<'_, T>) -> Result<T, Error> {
+        self.shared.ask(answer).await
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+/// One session as [`Sessions::list`] shows it: when and whose, nothing of its data.
+#[derive(Debug, Clone)]
+pub struct SessionInfo {
+    handle: Handle,
+    record: Record,
+}
+
+impl SessionInfo {
+    /// Its public name, for [`Sessions::revoke`].
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    /// The user who is logged in.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.record.user()
+    }
+
+    /// When it was first stored.
+    #[must_use]
+    pub fn created_at(&self) -> SystemTime {
+        self.record.created_at()
+    }
+
+    /// When the user last logged in.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<SystemTime> {
+        self.record.authenticated_at()
+    }
+
+    /// When it ends unless it is used before.
+    #[must_use]
+    pub fn expires_at(&self) -> SystemTime {
+        self.record.expires_at()
+    }
+}

@@ -1,0 +1,317 @@
+mod shard;
+mod users;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use self::{shard::Shard, users::Users};
+use super::{Created, Replaced, SessionStore};
+use crate::{
+    error::Error,
+    id::Handle,
+    record::{Record, Version},
+    time::Clock,
+};
+
+/// Keeps sessions in this process's memory: the fastest store, for one process, until it stops.
+///
+/// Many locks share the sessions, so requests on different sessions hardly ever meet. A load copies nothing. Expired
+/// sessions leave by themselves as new ones come, a small part of the store at a time; no task runs in the background.
+///
+/// It holds at most a million sessions unless [told otherwise](Self::with_max_sessions). When it is full, the
+/// anonymous sessions that have been silent longest make room for new ones; sessions of users who are logged in never do, and
+/// where only those are left a new session is refused with an error.
+///
+/// Clones share the sessions.
+///
+/// ```
+/// use wiz_session::{Key, MemoryStore, WizSessionLayer};
+///
+/// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+/// ```
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Inner>);
+
+struct Inner {
+    shards: Box<[Mutex<Shard>]>,
+    users: Users,
+    /// How many records there are, to compare with the limit.
+    len: AtomicUsize,
+    max_sessions: usize,
+    /// The shard that the next create looks through for expired records.
+    hand: AtomicUsize,
+    clock: Clock,
+}
+
+/// A power of two. So many that a look through one is short, at a million sessions too.
+const SHARDS: usize = 512;
+
+impl MemoryStore {
+    /// An empty store for up to a million sessions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_max_sessions(1_000_000)
+    }
+
+    /// An empty store with another limit. A session of little data takes about 250 bytes.
+    #[must_use]
+    pub fn with_max_sessions(max_sessions: usize) -> Self {
+        Self::build(max_sessions, Clock::system())
+    }
+
+    fn build(max_sessions: usize, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            shards: std::iter::repeat_with(Mutex::default)
+                .take(SHARDS)
+                .collect(),
+            users: Users::default(),
+            len: AtomicUsize::new(0),
+            max_sessions,
+            hand: AtomicUsize::new(0),
+            clock,
+        }))
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("sessions", &self.0.len.load(Ordering::Relaxed))
+            .field("max_sessions", &self.0.max_sessions)
+            .finish()
+    }
+}
+
+impl SessionStore for MemoryStore {
+    async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
+        self.0.sweep_next_shard();
+        self.0.make_room()?;
+        Ok(self.0.create(handle, record))
+    }
+
+    async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
+        Ok(self.0.shard(handle).get(handle).cloned())
+    }
+
+    async fn replace(
+        &self,
+        handle: Handle,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, Error> {
+        Ok(self.0.replace(handle, expected, record))
+    }
+
+    async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
+        let mut shard = self.0.shard(handle);
+        let Some(record) = shard.get_mut(handle) else {
+            return Ok(false);
+        };
+        record.touch(expires_at.into());
+        Ok(true)
+    }
+
+    async fn delete(&self, handle: Handle) -> Result<bool, Error> {
+        Ok(self.0.delete(handle))
+    }
+
+    async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
+        let mut deleted = 0;
+        for shard in &self.0.shards {
+            if deleted == limit {
+                break;
+            }
+            let taken = shard.lock().take_expired(now.into(), limit - deleted);
+            deleted += taken.len();
+            self.0.forget(taken);
+        }
+        Ok(deleted as u64)
+    }
+
+    async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
+        Ok(self.0.list(user))
+    }
+
+    async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
+        Ok(self.0.delete_user(user, except))
+    }
+
+    async fn count(&self, now: SystemTime) -> Result<u64, Error> {
+        let now = now.into();
+        let lives = |record: &&Record| record.expires() > now && !record.is_tombstone();
+        let count = |shard: &Mutex<Shard>| shard.lock().records().filter(lives).count();
+        Ok(self.0.shards.iter().map(count).sum::<usize>() as u64)
+    }
+}
+
+impl Inner {
+    fn shard(&self, handle: Handle) -> MutexGuard<'_, Shard> {
+        let [first, second, ..] = *handle.as_bytes();
+        self.shards[usize::from(u16::from_ne_bytes([first, second])) % SHARDS].lock()
+    }
+
+    fn create(&self, handle: Handle, record: &Record) -> Created {
+        let user = record.user().map(|user| (user, self.users.lock(user)));
+        let mut shard = self.shard(handle);
+        if shard.get(handle).is_some() {
+            return Created::Exists;
+        }
+        shard.insert(handle, record.clone());
+        self.len.fetch_add(1, Ordering::Relaxed);
+        if let Some((user, mut part)) = user {
+            part.add(user, handle);
+        }
+        Created::Created
+    }
+
+    fn replace(&self, handle: Handle, expected: Version, record: &Record) -> Replaced {
+        let replacement = record.clone().with_version(expected.next());
+        let mut shard = self.shard(handle);
+        match shard.get_mut(handle) {
+            None => Replaced::Gone,
+            Some(stored) if stored.version() != expected => Replaced::Conflict,
+            Some(stored) if stored.user() == replacement.user() => {
+                // The old record is dropped after the lock: freeing a large one takes time.
+                let _old = std::mem::replace(stored, replacement);
+                drop(shard);
+                Replaced::Stored(expected.next())
+            }
+            Some(_) => {
+                drop(shard);
+                self.replace_user(handle, expected, replacement)
+            }
+        }
+    }
+
+    /// A replacement with another user, or none: a session that becomes a tombstone.
+    fn replace_user(&self, handle: Handle, expected: Version, replacement: Record) -> Replaced {
+        let after = replacement.clone();
+        let user = after.user().map(|user| (user, self.users.lock(user)));
+        let mut shard = self.shard(handle);
+        let old = match shard.get_mut(handle) {
+            None => return Replaced::Gone,
+            Some(stored) if stored.version() != expected => return Replaced::Conflict,
+            Some(stored) => std::mem::replace(stored, replacement),
+        };
+        drop(shard);
+        if let Some((user, mut part)) = user {
+            part.add(user, handle);
+        }
+        self.leave(handle, &old);
+        Replaced::Stored(expected.next())
+    }
+
+    fn delete(&self, handle: Handle) -> bool {
+        let mut shard = self.shard(handle);
+        if shard.get(handle).is_none_or(Record::is_tombstone) {
+            return false;
+        }
+        let old = shard.remove(handle);
+        drop(shard);
+        self.forget(old.map(|record| (handle, record)));
+        true
+    }
+
+    fn list(&self, user: &str) -> Vec<(Handle, Record)> {
+        let part = self.users.lock(user);
+        let of_user = |&handle: &Handle| {
+            let record = self.shard(handle).get(handle).cloned()?;
+            (record.user() == Some(user)).then_some((handle, record))
+        };
+        part.handles(user).iter().filter_map(of_user).collect()
+    }
+
+    /// No session of the user appears while the user's part of the index is locked, so one pass finds them all.
+    fn delete_user(&self, user: &str, except: Option<Handle>) -> u64 {
+        let mut part = self.users.lock(user);
+        let handles = part.handles(user).to_vec();
+        let mut deleted = 0;
+        for handle in handles.into_iter().filter(|handle| Some(*handle) != except) {
+            let mut shard = self.shard(handle);
+            if shard
+                .get(handle)
+                .is_some_and(|record| record.user() == Some(user))
+            {
+                let _old = shard.remove(handle);
+                drop(shard);
+                self.len.fetch_sub(1, Ordering::Relaxed);
+                deleted += 1;
+            }
+            part.remove(user, handle);
+        }
+        deleted
+    }
+
+    fn sweep_next_shard(&self) {
+        let next = self.hand.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let expired = self.shards[next].lock().sweep(self.clock.now());
+        self.forget(expired);
+    }
+
+    /// Lets an anonymous session go if the store is full. Looks at some thousand sessions at the most.
+    fn make_room(&self) -> Result<(), Error> {
+        let (now, mut seen) = (self.clock.now(), 0);
+        let start = self.hand.load(Ordering::Relaxed);
+        for step in 0..SHARDS {
+            if self.len.load(Ordering::Relaxed) < self.max_sessions {
+                return Ok(());
+            }
+            let mut shard = self.shards[(start + step) % SHARDS].lock();
+            let expired = shard.take_expired(now, usize::MAX);
+            let evicted = if expired.is_empty() {
+                shard.evict_anonymous()
+            } else {
+                None
+            };
+            seen += shard.len();
+            drop(shard);
+            self.len
+                .fetch_sub(usize::from(evicted.is_some()), Ordering::Relaxed);
+            self.forget(expired);
+            if seen > 10_000 {
+                break;
+            }
+        }
+        if self.len.load(Ordering::Relaxed) < self.max_sessions {
+            return Ok(());
+        }
+        Err(Error::store(
+            "the memory store is full of sessions that are logged in",
+        ))
+    }
+
+    /// Takes note that these records are no longer in their shards.
+    fn forget(&self, records: impl IntoIterator<Item = (Handle, Record)>) {
+        for (handle, record) in records {
+            self.len.fetch_sub(1, Ordering::Relaxed);
+            self.leave(handle, &record);
+        }
+    }
+
+    /// Takes a handle out of the index of the user that a former record had, unless it is that user's again.
+    fn leave(&self, handle: Handle, former: &Record) {
+        let Some(user) = former.user() else { return };
+        let mut part = self.users.lock(user);
+        let again = self
+            .shard(handle)
+            .get(handle)
+            .is_some_and(|record| record.user() == Some(user));
+        if !again {
+            part.remove(user, handle);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Milliseconds since 1970: half the size of a `SystemTime`, and what a store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp(u64);
+
+impl Timestamp {
+    pub(crate) const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    pub(crate) const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)).min(Self::LATEST))
+    }
+
+    /// Zero if `earlier` is later.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The end of the year 9999: every platform's `SystemTime` and every database's integer holds it.
+    const LATEST: u64 = 253_402_300_799_999;
+}
+
+impl From<SystemTime> for Timestamp {
+    /// A time before 1970 counts as 1970.
+    fn from(time: SystemTime) -> Self {
+        Self(millis(time.duration_since(UNIX_EPOCH).unwrap_or_default()).min(Self::LATEST))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        UNIX_EPOCH + Duration::from_millis(time.0.min(Timestamp::LATEST))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where a layer reads the time: the system's clock, or one that a test moves.
+///
+/// ```
+/// use std::time::Duration;
+/// use wiz_session::{Clock, Key, MemoryStore, WizSessionLayer};
+///
+/// let clock = Clock::manual();
+/// let layer = WizSessionLayer::builder(MemoryStore::new(), Key::generate()).clock(clock.clone()).build()?;
+/// clock.advance(Duration::from_secs(31 * 60)); // every session that was idle has expired now
+/// # Ok::<(), wiz_session::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Option<Arc<AtomicU64>>);
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still at the present time until it is [advanced](Self::advance). Clones share it.
+    #[must_use]
+    pub fn manual() -> Self {
+        Self(Some(Arc::new(AtomicU64::new(
+            Timestamp::from(SystemTime::now()).as_millis(),
+        ))))
+    }
+
+    /// Moves a manual clock, and all its clones, forward.
+    ///
+    /// # Panics
+    /// If this is the system's clock.
+    pub fn advance(&self, by: Duration) {
+        let moved = self.0.as_ref().expect("only a manual clock can be moved");
+        moved.fetch_add(millis(by), Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match &self.0 {
+            None => Timestamp::from(SystemTime::now()),
+            Some(manual) => Timestamp(manual.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_saturate() {
+        let latest = Timestamp::from_millis(5).saturating_add(Duration::MAX);
+        assert_eq!(latest, Timestamp::from(SystemTime::from(latest)));
+        assert_eq!(
+            Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)),
+            Timestamp::from_millis(0)
+        );
+        assert_eq!(
+            Timestamp::from_millis(3).since(Timestamp::from_millis(7)),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn clones_of_a_manual_clock_move_together() {
+        let clock = Clock::manual();
+        let start = clock.now();
+        let clone = clock.clone();
+        clone.advance(Duration::from_secs(2));
+        assert_eq!(clock.now().since(start), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,3 @@
+//! Sessions through the layer, as a client and a handler see them.
+
+mod smoke;
