@@ -16,12 +16,13 @@
 use axum::{Router, routing::get};
 use wiz_session::{CookieOptions, Error, Key, MemoryStore, WizSession, WizSessionLayer};
 
-fn app() -> Result<Router, wiz_session::ConfigError> {
+fn app() -> Router {
     let sessions = WizSessionLayer::builder(MemoryStore::new(), Key::generate())
         // Plain HTTP on localhost; behind HTTPS the default is right.
         .cookie(CookieOptions::insecure("sid"))
-        .build()?;
-    Ok(Router::new().route("/", get(count)).layer(sessions))
+        .build()
+        .expect("the cookie's name is valid");
+    Router::new().route("/", get(count)).layer(sessions)
 }
 
 async fn count(session: WizSession) -> Result<String, Error> {
@@ -30,8 +31,7 @@ async fn count(session: WizSession) -> Result<String, Error> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    axum::serve(listener, app()?).await?;
-    Ok(())
+    axum::serve(listener, app()).await
 }

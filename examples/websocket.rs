@@ -24,15 +24,16 @@ use axum::response::Response;
 use axum::routing::get;
 use wiz_session::{CookieOptions, Error, Key, MemoryStore, WizSession, WizSessionLayer};
 
-fn app() -> Result<Router, wiz_session::ConfigError> {
+fn app() -> Router {
     let sessions = WizSessionLayer::builder(MemoryStore::new(), Key::generate())
         // Plain HTTP on localhost; behind HTTPS the default is right.
         .cookie(CookieOptions::insecure("sid"))
-        .build()?;
-    Ok(Router::new()
+        .build()
+        .expect("the cookie's name is valid");
+    Router::new()
         .route("/", get(page))
         .route("/ws", get(upgrade))
-        .layer(sessions))
+        .layer(sessions)
 }
 
 /// Begins the session, and shows the note.
@@ -71,8 +72,7 @@ async fn replace_note(session: &WizSession, note: &str) -> Result<String, Error>
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    axum::serve(listener, app()?).await?;
-    Ok(())
+    axum::serve(listener, app()).await
 }

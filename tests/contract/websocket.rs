@@ -1,5 +1,7 @@
 //! The session over a WebSocket.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -163,6 +165,19 @@ async fn takes_values_of_256_kb() {
     let value = "x".repeat(256 * 1024);
     assert_eq!(socket.ask(&format!("set big {value:?}")).await, "ok");
     assert_eq!(browser.session().await["big"], value);
+}
+
+#[tokio::test]
+async fn an_open_socket_does_not_hold_up_the_exit() {
+    let mut server = Server::start();
+    let mut socket = Socket::open(&server, &Browser::new(&server)).await;
+    assert_eq!(socket.ask("whoami").await, "anonymous");
+
+    server.signal("TERM");
+
+    let start = Instant::now();
+    assert!(server.exited_cleanly());
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]

@@ -28,5 +28,5 @@ export function show({ login }) {
   if (!login.logged_in) return;
   const { name, email, is_admin } = login.user;
   fill({ name, email, initial: [...name][0] ?? "" });
-  byId("admin").hidden = !is_admin;
+  for (const id of ["admin", "admin-link"]) byId(id).hidden = !is_admin;
 }

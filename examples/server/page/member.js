@@ -15,6 +15,7 @@ onClick(byId("logout"), async () => {
 });
 attempt(byId("title"), async () => {
   const { user, contact } = await get(location.pathname);
-  const { id, name, email } = user;
+  const { id, name, email, is_admin } = user;
+  byId("admin-link").hidden = !is_admin;
   fill({ id, name, email, phone: contact?.phone ?? "–", address: contact?.address ?? "–" });
 });
