@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::body;
 use crate::error::Error;
 
 /// A body of `application/json` or `application/x-www-form-urlencoded`.
@@ -22,14 +23,15 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let request = body::read(request).await?;
         if is_form(request.headers()) {
             let Form(input) = Form::from_request(request, state).await?;
             return Ok(Self(input));
         }
         // First any JSON, then the struct: a body cut short is malformed (400), however wrong its
         // first field is (422), and an array does not pass for the fields in order.
-        let Json(body) = Json::<Value>::from_request(request, state).await?;
-        let Value::Object(fields) = body else {
+        let Json(value) = Json::<Value>::from_request(request, state).await?;
+        let Value::Object(fields) = value else {
             return Err(unprocessable("the body must be a JSON object"));
         };
         T::deserialize(fields)

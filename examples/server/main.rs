@@ -25,6 +25,7 @@
 
 mod app;
 mod auth;
+mod body;
 mod config;
 mod error;
 mod headers;
