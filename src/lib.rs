@@ -44,6 +44,7 @@
 //! # Features
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
+//! - `sqlite`, `postgres`, `mysql`: stores over sqlx, [`store`].
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
 
 mod cookie;
@@ -60,6 +61,7 @@ mod record;
 mod session;
 mod sessions;
 pub mod store;
+mod sweeper;
 mod time;
 mod trace;
 
@@ -75,6 +77,7 @@ pub use self::{
     session::{Tx, WizSession},
     sessions::{SessionInfo, Sessions},
     store::{MemoryStore, SessionStore},
+    sweeper::{Sweeper, SweeperBuilder},
     time::Clock,
 };
 
