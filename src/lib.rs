@@ -45,6 +45,7 @@
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
+//! - `redis`: `RedisStore`, on a server of Redis or Valkey. `redis-cluster`: on a cluster of them.
 
 mod cookie;
 mod data;
@@ -65,6 +66,8 @@ mod trace;
 
 pub use ::cookie::{Key, SameSite};
 
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
 pub use self::{
     cookie::CookieOptions,
     error::{ConfigError, Error},

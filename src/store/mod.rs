@@ -2,6 +2,8 @@
 
 mod erased;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -10,6 +12,8 @@ use std::{sync::Arc, time::SystemTime};
 
 pub(crate) use self::erased::{Answer, ErasedStore};
 pub use self::memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 use crate::{
     error::Error,
     id::Handle,
