@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use parking_lot::Mutex;
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, RedisError, RedisResult, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
+    ServerErrorKind, Value,
+};
 #[cfg(feature = "redis-cluster")]
 use redis::{
     cluster::ClusterClient,
@@ -119,15 +122,19 @@ impl Server {
         match self {
             // A primary that became a replica keeps its connections: the name may lead to the new one by now.
             Self::Single(_) => {
-                error.is_unrecoverable_error()
-                    || error.is_timeout()
-                    || error.to_string().contains("READONLY")
+                error.is_unrecoverable_error() || error.is_timeout() || is_read_only(error)
             }
             // One node's trouble is the cluster connection's own business.
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_) => error.is_unrecoverable_error(),
         }
     }
+}
+
+/// Before version 7 a script's answer has it somewhere in the text.
+fn is_read_only(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+        || error.to_string().contains("-READONLY")
 }
 
 #[derive(Clone, Copy)]

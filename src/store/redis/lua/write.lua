@@ -22,8 +22,9 @@ end
 local function enlist(index, listed, left)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
+  -- First, for after any other write a server that is full would let it pass.
   redis.call('ZADD', index, 'GT', now + left, listed)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
   if redis.call('PTTL', index) < left then
     redis.call('PEXPIRE', index, left)
   end
