@@ -20,7 +20,7 @@ use wiz_session::{
 use crate::{
     client::Client,
     servers::{self, Cluster, Redis},
-    support::free_port,
+    support::{free_port, wait_for},
 };
 
 const TIMEOUT: Duration = Duration::from_millis(700);
@@ -122,11 +122,15 @@ impl Load {
         }
     }
 
+    /// The clients, and what was answered 200 to each.
+    async fn stop(&mut self) -> Vec<(Client, Vec<usize>)> {
+        self.stop.store(true, Ordering::Relaxed);
+        std::mem::take(&mut self.clients).join_all().await
+    }
+
     /// Nothing that was answered 200 is missing, nothing is there twice, nothing took too long.
     async fn check(mut self, app: &Router) {
-        self.stop.store(true, Ordering::Relaxed);
-        while let Some(client) = self.clients.join_next().await {
-            let (client, kept) = client.expect("no client panics");
+        for (client, kept) in self.stop().await {
             let mut stored = numbers(&client, app).await;
             let whole = stored.len();
             stored.dedup();
@@ -240,7 +244,7 @@ async fn a_wrong_password_is_said() {
     assert_says(&error.expect_err("refused"), "Authentication required");
 
     let client = redis::Client::open(url("hunter2")).expect("a valid URL");
-    let store = RedisStore::new(client);
+    let store = RedisStore::from_client(client);
     for _ in 0..2 {
         let error = store.list("alice").await;
         assert_says(&error.expect_err("refused"), "authentication");
@@ -288,7 +292,7 @@ async fn a_replica_reads_and_says_that_it_cannot_write() {
     let [app, replicated] = [on_primary, on_replica.clone()].map(app);
     let mut client = Client::default();
     client.visit(&app, "/push/1").await;
-    crate::support::wait_for("the replica", || {
+    wait_for("the replica", || {
         replica.info("keyspace").contains("keys=1").then_some(())
     });
 
@@ -343,43 +347,95 @@ async fn a_full_server_refuses_and_keeps_what_it_has() {
     assert_eq!(numbers(&client, &app).await, [1, 2]);
 }
 
+/// One after the other, for a cluster takes some seconds to start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_cluster_fails_over() {
+async fn a_cluster_comes_back() {
     let cluster = Cluster::start();
     let store = RedisStore::connect_cluster(cluster.urls()).await;
     let app = app(store.expect("the cluster is there"));
-    let load = Load::start(&app).await;
-    load.wait_for(200).await;
+    its_connections_break(&cluster, &app).await;
+    it_freezes(&cluster, &app).await;
+    it_fails_over(&cluster, &app).await;
+}
 
-    let replica = |node: &&Redis| node.info("replication").contains("role:slave");
-    let chosen = cluster.nodes().iter().find(replica).expect("a replica");
-    let _: String = chosen.ask(cmd("CLUSTER").arg("FAILOVER")).await;
-    crate::support::wait_for("the failover", || (!replica(&chosen)).then_some(()));
+async fn its_connections_break(cluster: &Cluster, app: &Router) {
+    let mut client = Client::default();
+    for n in 0..10 {
+        client.visit(app, &format!("/push/{n}")).await;
+        for node in cluster.nodes() {
+            let mut kill = cmd("CLIENT");
+            kill.arg("KILL").arg("TYPE").arg("normal");
+            let _: usize = node.ask(&kill).await;
+        }
+    }
+    let pushed: Vec<_> = (0..10).collect();
+    assert_eq!(numbers(&client, app).await, pushed, "each was asked again");
+}
+
+async fn it_freezes(cluster: &Cluster, app: &Router) {
+    let mut client = Client::default();
+    client.visit(app, "/push/0").await;
+    let signal = |name| cluster.nodes().iter().for_each(|node| node.signal(name));
+    signal("STOP");
+    let start = Instant::now();
+    assert_eq!(client.peek(app, "/list").await.status, 503);
+    assert!(start.elapsed() < TIMEOUT + SLOWNESS);
+    signal("CONT");
+    let back = until_it_answers(app).await;
+    println!("a frozen cluster answers {back:?} after it was thawed");
+    assert_eq!(numbers(&client, app).await, [0]);
+}
+
+async fn it_fails_over(cluster: &Cluster, app: &Router) {
+    let mut load = Load::start(app).await;
     load.wait_for(200).await;
-    let planned = load.answered(503);
+    let is_replica = |node: &&Redis| node.info("replication").contains("role:slave");
+    let chosen = cluster.nodes().iter().find(is_replica);
+    let chosen = chosen.expect("a replica");
+    let _: String = chosen.ask(cmd("CLUSTER").arg("FAILOVER")).await;
+    wait_for("the failover", || (!is_replica(&chosen)).then_some(()));
+    load.wait_for(200).await;
+    println!("a planned failover: {} answers 503", load.answered(503));
 
     chosen.signal("KILL");
+    let start = Instant::now();
     let others = || {
         cluster
             .nodes()
             .iter()
             .filter(|node| node.port() != chosen.port())
     };
-    crate::support::wait_for("the election", || {
-        let primaries = others().filter(|node| !replica(node)).count();
+    wait_for("the election", || {
+        let primaries = others().filter(|node| !is_replica(node)).count();
         (primaries == 3).then_some(())
     });
-    let back = Instant::now();
-    while Client::default().peek(&app, "/push/0").await.status != 200 {
-        assert!(back.elapsed() < Duration::from_secs(10));
-    }
+    println!("a primary died: another after {:?}", start.elapsed());
+    println!(
+        "and the application was back {:?} later",
+        until_it_answers(app).await
+    );
     load.wait_for(200).await;
-    println!("{planned} answers 503 during the planned failover");
-    load.stop.store(true, Ordering::Relaxed);
-    // What the dead primary had not sent to its replica may be lost, so only this is asked for:
-    let mut clients = load.clients;
-    while let Some(client) = clients.join_next().await {
-        let (client, _) = client.expect("no client panics");
-        assert_eq!(client.peek(&app, "/push/0").await.status, 200);
+    for (client, _) in load.stop().await {
+        let mut stored = numbers(&client, app).await;
+        let whole = stored.len();
+        stored.dedup();
+        // What the dead primary had not sent to its replica may be missing.
+        assert_eq!(stored.len(), whole, "nothing is stored twice");
     }
+}
+
+/// Sessions on all nodes.
+async fn until_it_answers(app: &Router) -> Duration {
+    let start = Instant::now();
+    let mut answered = 0;
+    while answered < 20 {
+        assert!(start.elapsed() < Duration::from_secs(20), "it stays away");
+        let answer = Client::default().peek(app, "/push/0").await;
+        answered = if answer.status == 200 {
+            answered + 1
+        } else {
+            0
+        };
+    }
+    start.elapsed()
 }

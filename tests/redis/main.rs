@@ -5,6 +5,8 @@
 
 #[path = "../support/client.rs"]
 mod client;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod conforms;
 mod faults;
 mod keys;

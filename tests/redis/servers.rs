@@ -33,7 +33,52 @@ impl Redis {
         let arguments = ["--port", &name, "--bind", "127.0.0.1", "--save", ""];
         let arguments = [&arguments, settings].concat();
         let server = Server::start(folder(), &installed("redis-server"), &arguments);
-        let redis = Self { server, port };
+        Self { server, port }.answering()
+    }
+
+    /// A server whose clock is wrong by some hours.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_with_wrong_clock(hours: i32) -> Self {
+        let (folder, port) = (folder(), free_port());
+        let (source, library) = (
+            folder.path().join("clock.c"),
+            folder.path().join("clock.so"),
+        );
+        std::fs::write(&source, include_str!("clock.c")).expect("a folder to write to");
+        let compiler = program("cc", &["/usr/bin"], "apt-get install -y gcc libc6-dev");
+        let compiled = Command::new(compiler)
+            .args([
+                "-shared",
+                "-fPIC",
+                &format!("-DOFFSET=({hours} * 3600)"),
+                "-o",
+            ])
+            .args([&library, &source])
+            .status();
+        assert!(compiled.expect("cc runs").success());
+        let preload = format!("LD_PRELOAD={}", library.display());
+        let (redis, name) = (installed("redis-server"), port.to_string());
+        let redis = redis.to_str().expect("a name of the machine's");
+        let arguments = [
+            &preload,
+            redis,
+            "--port",
+            &name,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+        ];
+        let server = Server::start(
+            folder,
+            &program("env", &["/usr/bin"], "coreutils"),
+            &arguments,
+        );
+        Self { server, port }.answering()
+    }
+
+    fn answering(self) -> Self {
+        let redis = self;
         let client = redis::Client::open(redis.url()).expect("a valid URL");
         wait_for("redis-server", || {
             let mut connection = client.get_connection().map_err(|error| {

@@ -26,7 +26,7 @@ impl RedisStore {
     /// ```
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let client = info(url).and_then(|info| Client::open(info).map_err(failed))?;
-        Self::new(client).greeted().await
+        Self::from_client(client).greeted().await
     }
 
     /// A store on a server that a client of the `redis` crate, version 1, knows. It connects when it is first used.
@@ -35,11 +35,11 @@ impl RedisStore {
     /// use wiz_session::RedisStore;
     ///
     /// # fn f(client: redis::Client) {
-    /// let store = RedisStore::new(client);
+    /// let store = RedisStore::from_client(client);
     /// # }
     /// ```
     #[must_use]
-    pub fn new(client: Client) -> Self {
+    pub fn from_client(client: Client) -> Self {
         Self::build(Server::Single(client))
     }
 
@@ -99,7 +99,7 @@ impl RedisStore {
             .tcp_settings(tcp_settings())
             .build()
             .map_err(failed)?;
-        Self::cluster(client).greeted().await
+        Self::from_cluster_client(client).greeted().await
     }
 
     /// A store on a cluster that a client of the `redis` crate, version 1, knows. It connects when it is first used.
@@ -108,11 +108,11 @@ impl RedisStore {
     /// use wiz_session::RedisStore;
     ///
     /// # fn f(client: redis::cluster::ClusterClient) {
-    /// let store = RedisStore::cluster(client);
+    /// let store = RedisStore::from_cluster_client(client);
     /// # }
     /// ```
     #[must_use]
-    pub fn cluster(client: redis::cluster::ClusterClient) -> Self {
+    pub fn from_cluster_client(client: redis::cluster::ClusterClient) -> Self {
         Self::build(Server::Cluster(Box::new(client)))
     }
 }
