@@ -14,6 +14,7 @@ mod lost_answers;
 #[path = "../support/races.rs"]
 mod races;
 mod servers;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 mod trips;
