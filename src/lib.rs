@@ -46,6 +46,7 @@
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `sqlite`, `postgres`, `mysql`: stores over sqlx, [`store`].
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
+//! - `redis`: `RedisStore`, on a server of Redis or Valkey. `redis-cluster`: on a cluster of them.
 
 mod cookie;
 mod data;
@@ -67,6 +68,8 @@ mod trace;
 
 pub use ::cookie::{Key, SameSite};
 
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
 pub use self::{
     cookie::CookieOptions,
     error::{ConfigError, Error},

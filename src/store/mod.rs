@@ -2,6 +2,8 @@
 
 mod erased;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod sql;
 
@@ -12,6 +14,8 @@ use std::{sync::Arc, time::SystemTime};
 
 pub(crate) use self::erased::{Answer, ErasedStore};
 pub use self::memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 #[cfg(feature = "mysql")]
 pub use self::sql::MySqlStore;
 #[cfg(feature = "postgres")]
