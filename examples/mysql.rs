@@ -1,37 +1,45 @@
-//! Sessions in MySQL or MariaDB, shared by any number of processes.
+//! Sessions in MySQL or MariaDB: they outlive a restart, and all servers that use it share them.
 //!
-//! Run with `DATABASE_URL=mysql://user@localhost/database cargo run --example mysql --features mysql`, then:
+//! Run with
 //!
-//! ```sh
-//! curl -c jar -b jar http://127.0.0.1:3000/    # visit 1, visit 2, … also from another process
+//! ```text
+//! DATABASE_URL=mysql://user:password@localhost/database cargo run --example mysql --features mysql
+//! ```
+//!
+//! and visit it twice, with a restart in between if you like:
+//!
+//! ```text
+//! curl -c jar -b jar localhost:3000
+//! curl -c jar -b jar localhost:3000
 //! ```
 
-use axum::{Router, routing::get};
-use wiz_session::{
-    CookieOptions, Error, Key, Sweeper, WizSession, WizSessionLayer, store::MySqlStore,
-};
+use std::error::Error;
 
-fn app(store: MySqlStore, key: Key) -> Result<Router, Box<dyn std::error::Error>> {
-    // Plain HTTP on localhost; leave the cookie out behind HTTPS.
-    let sessions = WizSessionLayer::builder(store, key)
+use axum::{Router, routing::get};
+use wiz_session::{CookieOptions, Key, Sweeper, WizSession, WizSessionLayer, store::MySqlStore};
+
+fn app(store: MySqlStore) -> Router {
+    // All servers need the same key. A real one is 64 random bytes, kept where you keep your secrets.
+    let sessions = WizSessionLayer::builder(store, Key::from(&[7; 64]))
+        // Plain HTTP on localhost; behind HTTPS the default is right.
         .cookie(CookieOptions::insecure("sid"))
-        .build()?;
-    Ok(Router::new().route("/", get(visits)).layer(sessions))
+        .build()
+        .expect("the cookie's name is valid");
+    Router::new().route("/", get(count)).layer(sessions)
 }
 
-async fn visits(session: WizSession) -> Result<String, Error> {
-    let visits = session.update("visits", |n: &mut u64| *n += 1)?;
+async fn count(session: WizSession) -> Result<String, wiz_session::Error> {
+    let visits = session.update("visits", |visits: &mut u64| *visits += 1)?;
     Ok(format!("visit {visits}\n"))
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let store = MySqlStore::connect(&std::env::var("DATABASE_URL")?).await?;
     store.migrate().await?;
+    // Deletes what has expired, for as long as the program runs.
     let _sweeper = Sweeper::spawn(store.clone());
-    // All processes take the same key. Keep yours with your secrets.
-    let key = Key::derive_from(b"an example's key, which everybody knows");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    axum::serve(listener, app(store, key)?).await?;
+    axum::serve(listener, app(store)).await?;
     Ok(())
 }
