@@ -15,8 +15,7 @@ use crate::{
     store::{Created, Replaced, SessionStore},
 };
 
-/// Keeps sessions in a table of a SQL database: what [`SqliteStore`](super::SqliteStore),
-/// [`PostgresStore`](super::PostgresStore) and [`MySqlStore`](super::MySqlStore) have in common.
+/// Keeps sessions in a table of a SQL database: what `SqliteStore`, `PostgresStore` and `MySqlStore` have in common.
 ///
 /// Clones share the pool of connections.
 ///
