@@ -1,3 +1,4 @@
-//! Sessions through the layer, as a client and a handler see them.
+//! Sessions through the layer, as a client and a handler see them. Numbers are those of the cases that must hold.
 
-mod smoke;
+mod set_cookie;
+mod support;
