@@ -1,4 +1,6 @@
 //! Sessions through the layer, as a client and a handler see them. Numbers are those of the cases that must hold.
 
+mod ending;
+mod hostile;
 mod set_cookie;
 mod support;

@@ -1,54 +1,58 @@
-use std::{io, sync::Arc};
+use std::{cell::RefCell, io, sync::Once};
 
-use parking_lot::Mutex;
-use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::level_filters::LevelFilter;
 
-/// Every line that this thread logs, at every level, while it lives.
-pub(crate) struct Log {
-    lines: Lines,
-    _guard: DefaultGuard,
+thread_local! {
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+/// Every line that this thread logs, at every level, while it lives.
+pub(crate) struct Log(());
 
 impl Log {
+    /// One subscriber serves all tests: what two of them on two threads want to see is otherwise a race, as `tracing`
+    /// asks once for each event whether anybody listens.
     pub(crate) fn capture() -> Self {
-        let lines = Lines::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_ansi(false)
-            .with_writer(lines.clone())
-            .finish();
-        Self {
-            lines,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
+        static SUBSCRIBE: Once = Once::new();
+        SUBSCRIBE.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_max_level(LevelFilter::TRACE)
+                .with_ansi(false)
+                .with_writer(|| Lines)
+                .init();
+        });
+        LINES.set(Some(Vec::new()));
+        Self(())
     }
 
     pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.lines.0.lock().clone()).expect("the log is text")
+        let lines = LINES.with_borrow(Clone::clone).unwrap_or_default();
+        String::from_utf8(lines).expect("the log is text")
     }
 
     /// How many lines hold this.
-    pub(crate) fn count(&self, event: &str) -> usize {
+    pub(crate) fn count(&self, part: &str) -> usize {
         let text = self.text();
-        text.lines().filter(|line| line.contains(event)).count()
+        text.lines().filter(|line| line.contains(part)).count()
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+impl Drop for Log {
+    fn drop(&mut self) {
+        LINES.set(None);
     }
 }
+
+/// What this thread has logged, if anybody wants to know.
+struct Lines;
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
+        LINES.with_borrow_mut(|lines| {
+            if let Some(lines) = lines {
+                lines.extend_from_slice(bytes);
+            }
+        });
         Ok(bytes.len())
     }
 
