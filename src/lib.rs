@@ -1,4 +1,50 @@
-//! Server-side sessions for axum and tower.
+//! Server-side sessions for axum and any tower service: a layer, an extractor, a store.
+//!
+//! A handler reads and writes the session like a map. The layer loads it when it is first asked for, and stores *what
+//! was changed* after the handler answered, before the head of the response leaves.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use wiz_session::{CookieOptions, Error, Key, MemoryStore, WizSession, WizSessionLayer};
+//!
+//! async fn visits(session: WizSession) -> Result<String, Error> {
+//!     let visits = session.update("visits", |n: &mut u64| *n += 1)?;
+//!     Ok(format!("visit {visits}\n"))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let sessions = WizSessionLayer::builder(MemoryStore::new(), Key::generate())
+//!         .cookie(CookieOptions::insecure("sid")) // plain HTTP on localhost
+//!         .build()?;
+//!     let app = Router::new().route("/", get(visits)).layer(sessions);
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to go from here
+//!
+//! - [`WizSession`]: all that a handler does with a session, and what holds when requests meet.
+//! - [`WizSessionLayer`]: mounting it, its settings and their defaults.
+//! - [`CookieOptions`]: the cookie's name and attributes.
+//! - [`Sessions`]: listing and ending sessions from outside.
+//! - [`SessionStore`] and [`store`]: where sessions are kept, and how to write a store of one's own.
+//! - [`Error`]: what can go wrong, and what it means as a response.
+//!
+//! # What always holds
+//!
+//! - A request writes what it changed, not what it read. Of many that change one session at once none loses a change.
+//! - A session that was ended stays ended, and no late answer replaces the cookie of a newer login.
+//! - Reading never creates a session, and a request that does not ask for its session costs nothing.
+//! - A store that fails is an error, never an empty session.
+//! - No id, cookie, key or value is ever logged or printed; the store knows sessions by a [`Handle`].
+//!
+//! # Features
+//!
+//! - `tracing` (default): events for audit, at the target `wiz_session`.
+//! - `conformance`: the suite for those who write a store, `store::conformance`.
 
 mod cookie;
 mod data;
@@ -31,3 +77,7 @@ pub use self::{
     store::{MemoryStore, SessionStore},
     time::Clock,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

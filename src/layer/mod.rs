@@ -79,7 +79,6 @@ impl WizSessionLayer {
     /// A layer with other settings than the defaults.
     ///
     /// The key signs the cookies: keep it secret, and the same over restarts and for all servers that share sessions.
-    #[must_use]
     pub fn builder(store: impl SessionStore, key: Key) -> WizSessionLayerBuilder {
         WizSessionLayerBuilder::new(store, key)
     }

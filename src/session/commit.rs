@@ -125,6 +125,12 @@ impl<'a> Commit<'a> {
             return Err(Error::too_late());
         }
         match (plan, &work.origin) {
+            // Expired since it was loaded, unless another request kept it alive.
+            (Plan::Touch(_) | Plan::Replace | Plan::Regenerate, Origin::Live(live))
+                if !Expiry::is_live(&live.record, now) =>
+            {
+                Ok(Step::Again(self.refresh(live).await?))
+            }
             (Plan::End(handle), _) => self.end(handle).await,
             (Plan::Create, _) => self.create(work, now).await,
             (Plan::Replace, Origin::Live(live)) => self.replace(work, live, now).await,

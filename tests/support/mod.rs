@@ -13,7 +13,7 @@ use tempfile::TempDir;
 ///
 /// A shell stands between: it waits for the end of a pipe that only the test process holds open, and
 /// then kills the server by its process id. So a static guard, a panic and a killed test leave nothing behind.
-pub struct Server {
+pub(crate) struct Server {
     shell: Child,
     pid: u32,
     folder: TempDir,
@@ -21,7 +21,7 @@ pub struct Server {
 
 impl Server {
     /// Starts a program that must be installed already. Its output goes to `log` in the server's folder.
-    pub fn start(folder: TempDir, program: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: TempDir, program: &Path, arguments: &[&str]) -> Self {
         let script = r#"
             "$@" >"$WIZ_FOLDER/log" 2>&1 </dev/null &
             server=$!
@@ -49,17 +49,17 @@ impl Server {
     }
 
     /// Where it lives.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// What it printed.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
     }
 
     /// Sends it a signal, such as `STOP`, `CONT` or `KILL`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status();
         assert!(status.expect("`kill` runs").success(), "no process {} to send {name}", self.pid);
     }
@@ -73,17 +73,17 @@ impl Drop for Server {
 }
 
 /// A port that nobody uses just now.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::Builder::new().prefix("wiz-session-").tempdir().expect("a temporary folder")
 }
 
 /// The program, from the `PATH` or one of these folders; or a panic that says how to get it.
-pub fn program(name: &str, folders: &[&str], install: &str) -> PathBuf {
+pub(crate) fn program(name: &str, folders: &[&str], install: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let candidates = std::env::split_paths(&path).chain(folders.iter().map(PathBuf::from));
     candidates
@@ -93,7 +93,7 @@ pub fn program(name: &str, folders: &[&str], install: &str) -> PathBuf {
 }
 
 /// Polls until there is a result, for half a minute.
-pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(result) = poll() {

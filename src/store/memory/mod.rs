@@ -315,3 +315,114 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{data::Data, id::SessionId, record::Body};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn store(max_sessions: usize) -> (MemoryStore, Clock) {
+        let clock = Clock::manual();
+        (MemoryStore::build(max_sessions, clock.clone()), clock)
+    }
+
+    fn record(clock: &Clock, user: Option<&str>, lives: Duration) -> Record {
+        let now = clock.now();
+        let body = Body {
+            created_at: now,
+            authenticated_at: None,
+            deadline: now.saturating_add(Duration::MAX),
+            remember: None,
+            user: user.map(Into::into),
+            tombstone: false,
+            data: Data::default(),
+        };
+        Record::new(Version::FIRST, now.saturating_add(lives), body)
+    }
+
+    async fn create(store: &MemoryStore, record: &Record) -> Result<Handle, Error> {
+        let handle = SessionId::random().handle();
+        store.create(handle, record).await.map(|_| handle)
+    }
+
+    fn len(store: &MemoryStore) -> usize {
+        let held = store.0.shards.iter().map(|shard| shard.lock().len()).sum();
+        assert_eq!(
+            store.0.len.load(Ordering::Relaxed),
+            held,
+            "the count is true"
+        );
+        held
+    }
+
+    #[tokio::test]
+    async fn expired_sessions_leave_as_new_ones_come() {
+        let (store, clock) = store(1_000_000);
+        for n in 0..1_000 {
+            let user = (n % 2 == 0).then_some("alice");
+            create(&store, &record(&clock, user, MINUTE)).await.unwrap();
+        }
+        clock.advance(2 * MINUTE);
+        for _ in 0..SHARDS {
+            create(&store, &record(&clock, None, MINUTE)).await.unwrap();
+        }
+        assert_eq!(
+            len(&store),
+            SHARDS,
+            "a round of all shards swept all that was expired"
+        );
+        assert!(
+            store.0.users.lock("alice").handles("alice").is_empty(),
+            "also from the index"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_full_store_lets_the_longest_silent_anonymous_session_go() {
+        let (store, clock) = store(100);
+        let user = create(&store, &record(&clock, Some("alice"), MINUTE))
+            .await
+            .unwrap();
+        for n in 0..1_000 {
+            let lives = MINUTE + Duration::from_millis(n);
+            create(&store, &record(&clock, None, lives)).await.unwrap();
+            assert!(len(&store) <= 100);
+        }
+        assert!(
+            store.load(user).await.unwrap().is_some(),
+            "a session of a user never makes room"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_store_full_of_users_refuses_and_loses_nobody() {
+        let (store, clock) = store(10);
+        for _ in 0..10 {
+            create(&store, &record(&clock, Some("alice"), MINUTE))
+                .await
+                .unwrap();
+        }
+        let refused = create(&store, &record(&clock, None, MINUTE))
+            .await
+            .unwrap_err();
+        assert!(refused.is_store());
+        assert_eq!(len(&store), 10);
+        clock.advance(2 * MINUTE);
+        create(&store, &record(&clock, None, MINUTE)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_load_copies_nothing() {
+        let (store, clock) = store(10);
+        let handle = create(&store, &record(&clock, None, MINUTE)).await.unwrap();
+        let (one, two) = (
+            store.load(handle).await.unwrap(),
+            store.load(handle).await.unwrap(),
+        );
+        assert!(std::ptr::eq(one.unwrap().body(), two.unwrap().body()));
+    }
+}

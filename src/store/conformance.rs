@@ -1,3 +1,0 @@
-use super::SessionStore;
-/// x
-pub async fn run(_s: impl SessionStore) {}

@@ -1,0 +1,74 @@
+//! A browser of sorts: sends requests to a router and keeps the session's cookie.
+
+use axum::{Router, body::Body, response::Response};
+use http::{
+    HeaderValue, Method, Request, StatusCode,
+    header::{COOKIE, SET_COOKIE},
+};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+/// What a handler answered, and what it did to the cookie.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// The values of `Set-Cookie`, whole.
+    pub(crate) set_cookie: Vec<String>,
+    pub(crate) body: String,
+}
+
+/// A client that knows one cookie at most. Clones know the same, and forget or learn each for themselves.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Client {
+    pub(crate) cookie: Option<String>,
+}
+
+impl Client {
+    /// Sends a request and takes the cookie that comes back, as a browser does.
+    pub(crate) async fn visit(&mut self, app: &Router, path: &str) -> Answer {
+        let answer = self.peek(app, path).await;
+        for line in &answer.set_cookie {
+            let pair = line.split(';').next().unwrap_or_default();
+            self.cookie = (!line.contains("Max-Age=0")).then(|| pair.to_owned());
+        }
+        answer
+    }
+
+    /// Sends a request and looks at the answer only.
+    pub(crate) async fn peek(&self, app: &Router, path: &str) -> Answer {
+        let mut request = Request::builder().method(Method::POST).uri(path);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        let request = request.body(Body::empty()).expect("a valid request");
+        Answer::of(
+            app.clone()
+                .oneshot(request)
+                .await
+                .expect("a router never fails"),
+        )
+        .await
+    }
+}
+
+impl Answer {
+    async fn of(response: Response) -> Self {
+        let set_cookie = response.headers().get_all(SET_COOKIE).iter();
+        let set_cookie = set_cookie
+            .map(HeaderValue::to_str)
+            .map(|line| line.expect("ASCII").to_owned())
+            .collect();
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        Self {
+            status,
+            set_cookie,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+}

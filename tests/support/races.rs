@@ -1,0 +1,505 @@
+//! The races of CASES.md, G, through the layer, as many requests at once as it takes. Each store runs them all.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    routing::post,
+};
+use tokio::{sync::Barrier, task::JoinSet};
+use wiz_session::{
+    CookieOptions, Error, Key, Level, SessionStore, Sessions, WizSession, WizSessionLayer,
+};
+
+use super::client::{Answer, Client};
+
+/// Runs every race so many times, on routers of two layers that share the store as two processes would.
+pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
+    let races = Races::new(store);
+    for _ in 0..rounds {
+        races.r1_each_sets_its_own_key().await;
+        races.r2_pushes_to_one_list().await;
+        races.r3_a_slow_writer_after_clear().await;
+        races.r4_a_slow_writer_after_a_new_id().await;
+        races.r5_r6_late_cookies().await;
+        races.r7_a_flash_added_during_a_read().await;
+        races.r7_a_flash_is_shown_once().await;
+        races.r8_parallel_regenerates().await;
+        races.r9_revoke_during_logins().await;
+        races.r11_the_old_id_after_a_login().await;
+        races.ten_logins_at_once().await;
+        races.transactions_return_true_counts().await;
+    }
+}
+
+struct Races {
+    apps: [Router; 2],
+    sessions: Sessions,
+    gate: Gate,
+}
+
+/// Held by handlers that have loaded their session, until the test has done what is to come between.
+#[derive(Clone)]
+struct Gate(Arc<Barrier>);
+
+const AT_ONCE: usize = 100;
+
+fn layer(store: impl SessionStore) -> WizSessionLayer {
+    // One commit of a hundred at once waits for ninety-nine others.
+    WizSessionLayer::builder(store, Key::from(&[7; 64]))
+        .cookie(CookieOptions::insecure("sid"))
+        .store_timeout(Duration::from_secs(30))
+        .build()
+        .expect("a valid configuration")
+}
+
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+fn app(layer: WizSessionLayer, gate: Gate) -> Router {
+    Router::new()
+        .route(
+            "/slow_set/{key}",
+            post(async |session: WizSession, Path(key): Path<String>| {
+                pause().await;
+                session.set(&key, true)
+            }),
+        )
+        .route(
+            "/push/{n}",
+            post(async |session: WizSession, Path(n): Path<usize>| {
+                pause().await;
+                session
+                    .update("list", move |list: &mut Vec<usize>| list.push(n))
+                    .map(drop)
+            }),
+        )
+        .route(
+            "/count",
+            post(async |session: WizSession| {
+                let count = session
+                    .transaction(|tx| tx.update("count", |n: &mut u64| *n += 1))
+                    .await?;
+                Ok::<_, Error>(count.to_string())
+            }),
+        )
+        .route(
+            "/gated_set",
+            post(
+                async |session: WizSession, State(Gate(gate)): State<Gate>| {
+                    gate.wait().await;
+                    gate.wait().await;
+                    session.set("late", true)
+                },
+            ),
+        )
+        .route(
+            "/gated_clear",
+            post(
+                async |session: WizSession, State(Gate(gate)): State<Gate>| {
+                    gate.wait().await;
+                    gate.wait().await;
+                    session.clear();
+                },
+            ),
+        )
+        .route(
+            "/gated_take",
+            post(
+                async |session: WizSession, State(Gate(gate)): State<Gate>| {
+                    gate.wait().await;
+                    gate.wait().await;
+                    session.take_flashes().map(drop)
+                },
+            ),
+        )
+        .route(
+            "/set/{key}",
+            post(async |session: WizSession, Path(key): Path<String>| session.set(&key, true)),
+        )
+        .route(
+            "/keys",
+            post(async |session: WizSession| session.keys().join(",")),
+        )
+        .route(
+            "/list",
+            post(async |session: WizSession| {
+                session.get_value("list").unwrap_or_default().to_string()
+            }),
+        )
+        .route("/clear", post(async |session: WizSession| session.clear()))
+        .route(
+            "/regenerate",
+            post(async |session: WizSession| {
+                pause().await;
+                session.regenerate();
+            }),
+        )
+        .route(
+            "/log_in/{user}",
+            post(async |session: WizSession, Path(user): Path<String>| session.log_in(user)),
+        )
+        .route(
+            "/user",
+            post(async |session: WizSession| session.user().unwrap_or_default()),
+        )
+        .route(
+            "/flash/{text}",
+            post(async |session: WizSession, Path(text): Path<String>| {
+                session.flash(Level::Info, text)
+            }),
+        )
+        .route(
+            "/flashes",
+            post(async |session: WizSession| {
+                let taken = session.transaction(|tx| tx.take_flashes()).await?;
+                Ok::<_, Error>(
+                    taken
+                        .iter()
+                        .map(wiz_session::Flash::message)
+                        .collect::<Vec<_>>()
+                        .join(","),
+                )
+            }),
+        )
+        .with_state(gate)
+        .layer(layer)
+}
+
+impl Races {
+    fn new<S: SessionStore + Clone>(store: S) -> Self {
+        let layers = [layer(store.clone()), layer(store)];
+        let sessions = layers[0].sessions();
+        let gate = Gate(Arc::new(Barrier::new(2)));
+        let apps = layers.map(|layer| app(layer, gate.clone()));
+        Self {
+            apps,
+            sessions,
+            gate,
+        }
+    }
+
+    /// A visitor with a session, and the first of the apps.
+    async fn visitor(&self) -> (Client, &Router) {
+        let mut client = Client::default();
+        let answer = client.visit(&self.apps[0], "/set/first").await;
+        assert_eq!(
+            answer.set_cookie.len(),
+            1,
+            "the first write sends a cookie: {answer:?}"
+        );
+        (client, &self.apps[0])
+    }
+
+    /// The same client asks for all these paths at once, in turn of one process and the other.
+    async fn at_once(
+        &self,
+        client: &Client,
+        paths: impl IntoIterator<Item = String>,
+    ) -> Vec<Answer> {
+        let mut requests = JoinSet::new();
+        for (n, path) in paths.into_iter().enumerate() {
+            let (client, app) = (client.clone(), self.apps[n % 2].clone());
+            requests.spawn(async move { client.peek(&app, &path).await });
+        }
+        let answers = requests.join_all().await;
+        for answer in &answers {
+            assert!(answer.status.is_success(), "{answer:?}");
+        }
+        answers
+    }
+
+    /// Asks for a path that waits at the gate after loading; meanwhile something else is done.
+    async fn during(
+        &self,
+        client: &Client,
+        path: &'static str,
+        other: impl AsyncFnOnce(),
+    ) -> Answer {
+        let (client, app) = (client.clone(), self.apps[1].clone());
+        let slow = tokio::spawn(async move { client.peek(&app, path).await });
+        self.gate.0.wait().await;
+        other().await;
+        self.gate.0.wait().await;
+        slow.await.expect("the slow request does not panic")
+    }
+}
+
+impl Races {
+    async fn r1_each_sets_its_own_key(&self) {
+        let (client, app) = self.visitor().await;
+        self.at_once(&client, (0..AT_ONCE).map(|n| format!("/slow_set/k{n}")))
+            .await;
+        let keys = client.peek(app, "/keys").await.body;
+        assert_eq!(
+            keys.split(',').count(),
+            AT_ONCE + 1,
+            "R1: every key is kept, {keys}"
+        );
+    }
+
+    async fn r2_pushes_to_one_list(&self) {
+        let (client, app) = self.visitor().await;
+        self.at_once(&client, (0..AT_ONCE).map(|n| format!("/push/{n}")))
+            .await;
+        let list = client.peek(app, "/list").await.body;
+        let items: BTreeSet<usize> = serde_json::from_str(&list).expect("a list of numbers");
+        assert_eq!(items.len(), AT_ONCE, "R2: every item is kept, {list}");
+    }
+
+    async fn r3_a_slow_writer_after_clear(&self) {
+        let (client, app) = self.visitor().await;
+        let late = self.during(&client, "/gated_set", async || {
+            let cleared = client.peek(app, "/clear").await;
+            assert!(
+                cleared.set_cookie[0].contains("Max-Age=0"),
+                "R3: {cleared:?}"
+            );
+        });
+        let late = late.await;
+        assert_eq!(
+            (late.status.as_u16(), late.set_cookie.len()),
+            (200, 0),
+            "R3: discarded in silence"
+        );
+        assert_eq!(
+            client.peek(app, "/keys").await.body,
+            "",
+            "R3: a session that was ended stays ended"
+        );
+    }
+
+    async fn r4_a_slow_writer_after_a_new_id(&self) {
+        for change in ["/regenerate", "/log_in/alice"] {
+            let (old, app) = self.visitor().await;
+            let mut new = old.clone();
+            let late = self
+                .during(&old, "/gated_set", async || {
+                    drop(new.visit(app, change).await);
+                })
+                .await;
+            assert_eq!(
+                (late.status.as_u16(), late.set_cookie.len()),
+                (200, 0),
+                "R4 {change}: no cookie"
+            );
+            assert_ne!(new.cookie, old.cookie, "R4 {change}: a new id");
+            assert_eq!(
+                old.peek(app, "/keys").await.body,
+                "",
+                "R4 {change}: the old id is dead"
+            );
+            assert_eq!(
+                new.peek(app, "/keys").await.body,
+                "first",
+                "R4 {change}: the new one has the data"
+            );
+        }
+    }
+
+    async fn r5_r6_late_cookies(&self) {
+        // What the browser holds is newer than what the slow request was sent with.
+        let (old, app) = self.visitor().await;
+        let mut new = old.clone();
+        let late = self.during(&old, "/gated_clear", async || {
+            new.visit(app, "/clear").await;
+            new.visit(app, "/log_in/alice").await;
+        });
+        let late = late.await;
+        assert!(
+            late.set_cookie.is_empty(),
+            "R6: a late removal would delete the newer cookie: {late:?}"
+        );
+        assert_eq!(
+            new.peek(app, "/user").await.body,
+            "alice",
+            "R6: the re-login lives"
+        );
+
+        let (old, app) = self.visitor().await;
+        let mut new = old.clone();
+        let late = self
+            .during(&old, "/gated_clear", async || {
+                drop(new.visit(app, "/log_in/bob").await);
+            })
+            .await;
+        assert!(late.set_cookie.is_empty(), "R5: {late:?}");
+        assert_eq!(
+            new.peek(app, "/user").await.body,
+            "bob",
+            "R5: the newer cookie is good"
+        );
+    }
+
+    async fn r7_a_flash_added_during_a_read(&self) {
+        let (client, app) = self.visitor().await;
+        client.peek(app, "/flash/first").await;
+        self.during(&client, "/gated_take", async || {
+            drop(client.peek(app, "/flash/second").await);
+        })
+        .await;
+        assert_eq!(
+            client.peek(app, "/flashes").await.body,
+            "second",
+            "R7: the flash that came meanwhile survives"
+        );
+    }
+
+    async fn r7_a_flash_is_shown_once(&self) {
+        let (client, app) = self.visitor().await;
+        client.peek(app, "/flash/hello").await;
+        let shown = self
+            .at_once(&client, (0..10).map(|_| "/flashes".to_owned()))
+            .await;
+        assert_eq!(
+            shown.iter().filter(|answer| answer.body == "hello").count(),
+            1,
+            "shown to one of ten"
+        );
+    }
+
+    async fn r8_parallel_regenerates(&self) {
+        let (client, app) = self.visitor().await;
+        let answers = self
+            .at_once(&client, (0..20).map(|_| "/regenerate".to_owned()))
+            .await;
+        let mut live = 0;
+        for line in answers.iter().flat_map(|answer| &answer.set_cookie) {
+            let cookie = line.split(';').next().map(str::to_owned);
+            live += usize::from(Client { cookie }.peek(app, "/keys").await.body == "first");
+        }
+        assert_eq!(live, 1, "R8: one live id, with the data");
+        assert_eq!(
+            client.peek(app, "/keys").await.body,
+            "",
+            "R8: the old id is dead"
+        );
+    }
+
+    async fn r9_revoke_during_logins(&self) {
+        let user = format!("user-{}", uuid());
+        let mut early = Vec::new();
+        for _ in 0..20 {
+            let mut client = Client::default();
+            client
+                .visit(&self.apps[0], &format!("/log_in/{user}"))
+                .await;
+            early.push(client);
+        }
+        let mut requests = JoinSet::new();
+        for (n, client) in early.iter().enumerate() {
+            let (client, app, user) = (client.clone(), self.apps[n % 2].clone(), user.clone());
+            requests.spawn(async move {
+                let path = if n % 2 == 0 {
+                    format!("/log_in/{user}")
+                } else {
+                    "/set/touched".to_owned()
+                };
+                let mut client = client;
+                client.visit(&app, &path).await;
+                client
+            });
+        }
+        self.sessions
+            .revoke_user(&user)
+            .await
+            .expect("the store answers");
+        requests.join_all().await;
+        for client in &early {
+            assert_eq!(
+                client.peek(&self.apps[0], "/user").await.body,
+                "",
+                "R9: an earlier session is dead"
+            );
+        }
+        self.sessions
+            .revoke_user(&user)
+            .await
+            .expect("the store answers");
+        assert!(
+            self.sessions
+                .list(&user)
+                .await
+                .expect("the store answers")
+                .is_empty(),
+            "R9: all are dead"
+        );
+    }
+
+    async fn r11_the_old_id_after_a_login(&self) {
+        let (old, app) = self.visitor().await;
+        let mut new = old.clone();
+        new.visit(app, "/log_in/alice").await;
+        let late = old.peek(app, "/set/late").await;
+        assert_eq!(
+            (late.status.as_u16(), late.set_cookie.len()),
+            (200, 0),
+            "R11: it would replace the login's cookie"
+        );
+        assert_eq!(
+            new.peek(app, "/keys").await.body,
+            "first",
+            "R11: nor does it write into the new session"
+        );
+
+        new.peek(app, "/clear").await;
+        let after = new.peek(app, "/set/fresh").await;
+        assert_eq!(
+            after.set_cookie.len(),
+            1,
+            "R11: after a logout a new session"
+        );
+        let mut fresh = new.clone();
+        fresh.visit(app, "/set/fresh").await;
+        assert_eq!(
+            fresh.peek(app, "/keys").await.body,
+            "fresh",
+            "R11: which is empty"
+        );
+        assert_ne!(fresh.cookie, new.cookie);
+    }
+
+    async fn ten_logins_at_once(&self) {
+        let (client, app) = self.visitor().await;
+        let answers = self
+            .at_once(&client, (0..10).map(|n| format!("/log_in/user{n}")))
+            .await;
+        for (n, answer) in answers.iter().enumerate() {
+            let cookie = answer.set_cookie[0].split(';').next().map(str::to_owned);
+            let users = Client { cookie }.peek(app, "/user").await.body;
+            assert!(
+                users.starts_with("user"),
+                "login {n} of ten at once has its own cookie: {answer:?}"
+            );
+        }
+        assert_eq!(
+            client.peek(app, "/keys").await.body,
+            "",
+            "the old id is dead"
+        );
+    }
+
+    async fn transactions_return_true_counts(&self) {
+        let (client, _) = self.visitor().await;
+        let answers = self
+            .at_once(&client, (0..50).map(|_| "/count".to_owned()))
+            .await;
+        let counts: BTreeSet<u32> = answers
+            .iter()
+            .map(|answer| answer.body.parse().expect("a number"))
+            .collect();
+        assert_eq!(counts, (1..=50).collect(), "each count is given once");
+    }
+}
+
+/// A name that no other round uses.
+fn uuid() -> String {
+    Key::generate()
+        .signing()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
