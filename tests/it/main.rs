@@ -1,6 +1,8 @@
 //! Sessions through the layer, as a client and a handler see them. Numbers are those of the cases that must hold.
 
 mod ending;
+mod expiry;
 mod hostile;
+mod responses;
 mod set_cookie;
 mod support;
