@@ -2,7 +2,9 @@
 
 mod ending;
 mod expiry;
+mod failure;
 mod hostile;
 mod responses;
+mod server;
 mod set_cookie;
 mod support;

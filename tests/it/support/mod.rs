@@ -9,7 +9,7 @@ mod site;
 pub(crate) use self::{
     browser::{Browser, Reply, handle, ignore},
     log::Log,
-    probe::{Fault, Probe, Verb},
+    probe::{Fault, Gate, Probe, Verb},
     server::Server,
     site::{Site, key},
 };

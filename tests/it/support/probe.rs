@@ -60,7 +60,7 @@ impl Probe {
 
     /// From now on such calls wait for the gate.
     pub(crate) fn pause(&self, verb: Verb) -> Arc<Gate> {
-        let gate = Arc::new(Gate::closed());
+        let gate = Arc::<Gate>::default();
         self.fault(verb, Fault::Pause(Arc::clone(&gate)));
         gate
     }
@@ -162,14 +162,16 @@ pub(crate) struct Gate {
     opened: Semaphore,
 }
 
-impl Gate {
-    fn closed() -> Self {
+impl Default for Gate {
+    fn default() -> Self {
         Self {
             arrived: Semaphore::new(0),
             opened: Semaphore::new(0),
         }
     }
+}
 
+impl Gate {
     async fn pass(&self) {
         self.arrived.add_permits(1);
         // Nobody ever gets a permit: the wait ends when the semaphore is closed.
