@@ -2,8 +2,10 @@
 
 mod ending;
 mod expiry;
+mod explicit;
 mod failure;
 mod hostile;
+mod layers;
 mod responses;
 mod server;
 mod set_cookie;
