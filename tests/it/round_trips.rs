@@ -1,0 +1,80 @@
+//! What a request costs: DESIGN §4 counts the calls of the store.
+
+use axum::extract::Request;
+use http::header::COOKIE;
+use tower::{Layer, ServiceExt};
+use wiz_session::{Error, WizSession};
+
+use crate::support::{Log, Site, Verb, ignore};
+
+/// Nothing at all is done for a request whose handler does not ask, whatever cookie comes with it.
+#[tokio::test]
+async fn an_untouched_request_looks_at_no_cookie_checks_no_signature_and_asks_no_store() {
+    let log = Log::capture();
+    let site = Site::new();
+    let value = site.visitor().await.value().to_owned();
+    site.pass(29);
+    let events = log.text();
+    let many = format!("__Host-sid={value}; {}", "__Host-sid=forged; ".repeat(100));
+    for line in [
+        format!("__Host-sid={value}"),
+        "__Host-sid=forged".to_owned(),
+        many,
+    ] {
+        let request = Request::builder()
+            .header(COOKIE, line)
+            .body("".into())
+            .unwrap();
+        let service = site.layer.layer(ignore(()));
+        let response = service.oneshot(request).await.unwrap();
+        assert!(
+            response
+                .headers()
+                .keys()
+                .all(|name| name == "content-length"),
+            "{response:?}"
+        );
+    }
+    assert_eq!(site.store.calls(), []);
+    assert_eq!(log.text(), events, "a look at the forged ones would show");
+}
+
+#[tokio::test]
+async fn each_kind_of_request_costs_its_number_of_calls() {
+    use Verb::{Create, Delete, Load, Replace, Touch};
+    let update = |session: &WizSession| session.update("n", |n: &mut u32| *n += 1).map(drop);
+    type Handler<'a> = &'a dyn Fn(&WizSession) -> Result<(), Error>;
+    let table: [(Handler<'_>, u64, &[Verb]); 8] = [
+        (&|session| session.get::<u32>("a").map(drop), 0, &[Load]),
+        (
+            &|session| session.get::<u32>("a").map(drop),
+            3,
+            &[Load, Touch],
+        ),
+        (&|session| session.set("b", 2), 0, &[Load, Replace]),
+        (&|session| session.set("b", 2), 3, &[Load, Replace]),
+        (&update, 0, &[Load, Replace]),
+        (
+            &|session| Ok(session.regenerate()),
+            0,
+            &[Load, Create, Replace],
+        ),
+        (
+            &|session| Ok(session.log_in("alice")),
+            3,
+            &[Load, Create, Replace],
+        ),
+        (&|session| Ok(session.clear()), 3, &[Load, Delete]),
+    ];
+    for (index, (handler, minutes, calls)) in table.into_iter().enumerate() {
+        let site = Site::new();
+        let mut browser = site.visitor().await;
+        site.pass(minutes);
+        browser.visit(async |session| handler(&session)).await;
+        assert_eq!(site.store.calls(), calls, "row {index}");
+    }
+
+    let site = Site::new();
+    site.browser().visit(async |session| update(&session)).await;
+    assert_eq!(site.store.calls(), [Create], "a new session");
+}
