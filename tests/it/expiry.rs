@@ -195,6 +195,22 @@ async fn d29_a_login_that_is_remembered_sets_one_cookie_and_restarts_at_the_next
 }
 
 #[tokio::test]
+async fn d29_remembering_for_no_time_takes_it_back() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser.visit(async |session| session.remember(DAY)).await;
+    let reply = browser
+        .visit(async |session| session.remember(Duration::ZERO))
+        .await;
+    assert_eq!(
+        (reply.cookie().value(), reply.cookie().max_age()),
+        (browser.value(), None)
+    );
+    site.pass(30);
+    assert_eq!(browser.read::<u32>("a").await, None);
+}
+
+#[tokio::test]
 async fn d30_a_cookie_kept_for_longer_opens_nothing() {
     let site = Site::new();
     let mut browser = site.browser();

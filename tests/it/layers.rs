@@ -128,7 +128,7 @@ async fn all_extractors_of_a_request_are_one_session_loaded_once() {
     let site = Site::new();
     let both = async |one: WizSession, two: WizSession, three: Option<WizSession>| {
         one.set("b", 2)?;
-        assert_eq!(two.clone().get("b")?, Some(2));
+        assert_eq!(two.get("b")?, Some(2));
         assert_eq!(three.unwrap().update("b", |b: &mut u32| *b += 1)?, 3);
         Ok::<_, Error>(())
     };
