@@ -48,9 +48,7 @@ impl Draft {
 
     /// Whether sealing would give other data than the base has.
     pub(crate) fn is_changed(&self) -> bool {
-        self.ops
-            .iter()
-            .any(|(key, op)| self.base_value(key) != op.value())
+        !self.ops.is_empty()
     }
 
     /// Data of the base with the operations done.
@@ -88,7 +86,8 @@ impl Draft {
         self.rebase(record)
     }
 
-    /// The one door for changes. An operation that changes nothing leaves no trace.
+    /// The one door for changes. An operation that changes nothing leaves no trace, nor do several that together
+    /// change nothing.
     pub(crate) fn record(&mut self, key: &str, op: Op) -> Result<bool, Error> {
         let before = self.raw(key);
         if before == op.value() {
@@ -104,7 +103,9 @@ impl Draft {
             Some(earlier) => earlier.then(op),
             None => op,
         };
-        self.ops.insert(key.into(), op);
+        if self.base_value(key) != op.value() {
+            self.ops.insert(key.into(), op);
+        }
         Ok(true)
     }
 

@@ -45,6 +45,7 @@ pub(crate) struct Live {
 pub(crate) struct Intent {
     regenerate: bool,
     login: Option<Login>,
+    /// Zero: no longer.
     remember: Option<Duration>,
     /// Nothing of the stored data may stay: it is another user's.
     fresh: bool,
@@ -137,6 +138,7 @@ impl Work {
         } = self.intent;
         let restarts = login.is_some() || remember.is_some();
         let remember = remember.or(base.and_then(|base| base.remember));
+        let remember = remember.filter(|how_long| !how_long.is_zero());
         let deadline = match base {
             Some(base) if !restarts => base.deadline,
             _ => expiry.deadline(login.as_ref().map_or(now, |login| login.at), remember),
@@ -291,8 +293,12 @@ impl Work {
     }
 
     pub(crate) fn remember(&mut self, how_long: Duration) {
-        let stored = self.draft.base().and_then(|base| base.body().remember);
-        self.intent.remember = (stored != Some(how_long)).then_some(how_long);
+        let stored = self
+            .draft
+            .base()
+            .and_then(|base| base.body().remember)
+            .unwrap_or_default();
+        self.intent.remember = (stored != how_long).then_some(how_long);
     }
 
     pub(crate) fn user(&self) -> Option<&str> {
@@ -548,5 +554,11 @@ mod tests {
         );
         work.remember(Duration::from_secs(7 * 24 * 3600));
         assert!(!work.changes_cookie(), "what it is already is no change");
+        work.remember(Duration::ZERO);
+        assert_eq!(
+            work.seal(at(2), &Expiry::default()).expires(),
+            at(32),
+            "no longer remembered"
+        );
     }
 }
