@@ -100,6 +100,32 @@ async fn b11_the_last_of_clears_and_writes_counts() {
 }
 
 #[tokio::test]
+async fn b11_whatever_comes_before_a_clear_is_over() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let reply = browser
+        .visit(async |session| {
+            session.set("x", 1)?;
+            session.regenerate();
+            session.remember(Duration::from_secs(3600));
+            session.clear();
+            session.log_in("alice");
+            session.set("y", 1)?;
+            session.clear();
+            session.regenerate();
+            session.set("z", 1)
+        })
+        .await;
+    assert_eq!(reply.cookie().max_age(), None);
+    browser
+        .visit(async |session| {
+            assert_eq!((session.keys(), session.user()), (vec!["z".into()], None))
+        })
+        .await;
+    assert_eq!(site.sessions().await, 1);
+}
+
+#[tokio::test]
 async fn b12_regenerate_keeps_the_data_and_the_absolute_deadline() {
     let site = Site::new();
     let mut browser = site.visitor().await;

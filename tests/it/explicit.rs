@@ -378,6 +378,49 @@ async fn what_is_written_during_a_save_is_kept_for_the_next() {
     );
 }
 
+#[tokio::test]
+async fn a_new_id_that_was_saved_and_ended_elsewhere_sets_no_cookie() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let reply = browser
+        .visit(async |session| {
+            session.regenerate();
+            session.save().await?;
+            let handle = session.handle().expect("it is stored");
+            site.layer.sessions().revoke(handle).await?;
+            session.set("b", 2)
+        })
+        .await;
+    reply.is_ok_without_cookie();
+}
+
+#[tokio::test]
+async fn a_login_during_a_save_is_done_after_it() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let gate = site.store.pause(Verb::Create);
+    let reply = browser
+        .visit(async |session| {
+            session.regenerate();
+            let meanwhile = async {
+                gate.reached().await;
+                session.log_in("alice");
+                gate.open();
+            };
+            let (saved, ()) = tokio::join!(session.save(), meanwhile);
+            saved
+        })
+        .await;
+    assert_eq!(reply.cookie().value(), browser.value());
+    browser
+        .visit(async |session| {
+            assert_eq!(session.user().as_deref(), Some("alice"));
+            assert_eq!(session.get("a").unwrap(), Some(1));
+        })
+        .await;
+    assert_eq!(site.sessions().await, 1);
+}
+
 /// DESIGN §3.3.
 #[tokio::test]
 async fn a_commit_that_was_too_slow_is_replayed_on_the_newer_record() {

@@ -169,6 +169,22 @@ async fn e32_what_was_saved_before_a_5xx_stays_with_its_cookie() {
     );
 }
 
+#[tokio::test]
+async fn e32_a_clear_that_was_saved_removes_the_cookie_in_a_5xx_too() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let reply = browser
+        .visit(async |session| {
+            session.clear();
+            session.save().await.unwrap();
+            session.set("b", 2).unwrap();
+            StatusCode::INTERNAL_SERVER_ERROR
+        })
+        .await;
+    assert!(reply.cookie().value().is_empty());
+    assert_eq!(site.sessions().await, 0);
+}
+
 /// A body that runs this once it is asked for its first bytes: after the head of the response has left.
 fn streaming(work: impl Future<Output = ()> + Send + 'static) -> Body {
     Body::from_stream(stream::once(work.map(|()| Ok::<_, Error>("streamed"))))

@@ -130,6 +130,41 @@ async fn another_user_starts_empty_also_where_the_first_has_just_written() {
 }
 
 #[tokio::test]
+async fn another_user_stays_empty_through_explicit_io() {
+    let site = Site::new();
+    let mut browser = login(&site, "alice").await;
+    browser.write("a", 1).await;
+    let empty = async |session: wiz_session::WizSession| {
+        session.log_in("bob");
+        session.reload().await?;
+        assert!(session.is_empty());
+        let keys = session.transaction(|tx| Ok(tx.len())).await?;
+        assert_eq!((keys, session.len()), (0, 0));
+        Ok::<_, Error>(())
+    };
+    browser.visit(empty).await;
+    assert_eq!(user(&mut browser).await.as_deref(), Some("bob"));
+    assert_eq!(browser.read::<u32>("a").await, None);
+}
+
+#[tokio::test]
+async fn the_last_of_two_logins_counts_and_takes_nothing_of_the_first() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            session.log_in("alice");
+            session.set("for alice", 1)?;
+            session.log_in("bob");
+            Ok::<_, Error>(())
+        })
+        .await;
+    assert_eq!(user(&mut browser).await.as_deref(), Some("bob"));
+    assert_eq!(browser.read::<u32>("for alice").await, None);
+    assert_eq!(site.sessions().await, 1);
+}
+
+#[tokio::test]
 async fn logging_out_is_clear() {
     let site = Site::new();
     let mut browser = login(&site, "alice").await;
