@@ -119,7 +119,7 @@ async fn b11_whatever_comes_before_a_clear_is_over() {
     assert_eq!(reply.cookie().max_age(), None);
     browser
         .visit(async |session| {
-            assert_eq!((session.keys(), session.user()), (vec!["z".into()], None))
+            assert_eq!((session.keys(), session.user()), (vec!["z".into()], None));
         })
         .await;
     assert_eq!(site.sessions().await, 1);
