@@ -44,7 +44,9 @@
 //! # Features
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
+//! - `sqlite`, `postgres`, `mysql`: stores over sqlx, [`store`].
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
+//! - `redis`: `RedisStore`, on a server of Redis or Valkey. `redis-cluster`: on a cluster of them.
 
 mod cookie;
 mod data;
@@ -60,11 +62,14 @@ mod record;
 mod session;
 mod sessions;
 pub mod store;
+mod sweeper;
 mod time;
 mod trace;
 
 pub use ::cookie::{Key, SameSite};
 
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
 pub use self::{
     cookie::CookieOptions,
     error::{ConfigError, Error},
@@ -75,6 +80,7 @@ pub use self::{
     session::{Tx, WizSession},
     sessions::{SessionInfo, Sessions},
     store::{MemoryStore, SessionStore},
+    sweeper::{Sweeper, SweeperBuilder},
     time::Clock,
 };
 

@@ -480,7 +480,10 @@ impl World {
                 };
             };
             if !writes {
-                self.touch(cookie, open.snapshot.as_ref().expect("bound"));
+                // What has expired since it was loaded is loaded again.
+                let loaded = open.snapshot.clone().expect("it is bound");
+                let lives = self.now < loaded.expires_at;
+                self.touch(cookie, if lives { &loaded } else { &current });
                 return Sent::Nothing;
             }
             let mut next = if view.fresh {
@@ -507,9 +510,10 @@ impl World {
                 (stone.expires_at, stone.deadline) = (self.now + TOMBSTONE, self.now + TOMBSTONE);
                 return Sent::New(next);
             }
-            // The replay may have come to what is there already.
+            // After a conflict the changes may come to what is there already.
             if self.stored[cookie].data == next.data {
-                self.touch_again(cookie, open.snapshot.as_ref().expect("bound"));
+                let current = self.stored[cookie].clone();
+                self.touch(cookie, &current);
             } else {
                 next.expires_at = next.deadline.min(self.now + IDLE);
                 self.stored.insert(cookie.to_owned(), next);
@@ -544,17 +548,6 @@ impl World {
             let stored = self.stored.get_mut(cookie).expect("it lives");
             stored.expires_at = stored.expires_at.max(touched);
         }
-    }
-
-    /// The same for a write that turned out to change nothing: it has loaded the newer record.
-    fn touch_again(&mut self, cookie: &str, loaded: &Stored) {
-        let current = self.stored[cookie].clone();
-        let newest = if current.data == loaded.data {
-            loaded.clone()
-        } else {
-            current
-        };
-        self.touch(cookie, &newest);
     }
 }
 
