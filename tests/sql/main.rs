@@ -6,8 +6,11 @@
 #[path = "../support/client.rs"]
 mod client;
 mod contract;
+mod dump;
+mod faults;
 mod fresh;
 mod outage;
+mod processes;
 mod proxy;
 #[path = "../support/races.rs"]
 mod races;

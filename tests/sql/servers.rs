@@ -75,6 +75,10 @@ impl Mortal {
         self.port
     }
 
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.running().server.signal("KILL");
         self.running = None;
@@ -135,6 +139,11 @@ impl Running {
         loop {
             let folder = folder.take().unwrap_or_else(support::folder);
             own(folder.path());
+            std::fs::write(
+                folder.path().join("init.sql"),
+                "CREATE DATABASE IF NOT EXISTS wiz;\n",
+            )
+            .expect("a file");
             let arguments = engine.arguments(folder.path(), data, port);
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             let server = Server::start(folder, Path::new(arguments[0]), &arguments[1..]);
@@ -217,7 +226,7 @@ impl Engine {
                 self.program("postgres")
             ),
             Self::Mysql => format!(
-                "{} --no-defaults --datadir={data} --port={port} --socket={folder}/socket --tmpdir={folder} --pid-file={folder}/mysqld.pid \
+                "{} --no-defaults --datadir={data} --port={port} --socket={folder}/socket --tmpdir={folder} --pid-file={folder}/mysqld.pid --init-file={folder}/init.sql \
                  --bind-address=127.0.0.1 --max-connections=200 --innodb-buffer-pool-size=128M",
                 self.program("mariadbd")
             ),
@@ -244,7 +253,7 @@ impl Engine {
         };
         support::wait_for("a server that is ready", ready).then(|| match self {
             Self::Postgres => format!("postgres://postgres@127.0.0.1:{port}/postgres"),
-            Self::Mysql => format!("mysql://root@127.0.0.1:{port}/mysql"),
+            Self::Mysql => format!("mysql://root@127.0.0.1:{port}/wiz"),
         })
     }
 }
@@ -276,7 +285,7 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
-fn own(folder: &Path) {
+pub(crate) fn own(folder: &Path) {
     if is_root() {
         std::os::unix::fs::chown(folder, Some(65534), Some(65534))
             .expect("root may give folders away");

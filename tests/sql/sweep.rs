@@ -92,7 +92,7 @@ async fn postgresql_skips_what_is_locked() {
         .await
         .expect("a lock");
     one_of_two_is_swept(&fresh.store, || async {
-        other.commit().await.expect("a commit")
+        other.commit().await.expect("a commit");
     })
     .await;
 }
@@ -116,7 +116,7 @@ async fn mysql_skips_what_is_locked() {
         .await
         .expect("a lock");
     one_of_two_is_swept(&fresh.store, || async {
-        other.commit().await.expect("a commit")
+        other.commit().await.expect("a commit");
     })
     .await;
 }
