@@ -21,6 +21,7 @@ impl Server {
     }
 
     /// The same with its sessions in this store.
+    #[allow(dead_code, reason = "for the tests of several processes")]
     pub(crate) fn start_on(store: &str) -> Self {
         Self::spawn(command().env("STORE", store))
     }

@@ -112,7 +112,11 @@ async fn c18_a_previous_key_is_taken_and_the_cookie_signed_anew() {
         .await;
     assert_eq!(reply.cookie().value(), browser.value());
     assert_ne!(browser.value(), stale.value());
-    assert_eq!(old.store.calls(), [Verb::Load], "the id is the same");
+    assert_eq!(
+        old.store.calls(),
+        [Verb::Load, Verb::Load],
+        "the id is the same, and still lives when its cookie is sent again"
+    );
 
     browser.write("b", 2).await.is_ok_without_cookie();
     assert_eq!(browser.at(&new).read("a").await, Some(1));
