@@ -8,6 +8,7 @@ mod failure;
 mod flash;
 mod hostile;
 mod layers;
+mod orders;
 mod responses;
 mod round_trips;
 mod secrets;
