@@ -123,27 +123,33 @@ async fn a_missing_table() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_wrong_password() {
-    let url = servers::postgres_url();
-    let pool = sqlx::PgPool::connect(&url).await.expect("a connection");
-    // Another run may have left it on a server that is not ours.
-    let _ = pool
-        .execute("CREATE ROLE wiz_password LOGIN PASSWORD 'right'")
-        .await;
-    let refused =
-        PostgresStore::connect(&url.replacen("postgres@", &format!("wiz_password:{SECRET}@"), 1))
-            .await;
+    let server = Mortal::start(Engine::Postgres);
+    let pool = sqlx::PgPool::connect(server.url())
+        .await
+        .expect("a connection");
+    pool.execute("CREATE ROLE wiz_password LOGIN PASSWORD 'right'")
+        .await
+        .expect("a role");
+    let url = server
+        .url()
+        .replacen("postgres@", &format!("wiz_password:{SECRET}@"), 1);
+    let refused = PostgresStore::connect(&url).await;
     said(
         &refused.expect_err("it is refused"),
         "password authentication failed",
     );
 
-    let url = servers::mysql_url();
-    let pool = sqlx::MySqlPool::connect(&url).await.expect("a connection");
-    pool.execute("CREATE USER IF NOT EXISTS wiz_password IDENTIFIED BY 'right'")
+    let server = Mortal::start(Engine::Mysql);
+    let pool = sqlx::MySqlPool::connect(server.url())
+        .await
+        .expect("a connection");
+    pool.execute("CREATE USER wiz_password IDENTIFIED BY 'right'")
         .await
         .expect("a user");
-    let refused =
-        MySqlStore::connect(&url.replacen("root@", &format!("wiz_password:{SECRET}@"), 1)).await;
+    let url = server
+        .url()
+        .replacen("root@", &format!("wiz_password:{SECRET}@"), 1);
+    let refused = MySqlStore::connect(&url).await;
     said(&refused.expect_err("it is refused"), "Access denied");
 }
 
