@@ -63,12 +63,13 @@ impl Draft {
     /// Does the operations again on another record, as if it had been loaded first.
     ///
     /// # Errors
-    /// If an `update` no longer reads its value, or the data has become too large. The draft is of no use then.
+    /// If an `update` no longer reads its value, or the data has become too large. Then nothing is changed.
     pub(crate) fn rebase(&mut self, base: Option<Record>) -> Result<(), Error> {
         let mut rebased = Self::new(base, self.max_bytes);
-        for (key, mut op) in std::mem::take(&mut self.ops) {
-            op.replay(rebased.base_value(&key))?;
-            rebased.record(&key, op)?;
+        for (key, op) in &self.ops {
+            let mut op = op.clone();
+            op.replay(rebased.base_value(key))?;
+            rebased.record(key, op)?;
         }
         *self = rebased;
         Ok(())
@@ -224,10 +225,10 @@ where
     T: Default + Serialize + DeserializeOwned,
 {
     let key = key.to_owned();
-    let step = move |raw: Option<&[u8]>| Ok(updated(&key, raw, &change)?.0);
+    let step = move |raw: Option<&[u8]>| Ok(Some(updated(&key, raw, &change)?.0));
     Op::Update {
         steps: vec![Arc::new(step)],
-        value,
+        value: Some(value),
     }
 }
 

@@ -45,6 +45,8 @@
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `sqlite`, `postgres`, `mysql`: stores over sqlx, [`store`].
+//! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
+//! - `redis`, `redis-cluster`: the store for Redis and Valkey.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
 //! - `redis`: `RedisStore`, on a server of Redis or Valkey. `redis-cluster`: on a cluster of them.
 
@@ -68,8 +70,14 @@ mod trace;
 
 pub use ::cookie::{Key, SameSite};
 
+#[cfg(feature = "mysql")]
+pub use self::store::MySqlStore;
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use self::store::RedisStore;
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 pub use self::{
     cookie::CookieOptions,
     error::{ConfigError, Error},

@@ -69,12 +69,14 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let config = Config::from_env()?;
-    let sessions = store::open(&config.store, config.key)
-        .await?
+    let store = store::open(&config.store, config.key).await?;
+    let sessions = store
+        .layer
         .cookie(CookieOptions::insecure("sid"))
         .max_bytes(MAX_SESSION_BYTES)
         .build()?;
-
+    // Until the last request is answered.
+    let _sweeper = store.sweeper;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.port));
     let listener = TcpListener::bind(address)
         .await

@@ -17,7 +17,17 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server on a free port and waits until it listens.
     pub(crate) fn start() -> Self {
-        let mut process = command()
+        Self::spawn(&mut command())
+    }
+
+    /// The same with its sessions in this store.
+    #[allow(dead_code, reason = "for the tests of several processes")]
+    pub(crate) fn start_on(store: &str) -> Self {
+        Self::spawn(command().env("STORE", store))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the example server starts");

@@ -392,11 +392,13 @@ async fn it_fails_over(cluster: &Cluster, app: &Router) {
     let is_replica = |node: &&Redis| node.info("replication").contains("role:slave");
     let chosen = cluster.nodes().iter().find(is_replica);
     let chosen = chosen.expect("a replica");
+    cluster.settle();
     let _: String = chosen.ask(cmd("CLUSTER").arg("FAILOVER")).await;
     wait_for("the failover", || (!is_replica(&chosen)).then_some(()));
     load.wait_for(200).await;
     println!("a planned failover: {} answers 503", load.answered(503));
 
+    cluster.settle();
     chosen.signal("KILL");
     let start = Instant::now();
     let others = || {

@@ -157,7 +157,9 @@ impl Cluster {
     pub(crate) fn start() -> Self {
         // Each also takes the port ten thousand above its own.
         let port = || wait_for("a low port", || Some(free_port()).filter(|p| *p < 50_000));
-        let settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+        let settings =
+            "--cluster-enabled yes --cluster-node-timeout 2000 --repl-diskless-sync-delay 0";
+        let settings: Vec<_> = settings.split(' ').collect();
         let nodes: Vec<_> = (0..6).map(|_| Redis::start_on(port(), &settings)).collect();
         let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
         let created = Command::new(installed("redis-cli"))
@@ -168,12 +170,22 @@ impl Cluster {
             .expect("redis-cli runs");
         assert!(created.status.success(), "{created:?}");
         let cluster = Self(nodes);
-        wait_for("the cluster's replicas", || {
-            let roles = cluster.0.iter().map(|node| node.info("replication"));
-            let linked = roles.filter(|info| info.contains("master_link_status:up"));
-            (linked.count() == 3).then_some(())
-        });
+        cluster.settle();
         cluster
+    }
+
+    /// Until all nodes agree, and each replica could take its primary's place.
+    pub(crate) fn settle(&self) {
+        wait_for("the cluster to settle", || {
+            let all = |section, line| {
+                self.0
+                    .iter()
+                    .filter(move |n| n.info(section).contains(line))
+            };
+            let linked = all("replication", "master_link_status:up").count();
+            let agree = |node: &Redis| node.cluster_info().contains("cluster_state:ok");
+            (linked == 3 && self.0.iter().all(agree)).then_some(())
+        });
     }
 
     pub(crate) fn nodes(&self) -> &[Redis] {
@@ -187,10 +199,17 @@ impl Cluster {
 
 impl Redis {
     pub(crate) fn info(&self, section: &str) -> String {
+        self.ask_now(redis::cmd("INFO").arg(section))
+    }
+
+    fn cluster_info(&self) -> String {
+        self.ask_now(redis::cmd("CLUSTER").arg("INFO"))
+    }
+
+    fn ask_now(&self, command: &Cmd) -> String {
         let client = redis::Client::open(self.url()).expect("a valid URL");
         let mut connection = client.get_connection().expect("the server is there");
-        let info = redis::cmd("INFO").arg(section).query(&mut connection);
-        info.expect("an answer")
+        command.query(&mut connection).expect("an answer")
     }
 }
 

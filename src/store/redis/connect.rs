@@ -88,7 +88,7 @@ impl RedisStore {
             .into_iter()
             .map(|url| info(url.as_ref()))
             .collect::<Result<_, _>>()?;
-        // As long as an election takes, and within the layer's `store_timeout` by default.
+        // Tries for some two seconds, less than the layer's `store_timeout` by default. An election takes longer.
         let client = redis::cluster::ClusterClient::builder(nodes)
             .connection_timeout(Duration::from_secs(1))
             .response_timeout(Duration::from_secs(2))

@@ -37,19 +37,20 @@ use crate::error::Error;
 ///
 /// - Reading a session is one command, and so is each write, touch and regenerate: scripts that the server runs in one
 ///   step. A server that lost them, after `SCRIPT FLUSH` or a failover, is sent them again.
-/// - Ending a session of a user is two, listing or ending all of a user's a few at once and two for each session.
-/// - A cluster keeps a session and the list of its user's sessions on different nodes. There a login is two commands
-///   more and a regenerate one or two.
-/// - [`count`](crate::Sessions::count) looks at every session, a thousand at a time.
+/// - Ending a user's session is two commands. Listing a user's is one, and one for each; ending them all three, and one
+///   for each.
+/// - A cluster keeps a session and the index of its user on different nodes. There a new session of a user is one
+///   command more, a regenerate one, and a regenerate of a user's session two.
+/// - [`count`](crate::Sessions::count) looks at every session, at some 100,000 a second.
 ///
 /// # What happens when
 ///
 /// - **The server is away**: requests fail at once or within two seconds. The first after its return succeeds. A
 ///   command whose connection broke is sent again, once; one that was done already, and only the answer lost, is
 ///   recognised and not done twice.
-/// - **The server loses data**: so are its sessions lost. What was answered survives a crash if the server runs with
-///   `appendonly yes` and `appendfsync always`; a failover to a replica may lose the last writes, as replication does
-///   not wait. So may an ended session come back by one; set `min-replicas-to-write`, or keep the timeouts short.
+/// - **The server crashes**: what was answered survives if it runs with `appendonly yes` and `appendfsync always`. A
+///   failover to a replica may lose the last writes whatever the settings, and so bring a session back that had just
+///   ended: replication does not wait.
 /// - **The server evicts**: set `maxmemory-policy noeviction`. Then a full server refuses new sessions; with another
 ///   policy it ends live ones, and may forget a user's list.
 /// - **Clocks differ**: nothing. The application's clock decides when a session has expired. Redis is told how long to
