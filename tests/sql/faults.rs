@@ -278,6 +278,45 @@ async fn a_damaged_row() {
     }
 }
 
+/// An engine that refuses a value may quote it, or the whole row. Only its code is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_value_that_is_refused() {
+    let postgres = fresh::postgres().await;
+    let check = format!("ALTER TABLE {} ADD CHECK (version > 5)", postgres.table);
+    postgres
+        .store
+        .pool()
+        .execute(check.as_str())
+        .await
+        .expect("a constraint");
+    let refused = postgres
+        .store
+        .create(handle(), &record(10))
+        .await
+        .expect_err("a create");
+    said(&refused, "refused a value (code 23514)");
+
+    let mysql = fresh::mysql().await;
+    let narrow = format!(
+        "ALTER TABLE {} MODIFY record LONGTEXT CHARACTER SET latin1",
+        mysql.table
+    );
+    mysql
+        .store
+        .pool()
+        .execute(narrow.as_str())
+        .await
+        .expect("a narrower column");
+    let json = format!(r#"{{"v":1,"created_at":1,"deadline":1,"data":{{"text":"🛒{SECRET}"}}}}"#);
+    let wide = Record::from_json(&json, Version::FIRST, in_an_hour()).expect("a record");
+    let refused = mysql
+        .store
+        .create(handle(), &wide)
+        .await
+        .expect_err("a create");
+    said(&refused, "refused a value");
+}
+
 /// A file system of a few megabytes. Takes root; without, the tests of full disks say so and pass.
 struct SmallDisk(tempfile::TempDir);
 
