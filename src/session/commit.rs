@@ -34,15 +34,15 @@ impl Committed {
 /// Each turn on the way is shown to `progress`.
 pub(crate) async fn commit(
     shared: &Shared,
-    mut work: Work,
+    work: &mut Work,
     head_sent: bool,
     progress: impl Fn(&Turnout),
 ) -> Result<Committed, Error> {
     let mut commit = Commit::new(shared, head_sent);
     loop {
-        match commit.step(&work).await? {
+        match commit.step(work).await? {
             Step::Done(committed) => return Ok(committed),
-            Step::Again(Turnout::Lost) if !work.logs_in() => return Ok(lost(&work)),
+            Step::Again(Turnout::Lost) if !work.logs_in() => return Ok(lost(work)),
             Step::Again(turnout) => {
                 progress(&turnout);
                 work.apply(turnout)?;

@@ -223,14 +223,18 @@ impl Work {
 
     /// All there is to do, leaving nothing to do.
     pub(crate) fn take(&mut self) -> Self {
-        let rest = self.rest();
+        let rest = self.rest(self.clears);
         std::mem::replace(self, rest)
     }
 
-    /// What [`take`](Self::take) leaves.
-    pub(crate) fn rest(&self) -> Self {
+    pub(crate) fn clears(&self) -> u32 {
+        self.clears
+    }
+
+    /// What [`take`](Self::take) left, of work that was cleared so often.
+    pub(crate) fn rest(&self, clears: u32) -> Self {
         Self {
-            clears: self.clears,
+            clears,
             ..Self::new(self.origin.clone(), self.draft.max_bytes())
         }
     }
