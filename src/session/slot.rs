@@ -12,10 +12,12 @@ use http::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    commit::{self, Committed},
+    commit,
+    plan::Plan,
     shared::Shared,
+    step::Committed,
     tx::Tx,
-    work::{Live, Origin, Owed, Plan, Turnout, Work},
+    work::{Live, Origin, Owed, Turnout, Work},
 };
 use crate::{cookie::Presented, error::Error, expiry::Expiry, trace};
 
