@@ -57,6 +57,7 @@ mod error;
 mod expiry;
 mod extract;
 mod flash;
+pub mod guide;
 mod id;
 mod layer;
 mod op;
