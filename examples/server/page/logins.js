@@ -26,15 +26,14 @@ export function show({ logins }) {
 
 function item({ handle, since, expires_at, current }) {
   const name = element("code", { textContent: handle.slice(0, 8) });
-  const times = element("span", {
-    className: "quiet times",
-    textContent: `${t("로그인한 때")} ${moment(since)} · ${t("만료")} ${moment(expires_at)}`,
-  });
   const mark = current
     ? element("span", { className: "tag", textContent: t("이 브라우저") })
     : endButton(handle);
-  return element("li", {}, name, mark, times);
+  return element("li", {}, name, mark, time("로그인한 때", since), time("만료", expires_at));
 }
+
+const time = (korean, millis) =>
+  element("span", { className: "quiet time", textContent: `${t(korean)}: ${moment(millis)}` });
 
 function endButton(handle) {
   const end = element("button", { type: "button", className: "plain small", textContent: t("끝내기") });
