@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::{browser::Browser, server::Server, tour::STOPS};
 
-const PHONE: u32 = 360;
-const DESK: u32 = 1280;
+/// A phone and a desk.
+const WIDTHS: [u32; 2] = [360, 1280];
 
 /// What reaches beyond the right edge of the screen.
 const OVERFLOW: &str = "[
@@ -30,51 +30,65 @@ const SMALL: &str =
   .map((element) => element.outerHTML.slice(0, 120))";
 
 #[tokio::test]
-async fn on_a_phone() {
-    fits(PHONE, "light").await;
+async fn in_korean_and_light() {
+    fits("light", "ko").await;
 }
 
 #[tokio::test]
-async fn on_a_desk() {
-    fits(DESK, "light").await;
+async fn in_english_and_dark() {
+    fits("dark", "en").await;
 }
 
-#[tokio::test]
-async fn on_a_phone_in_the_dark() {
-    fits(PHONE, "dark").await;
-}
-
-#[tokio::test]
-async fn on_a_desk_in_the_dark() {
-    fits(DESK, "dark").await;
-}
-
-async fn fits(width: u32, theme: &str) {
+async fn fits(theme: &str, language: &str) {
     let server = Server::start();
+    log_in_elsewhere(&server).await;
     let browser = Browser::open(&server).await;
-    if theme == "dark" {
-        browser.click("[name=theme][value=dark]").await;
-        browser.click("[name=language][value=en]").await;
-    }
-    let elsewhere = Browser::open(&server).await;
-    elsewhere.log_in_as_alice().await;
+    browser.click(&format!("[name=theme][value={theme}]")).await;
+    browser
+        .click(&format!("[name=language][value={language}]"))
+        .await;
     for stop in STOPS {
         stop.visit(&browser).await;
-        resize(&browser, width, 800).await;
-        assert_eq!(browser.eval("innerWidth").await, width);
-        assert_eq!(browser.eval(OVERFLOW).await, json!([]), "{stop:?}");
-        assert_eq!(browser.eval(SMALL).await, json!([]), "{stop:?}");
+        for width in WIDTHS {
+            resize(&browser, width, 800).await;
+            assert_eq!(browser.eval(OVERFLOW).await, json!([]), "{stop:?} {width}");
+            assert_eq!(browser.eval(SMALL).await, json!([]), "{stop:?} {width}");
 
-        let height = browser
-            .eval("document.documentElement.scrollHeight")
-            .await
-            .as_u64()
-            .expect("a number");
-        resize(&browser, width, height).await;
-        let name = format!("{stop:?}-{width}-{theme}.png").to_lowercase();
-        fs::write(folder().join(name), browser.screenshot().await).expect("a file");
-        resize(&browser, width, 800).await;
+            let height = browser.eval("document.documentElement.scrollHeight").await;
+            resize(&browser, width, height.as_u64().expect("a number")).await;
+            let name = format!("{stop:?}-{width}-{theme}.png").to_lowercase();
+            fs::write(folder().join(name), browser.screenshot().await).expect("a file");
+        }
     }
+}
+
+#[tokio::test]
+async fn what_sticks_out_would_be_found() {
+    let server = Server::start();
+    let browser = Browser::open(&server).await;
+    resize(&browser, WIDTHS[0], 800).await;
+    browser
+        .script("document.querySelector('h1').style.width = '400px'")
+        .await;
+    let found = browser.eval(OVERFLOW).await;
+    assert_eq!(found[0], "the page", "{found}");
+    assert!(
+        found[1]
+            .as_str()
+            .is_some_and(|html| html.starts_with("<h1")),
+        "{found}"
+    );
+}
+
+/// So that the panel has something to end.
+async fn log_in_elsewhere(server: &Server) {
+    let answer = reqwest::Client::new()
+        .post(server.url("/api/login"))
+        .json(&json!({ "email": "alice@example.com", "password": "wonderland" }))
+        .send()
+        .await
+        .expect("the server answers");
+    assert!(answer.status().is_success(), "{answer:?}");
 }
 
 /// Windows have a least width; screens as the page sees them have none.

@@ -12,6 +12,7 @@ mod support;
 
 mod browser;
 mod chrome;
+mod tls_proxy;
 mod tour;
 
 mod accessibility;
@@ -26,3 +27,4 @@ mod logins;
 mod preferences;
 mod protected;
 mod registration;
+mod tls;

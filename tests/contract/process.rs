@@ -98,3 +98,12 @@ async fn a_signal_finishes_the_requests_under_way() {
         assert!(start.elapsed() < Duration::from_secs(5));
     }
 }
+
+#[tokio::test]
+async fn the_cookie_is_secure_where_that_is_asked_for() {
+    let server = Server::spawn(command().env("SECURE_COOKIE", "true"));
+    let answer = Browser::new(&server).add_to_cart(1).await;
+    let cookie = answer.set_cookie().expect("a cookie");
+    assert!(cookie.starts_with("__Host-sid="), "{cookie}");
+    assert!(cookie.contains("; Secure"), "{cookie}");
+}
