@@ -25,7 +25,7 @@ impl Config {
         Ok(Self {
             port: port(var("PORT")?)?,
             key: key(var("SESSION_SECRET")?)?,
-            cookie: cookie(var("SECURE_COOKIE")?)?,
+            cookie: cookie(var("SECURE_COOKIE")?.as_deref())?,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -63,8 +63,8 @@ fn key(secret: Option<String>) -> Result<Key, String> {
 }
 
 /// Behind a proxy that speaks TLS, a cookie that travels in no other way.
-fn cookie(secure: Option<String>) -> Result<CookieOptions, String> {
-    match secure.as_deref() {
+fn cookie(secure: Option<&str>) -> Result<CookieOptions, String> {
+    match secure {
         Some("true") => Ok(CookieOptions::default()),
         None | Some("false") => Ok(CookieOptions::insecure("sid")),
         Some(other) => Err(format!(

@@ -1,6 +1,10 @@
 //! A visitor with a real browser: what they do, and what they wait for.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use fantoccini::{
     Client, ClientBuilder, Locator,
@@ -23,6 +27,7 @@ const POLL: Duration = Duration::from_millis(25);
 pub(crate) struct Browser {
     client: Client,
     session: String,
+    profile: PathBuf,
     root: Url,
 }
 
@@ -34,8 +39,9 @@ impl Browser {
 
     /// Opens the start page at this address.
     pub(crate) async fn open_at(root: &str) -> Self {
+        let profile = chrome::profile();
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(chrome::capabilities())
+            .capabilities(chrome::capabilities(&profile))
             .connect(&chrome::driver_url())
             .await
             .expect("Chromium starts");
@@ -43,6 +49,7 @@ impl Browser {
         let browser = Self {
             client,
             session: session.expect("a session of the driver"),
+            profile,
             root: root.parse().expect("a URL"),
         };
         browser.go("/").await;
@@ -272,5 +279,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The driver may be gone, and Chromium with it.
         let _ = chrome::quit(&self.session);
+        // What is left is removed when the tests end.
+        let _ = fs::remove_dir_all(&self.profile);
     }
 }

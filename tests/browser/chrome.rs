@@ -3,30 +3,29 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    path::PathBuf,
-    sync::{
-        LazyLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    path::{Path, PathBuf},
+    sync::LazyLock,
     time::Duration,
 };
 
 use fantoccini::wd::Capabilities;
 use serde_json::{Map, Value, json};
 
-use crate::support::{self, Server, wait_for};
+use crate::{
+    profiles::Profiles,
+    support::{self, Server, wait_for},
+};
 
 const INSTALL: &str = "apt-get install chromium chromium-driver";
 
-/// One driver serves all tests. It ends with the test process, and every Chromium with it: the driver asks the
-/// kernel for that.
+/// One driver serves all tests, and ends with the test process.
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
 struct Driver {
-    server: Server,
+    _server: Server,
     port: u16,
     chromium: PathBuf,
-    profiles: AtomicU32,
+    profiles: Profiles,
 }
 
 impl Driver {
@@ -36,10 +35,10 @@ impl Driver {
         let server = Server::start(support::folder(), &program, &["--port=0"]);
         let port = wait_for("chromedriver's port", || port_in(&server.log()));
         Self {
-            server,
+            _server: server,
             port,
             chromium,
-            profiles: AtomicU32::new(0),
+            profiles: Profiles::new(),
         }
     }
 }
@@ -55,10 +54,13 @@ pub(crate) fn driver_url() -> String {
     format!("http://127.0.0.1:{}", DRIVER.port)
 }
 
-/// What a new Chromium shall be like: without a window, talking to nobody but the site, and with a new profile.
-pub(crate) fn capabilities() -> Capabilities {
-    let number = DRIVER.profiles.fetch_add(1, Ordering::Relaxed);
-    let profile = DRIVER.server.folder().join(format!("profile-{number}"));
+/// A folder for a new Chromium.
+pub(crate) fn profile() -> PathBuf {
+    DRIVER.profiles.fresh()
+}
+
+/// What a new Chromium shall be like: without a window, and talking to nobody but the site.
+pub(crate) fn capabilities(profile: &Path) -> Capabilities {
     let options = json!({
         "binary": DRIVER.chromium,
         "args": [

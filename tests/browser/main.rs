@@ -12,6 +12,7 @@ mod support;
 
 mod browser;
 mod chrome;
+mod profiles;
 mod tls_proxy;
 mod tour;
 

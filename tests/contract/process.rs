@@ -36,6 +36,13 @@ fn refuses_a_port_that_is_none() {
 }
 
 #[test]
+fn refuses_a_cookie_that_may_be_secure() {
+    for value in ["", "1", "TRUE"] {
+        assert!(refusal("SECURE_COOKIE", value).contains("true or false"));
+    }
+}
+
+#[test]
 fn names_the_feature_a_store_needs() {
     let stores = [
         ("sqlite:sessions.db", "sqlite", cfg!(feature = "sqlite")),
