@@ -58,7 +58,7 @@ async fn log_out_in_one_tab_while_the_other_works() {
     // The other tab's request has read the session and will write it after the logout.
     browser
         .script(
-            "const body = JSON.stringify({ key: 'late', value: 1, ms: 1500 });
+            "const body = JSON.stringify({ key: 'late', value: 1, ms: 2000 });
              const headers = { 'Content-Type': 'application/json' };
              window.slow = fetch('/api/slow_set', { method: 'POST', headers, body });
              window.slow.then(() => { window.late = true; });",
