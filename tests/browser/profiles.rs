@@ -15,11 +15,14 @@ use crate::support;
 const WATCH: &str = r#"
     trap '' INT TERM
     read -r _
-    for lock in "$1"/*/SingletonLock; do
-        name=$(readlink "$lock") && kill -KILL "${name##*-}" 2>/dev/null && killed=yes
+    # More than once: one that is just starting has no link yet, and the children of one that was killed write on.
+    for _ in 1 2 3; do
+        for lock in "$1"/*/SingletonLock; do
+            name=$(readlink "$lock") && rm "$lock" && kill -KILL "${name##*-}" 2>/dev/null
+        done
+        [ -n "$(ls "$1")" ] || break
+        sleep 1
     done
-    # Its children notice a moment later, and write until then.
-    [ -z "$killed" ] || sleep 2
     rm -rf "$1"
 "#;
 
