@@ -13,7 +13,11 @@ pub struct Scenario {
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Size {
+    /// One small key: what most sessions begin with.
+    One,
+    /// 3 small keys.
     Small,
+    /// 100 keys, 99 of them with values of 100 bytes.
     Large,
 }
 
@@ -29,7 +33,7 @@ pub enum Cookie {
 }
 
 use Cookie::{Forged, None, Own, OwnOnce};
-use Size::{Large, Small};
+use Size::{Large, One, Small};
 
 const fn scenario(
     name: &'static str,
@@ -47,11 +51,12 @@ const fn scenario(
     }
 }
 
-pub const ALL: [Scenario; 24] = [
+pub const ALL: [Scenario; 25] = [
     scenario("untouched, no cookie", Small, routes::UNTOUCHED, None, 0),
     scenario("untouched, cookie", Small, routes::UNTOUCHED, Own, 1),
     scenario("read", Small, routes::READ, Own, 1),
     scenario("write", Small, routes::WRITE, Own, 1),
+    scenario("new session", One, routes::WRITE, None, 0),
     scenario("new session", Small, routes::FILL_SMALL, None, 0),
     scenario("forged cookie", Small, routes::READ, Forged, 1),
     scenario("regenerate", Small, routes::REGENERATE, OwnOnce, 1),
@@ -90,6 +95,7 @@ impl Scenario {
     /// How it is called in tables, on the command line and in the baseline.
     pub fn title(&self) -> String {
         match self.size {
+            One => format!("1 key, {}", self.name),
             Small => format!("3 keys, {}", self.name),
             Large => format!("100 keys, {}", self.name),
         }

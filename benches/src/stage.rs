@@ -30,9 +30,10 @@ const SESSIONS: usize = 16;
 
 impl Stage {
     pub fn new(contestant: &Contestant, scenario: &'static Scenario) -> Self {
+        let runtime = runtime();
         let mut stage = Self {
-            app: (contestant.app)(),
-            runtime: runtime(),
+            app: contestant.app_on(&runtime),
+            runtime,
             scenario,
             lines: Vec::new(),
             next: 0,
@@ -79,7 +80,7 @@ impl Stage {
             ..
         } = *self.scenario;
         let fill = match size {
-            Size::Small => routes::FILL_SMALL,
+            Size::One | Size::Small => routes::FILL_SMALL,
             Size::Large => routes::FILL_LARGE,
         };
         let response = self

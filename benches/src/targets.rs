@@ -14,7 +14,7 @@ const TARGETS: [(&str, Option<f64>, Option<f64>); 8] = [
     ("100 keys, read", Some(12.0), None),
     ("3 keys, write", Some(3.0), Some(12.0)),
     ("100 keys, write", Some(10.0), None),
-    ("3 keys, new session", Some(2.2), Some(14.0)),
+    ("1 key, new session", Some(2.2), Some(14.0)),
     ("3 keys, forged cookie", Some(3.0), Some(4.0)),
 ];
 

@@ -8,11 +8,21 @@ mod tower_sessions_signed;
 pub mod wiz_session;
 
 use axum::Router;
+use tokio::runtime::Runtime;
 
 pub struct Contestant {
     pub name: &'static str,
     /// The [routes](crate::routes::router) below this contestant's layer, with an empty store.
     pub app: fn() -> Router,
+}
+
+impl Contestant {
+    /// Its application as a connection of `axum::serve` has it: without the state, axum would apply the layers anew at
+    /// every request. The runtime is for those who spawn tasks when a layer is applied.
+    pub fn app_on(&self, runtime: &Runtime) -> Router {
+        let _inside = runtime.enter();
+        (self.app)().with_state(())
+    }
 }
 
 /// `bare` and `noop` come first, the library comes last.

@@ -15,7 +15,8 @@ pub fn measure() -> Figures {
     let mut figures = Figures::new();
     for one in contestants::with_sessions() {
         eprintln!("heap: {}", one.name);
-        let (mut app, runtime) = ((one.app)(), runtime());
+        let runtime = runtime();
+        let mut app = one.app_on(&runtime);
         let counts = counting::count(|| {
             runtime.block_on(async {
                 for _ in 0..SESSIONS {

@@ -31,7 +31,7 @@ pub fn measure() {
             .worker_threads(2)
             .build()
             .expect("a runtime starts");
-        let app = (contestants::named(name).app)();
+        let app = contestants::named(name).app_on(&runtime);
         let samples: Vec<[f64; 4]> = (0..ROUNDS).map(|_| round(&runtime, &app)).collect();
         let [single, each, hot, kept] = [0, 1, 2, 3].map(|column| {
             let mut values: Vec<f64> = samples.iter().map(|sample| sample[column]).collect();

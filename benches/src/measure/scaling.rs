@@ -40,7 +40,7 @@ fn sessions() {
     ]);
     for name in [PEER, OURS] {
         eprintln!("scaling: {name}");
-        let app = (contestants::named(name).app)();
+        let app = contestants::named(name).app_on(&runtime());
         let mut lines = Lines::default();
         lines.fill(&app, FEW);
         let alone = reads_per_second(&app, &lines, 1);
@@ -138,7 +138,7 @@ fn sweeper() {
         let expired = store.delete_expired(SystemTime::now(), usize::MAX);
         runtime()
             .block_on(expired)
-            .expect("the memory store answers")
+            .expect("the memory store answers");
     };
     let mut row = |what: &str, meanwhile: &(dyn Fn() + Sync)| {
         let stop = AtomicBool::new(false);
@@ -164,10 +164,10 @@ fn sweeper() {
         ]);
     };
     row("nothing", &|| thread::sleep(Duration::from_millis(1)));
-    row("the sweeper looks, without a pause", &|| drop(sweep()));
+    row("the sweeper looks, without a pause", &sweep);
     expire_soon(&store, 100_000);
     thread::sleep(Duration::from_millis(1_500));
-    row("the sweeper deletes 100,000, then looks", &|| drop(sweep()));
+    row("the sweeper deletes 100,000, then looks", &sweep);
     table.print("One request, with the sweeper at work");
 }
 
