@@ -5,7 +5,7 @@ use std::{fmt::Write, fs, process::ExitCode};
 use crate::{
     contestants::{OURS, named},
     measure::{allocations, instructions},
-    scenario,
+    scenario::{self, Cookie, Scenario},
     table::Table,
 };
 
@@ -75,14 +75,24 @@ fn measure() -> Option<Vec<Row>> {
     let contestant = named(OURS);
     let row = |scenario| {
         let calls = allocations::per_request(contestant, scenario).calls;
-        let instructions::PerRequest { sha256, rest } =
-            instructions::per_request(contestant, scenario);
+        let instructions::PerRequest { sha256, rest } = instructions(scenario);
         Row {
             scenario: scenario.title(),
             figures: [calls, rest, sha256],
         }
     };
     Some(scenario::ALL.iter().map(row).collect())
+}
+
+/// Requests that make sessions grow tables by chance, so the middle of three counts is taken.
+fn instructions(scenario: &Scenario) -> instructions::PerRequest {
+    let count = || instructions::per_request(named(OURS), scenario);
+    if matches!(scenario.cookie, Cookie::Own | Cookie::Forged) {
+        return count();
+    }
+    let mut counts = [count(), count(), count()];
+    counts.sort_by(|one, other| one.rest.total_cmp(&other.rest));
+    counts[1]
 }
 
 fn read() -> Vec<Row> {

@@ -29,6 +29,7 @@ pub fn measure() {
         eprintln!("hot session: {name}");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            .enable_time()
             .build()
             .expect("a runtime starts");
         let app = contestants::named(name).app_on(&runtime);
