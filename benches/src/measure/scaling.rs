@@ -23,8 +23,9 @@ use crate::{
 
 const FEW: usize = 1_000;
 const MANY: usize = 1_000_000;
-const SLICE: usize = 1_024;
-const SLICES: usize = 200;
+/// Short, so that other programs seldom come between.
+const SLICE: usize = 64;
+const SLICES: usize = 3_500;
 const ROUNDS: usize = 7;
 
 pub fn measure() {
@@ -36,6 +37,7 @@ fn sessions() {
     let mut table = Table::new([
         "contestant",
         "1 thread, 1,000",
+        "1 thread, 1,000,000",
         "2 threads, 1,000",
         "2 threads, 1,000,000",
         "many / few",
@@ -49,18 +51,20 @@ fn sessions() {
             lines.fill(&app, count);
             (app, lines)
         });
-        let mut rates = [const { Vec::new() }; 4];
+        let mut rates = [const { Vec::new() }; 5];
         for _ in 0..ROUNDS {
-            let [alone, two, two_many, share] = &mut rates;
+            let [alone, alone_many, two, two_many, share] = &mut rates;
             alone.push(reads_per_second(&few, 1));
+            alone_many.push(reads_per_second(&many, 1));
             two.push(reads_per_second(&few, 2));
             two_many.push(reads_per_second(&many, 2));
             share.push(two_many[two_many.len() - 1] / two[two.len() - 1]);
         }
-        let [alone, two, two_many, share] = rates.map(|mut rates| median(&mut rates));
+        let [alone, alone_many, two, two_many, share] = rates.map(|mut rates| median(&mut rates));
         table.row([
             name.to_owned(),
             format!("{alone:.0}"),
+            format!("{alone_many:.0}"),
             format!("{two:.0}"),
             format!("{two_many:.0}"),
             format!("{:.0} %", 100.0 * share),

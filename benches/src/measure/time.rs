@@ -11,10 +11,10 @@ use crate::{
     table::Table,
 };
 
-/// Requests in a slice: about a millisecond, short beside the machine's moods.
-const SLICE: usize = 256;
+/// Requests in a slice: some 100 µs, so that other programs seldom come between.
+const SLICE: usize = 64;
 /// Slices of each contestant.
-const ROUNDS: usize = 151;
+const ROUNDS: usize = 401;
 
 /// Overheads over `noop`, in ns.
 pub fn measure() -> Figures {
@@ -61,7 +61,7 @@ fn rounds(scenario: &'static Scenario) -> Vec<Vec<f64>> {
         .map(|one| Stage::new(one, scenario))
         .collect();
     for stage in &mut stages {
-        let requests = stage.requests(4 * SLICE);
+        let requests = stage.requests(16 * SLICE);
         stage.run(requests);
     }
     let mut slice = |index: usize| {
