@@ -31,6 +31,8 @@ hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
 databases      Redis and PostgreSQL
 
+spin CONTESTANT SCENARIO   one scenario for ten seconds, for a profiler
+
 check            allocations and instructions beside baseline.csv; fails if one grew by more than 5 %
 check --update   writes baseline.csv";
 
@@ -62,6 +64,9 @@ fn main() -> ExitCode {
             scenario::titled(scenario),
             requests.parse().expect("a number"),
         ),
+        ["spin", contestant, scenario] => {
+            measure::time::spin(contestants::named(contestant), scenario::titled(scenario))
+        }
         ["serve", contestant] => measure::wrk::serve(contestants::named(contestant)),
         [command] if ALL.iter().any(|(name, _)| *name == command) => {
             for (_, measure) in ALL.iter().filter(|(name, _)| *name == command) {

@@ -1,10 +1,10 @@
 //! Nanoseconds a request, in process: no socket, no HTTP parser.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Figures;
 use crate::{
-    contestants::{self, BARE, NOOP, OURS},
+    contestants::{self, BARE, Contestant, NOOP, OURS},
     scenario::{self, Scenario},
     stage::Stage,
     stats::median,
@@ -81,6 +81,16 @@ fn rounds(scenario: &'static Scenario) -> Vec<Vec<f64>> {
         times
     };
     (0..ROUNDS).map(&mut round).collect()
+}
+
+/// For a profiler.
+pub fn spin(contestant: &Contestant, scenario: &'static Scenario) {
+    let mut stage = Stage::new(contestant, scenario);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        let requests = stage.requests(SLICE);
+        stage.run(requests);
+    }
 }
 
 /// Median of the differences within each round.
