@@ -116,6 +116,9 @@ impl Data {
     /// Reads a JSON object. Of a repeated key the last value counts.
     pub(crate) fn from_json(json: &str) -> serde_json::Result<Self> {
         let entries: BTreeMap<String, &RawValue> = serde_json::from_str(json)?;
+        if u32::try_from(json.len()).is_err() {
+            return Err(serde::de::Error::custom("more than 4 GiB"));
+        }
         Ok(Self::seal(entries.iter().map(|(key, value)| {
             (key.as_str(), value.get().as_bytes())
         })))

@@ -48,9 +48,7 @@ impl Draft {
 
     /// Whether sealing would give other data than the base has.
     pub(crate) fn is_changed(&self) -> bool {
-        self.ops
-            .iter()
-            .any(|(key, op)| self.base_value(key) != op.value())
+        !self.ops.is_empty()
     }
 
     /// Data of the base with the operations done.
@@ -65,12 +63,13 @@ impl Draft {
     /// Does the operations again on another record, as if it had been loaded first.
     ///
     /// # Errors
-    /// If an `update` no longer reads its value, or the data has become too large. The draft is of no use then.
+    /// If an `update` no longer reads its value, or the data has become too large. Then nothing is changed.
     pub(crate) fn rebase(&mut self, base: Option<Record>) -> Result<(), Error> {
         let mut rebased = Self::new(base, self.max_bytes);
-        for (key, mut op) in std::mem::take(&mut self.ops) {
-            op.replay(rebased.base_value(&key))?;
-            rebased.record(&key, op)?;
+        for (key, op) in &self.ops {
+            let mut op = op.clone();
+            op.replay(rebased.base_value(key))?;
+            rebased.record(key, op)?;
         }
         *self = rebased;
         Ok(())
@@ -88,7 +87,8 @@ impl Draft {
         self.rebase(record)
     }
 
-    /// The one door for changes. An operation that changes nothing leaves no trace.
+    /// The one door for changes. An operation that changes nothing leaves no trace, nor do several that together
+    /// change nothing.
     pub(crate) fn record(&mut self, key: &str, op: Op) -> Result<bool, Error> {
         let before = self.raw(key);
         if before == op.value() {
@@ -104,7 +104,9 @@ impl Draft {
             Some(earlier) => earlier.then(op),
             None => op,
         };
-        self.ops.insert(key.into(), op);
+        if self.base_value(key) != op.value() {
+            self.ops.insert(key.into(), op);
+        }
         Ok(true)
     }
 
@@ -223,10 +225,10 @@ where
     T: Default + Serialize + DeserializeOwned,
 {
     let key = key.to_owned();
-    let step = move |raw: Option<&[u8]>| Ok(updated(&key, raw, &change)?.0);
+    let step = move |raw: Option<&[u8]>| Ok(Some(updated(&key, raw, &change)?.0));
     Op::Update {
         steps: vec![Arc::new(step)],
-        value,
+        value: Some(value),
     }
 }
 

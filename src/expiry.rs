@@ -48,7 +48,10 @@ impl Expiry {
             .touch_after
             .unwrap_or(idle / 10)
             .max(Duration::from_millis(1));
-        (touched.since(record.expires()) >= worth).then_some(touched)
+        let gain = touched.since(record.expires());
+        // The last one, up to the deadline, gains less and is needed all the same.
+        let last = touched == record.body().deadline && gain > Duration::ZERO;
+        (gain >= worth || last).then_some(touched)
     }
 
     /// Whether a record's session still lives, swept or not.
@@ -99,6 +102,10 @@ mod tests {
         let expiry = Expiry::default();
         assert_eq!(
             expiry.touch_due(&record(700, 720, None), at(699)),
+            Some(at(720))
+        );
+        assert_eq!(
+            expiry.touch_due(&record(719, 720, None), at(718)),
             Some(at(720))
         );
         assert_eq!(expiry.touch_due(&record(720, 720, None), at(719)), None);

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     draft::{self, Draft},
     error::Error,
     id,
+    op::{Op, Step},
 };
 
 /// A message for the next page that is shown, once.
@@ -65,7 +68,7 @@ pub(crate) const KEY: &str = "_flashes";
 /// As stored: with a mark, so that a request that took some messages removes these and no equal newer ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Left {
-    mark: u64,
+    mark: u32,
     #[serde(flatten)]
     flash: Flash,
 }
@@ -74,30 +77,34 @@ struct Left {
 pub(crate) fn add(draft: &mut Draft, flash: Flash) -> Result<(), Error> {
     let [a, b, c, d, ..] = id::random();
     let left = Left {
-        mark: u64::from(u32::from_ne_bytes([a, b, c, d])),
+        mark: u32::from_ne_bytes([a, b, c, d]),
         flash,
     };
-    change(draft, move |all: &mut Vec<Left>| all.push(left.clone()))
+    change(draft, move |all| all.push(left.clone()))
 }
 
 /// Takes the messages that this request sees, as an operation that replays: newer ones stay.
 pub(crate) fn take(draft: &mut Draft) -> Result<Vec<Flash>, Error> {
     let taken: Vec<Left> = draft.get(KEY)?.unwrap_or_default();
     if !taken.is_empty() {
-        let marks: Vec<u64> = taken.iter().map(|left| left.mark).collect();
-        change(draft, move |all: &mut Vec<Left>| {
-            all.retain(|left| !marks.contains(&left.mark));
+        let marks: Vec<u32> = taken.iter().map(|left| left.mark).collect();
+        change(draft, move |all| {
+            all.retain(|left| !marks.contains(&left.mark))
         })?;
     }
     Ok(taken.into_iter().map(|left| left.flash).collect())
 }
 
+/// The last message takes the key along.
 fn change(
     draft: &mut Draft,
     change: impl Fn(&mut Vec<Left>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let (raw, _) = draft::updated(KEY, draft.raw(KEY), &change)?;
-    draft
-        .record(KEY, draft::update_op(KEY, raw, change))
-        .map(drop)
+    let step = move |raw: Option<&[u8]>| {
+        let (raw, all) = draft::updated(KEY, raw, &change)?;
+        Ok((!all.is_empty()).then_some(raw))
+    };
+    let value = step(draft.raw(KEY))?;
+    let steps: Vec<Step> = vec![Arc::new(step)];
+    draft.record(KEY, Op::Update { steps, value }).map(drop)
 }

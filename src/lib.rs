@@ -44,7 +44,11 @@
 //! # Features
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
+//! - `sqlite`, `postgres`, `mysql`: stores over sqlx, [`store`].
+//! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
+//! - `redis`, `redis-cluster`: the store for Redis and Valkey.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
+//! - `redis`: `RedisStore`, on a server of Redis or Valkey. `redis-cluster`: on a cluster of them.
 
 mod cookie;
 mod data;
@@ -60,11 +64,20 @@ mod record;
 mod session;
 mod sessions;
 pub mod store;
+mod sweeper;
 mod time;
 mod trace;
 
 pub use ::cookie::{Key, SameSite};
 
+#[cfg(feature = "mysql")]
+pub use self::store::MySqlStore;
+#[cfg(feature = "postgres")]
+pub use self::store::PostgresStore;
+#[cfg(feature = "redis")]
+pub use self::store::RedisStore;
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 pub use self::{
     cookie::CookieOptions,
     error::{ConfigError, Error},
@@ -75,6 +88,7 @@ pub use self::{
     session::{Tx, WizSession},
     sessions::{SessionInfo, Sessions},
     store::{MemoryStore, SessionStore},
+    sweeper::{Sweeper, SweeperBuilder},
     time::Clock,
 };
 

@@ -13,11 +13,14 @@ pub(crate) enum Op {
     /// The key is gone, whatever it held before.
     Remove,
     /// The key holds what the steps make of the value before; `value` is what they made of the snapshot.
-    Update { steps: Vec<Step>, value: Vec<u8> },
+    Update {
+        steps: Vec<Step>,
+        value: Option<Vec<u8>>,
+    },
 }
 
-/// One `update`: from the raw value before, if any, to the raw value after. It may run many times.
-pub(crate) type Step = Arc<dyn Fn(Option<&[u8]>) -> Result<Vec<u8>, Error> + Send + Sync>;
+/// One `update`: from the raw value before, if any, to the raw value after, if any. It may run many times.
+pub(crate) type Step = Arc<dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync>;
 
 /// The operation log of a request.
 pub(crate) type Ops = BTreeMap<Box<str>, Op>;
@@ -26,8 +29,9 @@ impl Op {
     /// What the key holds after it, as seen by the request that did it.
     pub(crate) fn value(&self) -> Option<&[u8]> {
         match self {
-            Self::Put(value) | Self::Update { value, .. } => Some(value),
+            Self::Put(value) => Some(value),
             Self::Remove => None,
+            Self::Update { value, .. } => value.as_deref(),
         }
     }
 
@@ -39,7 +43,9 @@ impl Op {
                 Self::Update { steps, value }
             }
             // What was set or removed before does not depend on the record, so neither does the result.
-            (Self::Put(_) | Self::Remove, Self::Update { value, .. }) => Self::Put(value),
+            (Self::Put(_) | Self::Remove, Self::Update { value, .. }) => {
+                value.map_or(Self::Remove, Self::Put)
+            }
             (_, next) => next,
         }
     }
@@ -47,11 +53,11 @@ impl Op {
     /// The same operation on another record's value.
     pub(crate) fn replay(&mut self, before: Option<&[u8]>) -> Result<(), Error> {
         if let Self::Update { steps, value } = self {
-            let mut after = None;
+            let mut after = before.map(<[u8]>::to_vec);
             for step in &*steps {
-                after = Some(step(after.as_deref().or(before))?);
+                after = step(after.as_deref())?;
             }
-            *value = after.expect("an update has a step");
+            *value = after;
         }
         Ok(())
     }
@@ -84,9 +90,9 @@ mod tests {
 
     fn append(text: &'static str, before: &str) -> Op {
         let step: Step =
-            Arc::new(move |raw| Ok([raw.unwrap_or_default(), text.as_bytes()].concat()));
+            Arc::new(move |raw| Ok(Some([raw.unwrap_or_default(), text.as_bytes()].concat())));
         Op::Update {
-            value: [before, text].concat().into_bytes(),
+            value: Some([before, text].concat().into_bytes()),
             steps: vec![step],
         }
     }

@@ -58,6 +58,19 @@ mod events {
         event!(error, %handle, error = kind(error), source = source(error), "session not loaded");
     }
 
+    pub(crate) fn swept(sessions: u64) {
+        event!(debug, sessions, "expired sessions swept");
+    }
+
+    pub(crate) fn sweep_failed(error: &Error) {
+        event!(
+            warn,
+            error = kind(error),
+            source = source(error),
+            "expired sessions not swept"
+        );
+    }
+
     pub(crate) fn commit_failed(error: &Error) {
         event!(
             error,

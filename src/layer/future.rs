@@ -81,16 +81,14 @@ where
                 PhaseProjection::Commit { commit, result } => {
                     let committed = ready!(commit.as_mut().poll(cx));
                     let mut result = result.take().expect("not polled after completion");
-                    match committed {
-                        Ok(cookie) => mark(&mut result, cookie, this.jar.as_ref()),
-                        Err(error) => {
-                            result = result.map(|_| {
-                                let mut refusal = Response::new(B::default());
-                                *refusal.status_mut() = error.status();
-                                refusal
-                            });
-                        }
+                    if let Some(status) = committed.refused {
+                        result = result.map(|_| {
+                            let mut refusal = Response::new(B::default());
+                            *refusal.status_mut() = status;
+                            refusal
+                        });
                     }
+                    mark(&mut result, committed.cookie, this.jar.as_ref());
                     return Poll::Ready(result);
                 }
             }

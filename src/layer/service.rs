@@ -26,12 +26,13 @@ impl<S> WizSessionService<S> {
         Self { inner, shared }
     }
 
-    /// Whether a layer outside of this one has mounted the session of the same cookie.
-    fn is_mounted<B>(&self, request: &Request<B>) -> bool {
-        let mounted = request.extensions().get::<Mounted>();
-        mounted.is_some_and(|Mounted(slot)| {
-            slot.shared.cookie.cookie_name() == self.shared.cookie.cookie_name()
-        })
+    /// The session that a layer outside of this one has mounted for the same cookie.
+    fn mounted(&self, outer: Option<&Arc<Slot>>) -> Option<Arc<Slot>> {
+        let mut slot = outer?;
+        while slot.shared.cookie.cookie_name() != self.shared.cookie.cookie_name() {
+            slot = slot.outer()?;
+        }
+        Some(Arc::clone(slot))
     }
 }
 
@@ -49,11 +50,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        if self.is_mounted(&request) {
+        let outer = request.extensions().get().map(|Mounted(slot)| slot);
+        if let Some(slot) = self.mounted(outer) {
+            // Another cookie's layer may stand between.
+            request.extensions_mut().insert(Mounted(slot));
             return ResponseFuture::new(self.inner.call(request), None, None);
         }
         let presented = Presented::in_headers(request.headers());
-        let slot = Arc::new(Slot::new(Arc::clone(&self.shared), presented));
+        let slot = Slot::new(Arc::clone(&self.shared), presented, outer.cloned());
+        let slot = Arc::new(slot);
         let jar = request.extensions().get::<Cookies>().cloned();
         request.extensions_mut().insert(Mounted(Arc::clone(&slot)));
         ResponseFuture::new(self.inner.call(request), Some(slot), jar)

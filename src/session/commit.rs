@@ -23,17 +23,30 @@ pub(crate) struct Committed {
     pub(crate) owed: Option<Owed>,
 }
 
+impl Committed {
+    const GONE: Self = Self {
+        origin: Origin::Gone,
+        owed: None,
+    };
+}
+
 /// Carries work out: plans, does one store call, and plans again with what came of it, until nothing is left to do.
+/// Each turn on the way is shown to `progress`.
 pub(crate) async fn commit(
     shared: &Shared,
     mut work: Work,
     head_sent: bool,
+    progress: impl Fn(&Turnout),
 ) -> Result<Committed, Error> {
     let mut commit = Commit::new(shared, head_sent);
     loop {
         match commit.step(&work).await? {
             Step::Done(committed) => return Ok(committed),
-            Step::Again(turnout) => work.apply(turnout)?,
+            Step::Again(Turnout::Lost) if !work.logs_in() => return Ok(lost(&work)),
+            Step::Again(turnout) => {
+                progress(&turnout);
+                work.apply(turnout)?;
+            }
         }
     }
 }
@@ -44,35 +57,47 @@ pub(crate) async fn transact<R>(
     shared: &Shared,
     mut work: Work,
     head_sent: bool,
+    progress: impl Fn(&Turnout),
     run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
 ) -> Result<(Committed, Option<R>), Error> {
     let mut commit = Commit::new(shared, head_sent);
     let mut newest = false;
     loop {
         if work.is_gone() {
-            return Ok((
-                Committed {
-                    origin: Origin::Gone,
-                    owed: None,
-                },
-                None,
-            ));
+            return Ok((Committed::GONE, None));
         }
         let mut attempt = work.clone();
-        let result = run(&mut Tx::new(&mut attempt.draft))?;
-        let step = match attempt.origin.live() {
-            // It writes nothing, so no compare-and-swap tells whether what it read was still true.
-            Some(live) if !newest && !attempt.writes() => Step::Again(commit.refresh(live).await?),
-            _ => commit.step(&attempt).await?,
+        let result = run(&mut Tx::new(&mut attempt.draft));
+        let step = match (attempt.origin.live(), &result) {
+            // It failed, or writes nothing: no compare-and-swap tells whether what it read was still true.
+            (Some(live), result) if !newest && (result.is_err() || !attempt.writes()) => {
+                Step::Again(commit.refresh(live).await?)
+            }
+            (_, Ok(_)) => commit.step(&attempt).await?,
+            (_, Err(_)) => return Err(result.err().expect("it failed")),
         };
         match step {
-            Step::Done(committed) => return Ok((committed, Some(result))),
+            Step::Done(Committed {
+                origin: Origin::Gone,
+                ..
+            }) => return Ok((Committed::GONE, None)),
+            Step::Done(committed) => return Ok((committed, Some(result?))),
+            Step::Again(Turnout::Lost) if !work.logs_in() => return Ok((lost(&attempt), None)),
             Step::Again(turnout) => {
                 newest = matches!(turnout, Turnout::Newer(_));
+                progress(&turnout);
                 work.apply(turnout)?;
             }
         }
     }
+}
+
+/// The session ended before its changes could be stored.
+fn lost(work: &Work) -> Committed {
+    if work.writes() {
+        trace::discarded();
+    }
+    Committed::GONE
 }
 
 /// Looks for a newer record, if there is one at all, and keeps the session alive as a request would.
@@ -80,17 +105,7 @@ pub(crate) async fn reload(shared: &Shared, work: &Work) -> Result<Option<Turnou
     let Some(live) = work.origin.live() else {
         return Ok(None);
     };
-    let commit = Commit::new(shared, false);
-    let turnout = commit.refresh(live).await?;
-    let Turnout::Newer(record) = turnout else {
-        return Ok(Some(turnout));
-    };
-    let live = Live { record, ..*live };
-    let record = match shared.expiry.touch_due(&live.record, shared.clock.now()) {
-        Some(expires_at) => commit.touch(&live, expires_at).await,
-        None => live.record,
-    };
-    Ok(Some(Turnout::Newer(record)))
+    Commit::new(shared, false).used(live).await.map(Some)
 }
 
 enum Step {
@@ -139,10 +154,14 @@ impl<'a> Commit<'a> {
                 let record = self.touch(live, expires_at).await;
                 Ok(done(Origin::Live(Live { record, ..*live }), work.owed))
             }
-            (Plan::Discard, _) => {
-                trace::discarded();
-                Ok(done(Origin::Gone, None))
-            }
+            (Plan::Reissue, Origin::Live(live)) => match self.used(live).await? {
+                Turnout::Newer(record) => {
+                    let live = Live { record, ..*live };
+                    Ok(done(Origin::Live(live), Some(Owed::Issue)))
+                }
+                turnout => Ok(Step::Again(turnout)),
+            },
+            (Plan::Discard, _) => Ok(Step::Done(lost(work))),
             (_, origin) => Ok(done(origin.clone(), work.owed)),
         }
     }
@@ -261,8 +280,8 @@ impl<'a> Commit<'a> {
         let limit = self.shared.store_timeout;
         match &self.conflict {
             None => {
-                let mut turn = self.shared.queue.join(handle);
                 let since = Instant::now();
+                let mut turn = self.shared.queue.join(handle);
                 tokio::time::timeout(limit, turn.wait())
                     .await
                     .map_err(|_| Error::conflict())?;
@@ -278,6 +297,20 @@ impl<'a> Commit<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// The newest record, kept alive as by a request.
+    async fn used(&self, live: &Live) -> Result<Turnout, Error> {
+        let turnout = self.refresh(live).await?;
+        let Turnout::Newer(record) = turnout else {
+            return Ok(turnout);
+        };
+        let Shared { expiry, clock, .. } = self.shared;
+        let Some(expires_at) = expiry.touch_due(&record, clock.now()) else {
+            return Ok(Turnout::Newer(record));
+        };
+        let live = Live { record, ..*live };
+        Ok(Turnout::Newer(self.touch(&live, expires_at).await))
     }
 
     async fn refresh(&self, live: &Live) -> Result<Turnout, Error> {

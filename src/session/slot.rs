@@ -1,6 +1,14 @@
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ::cookie::Cookie;
+use http::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::OnceCell;
 
@@ -16,9 +24,13 @@ use crate::{cookie::Presented, error::Error, expiry::Expiry, trace};
 pub(crate) struct Slot {
     pub(crate) shared: Arc<Shared>,
     presented: Presented,
+    /// The session of another cookie, whose layer is outside of this one's.
+    outer: Option<Arc<Self>>,
     state: OnceCell<Mutex<State>>,
     /// Held across I/O, so that `save` and its like go one after the other.
     io: tokio::sync::Mutex<()>,
+    /// No cookie can be sent any more.
+    head_sent: AtomicBool,
 }
 
 /// What is known once the session was asked for.
@@ -26,22 +38,25 @@ pub(crate) struct State {
     pub(crate) work: Work,
     /// The client sent a cookie of our name, of whatever worth.
     presented: bool,
-    /// The client's cookie was signed by a previous key.
-    outdated: bool,
-    head_sent: bool,
 }
 
 impl Slot {
     /// How many sessions a client may name before it counts as anonymous.
     const MOST_LOOKUPS: usize = 3;
 
-    pub(crate) fn new(shared: Arc<Shared>, presented: Presented) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, presented: Presented, outer: Option<Arc<Self>>) -> Self {
         Self {
             shared,
             presented,
+            outer,
             state: OnceCell::new(),
             io: tokio::sync::Mutex::default(),
+            head_sent: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn outer(&self) -> Option<&Arc<Self>> {
+        self.outer.as_ref()
     }
 
     /// Reads the session unless that was done.
@@ -103,12 +118,9 @@ impl Slot {
         if forged {
             trace::bad_mac();
         }
-        Ok(State {
-            work: Work::new(origin, *max_bytes),
-            presented,
-            outdated,
-            head_sent: false,
-        })
+        let mut work = Work::new(origin, *max_bytes);
+        work.outdated = outdated;
+        Ok(State { work, presented })
     }
 }
 
@@ -116,9 +128,14 @@ impl Slot {
 /// the request's changes as they were.
 impl Slot {
     pub(crate) async fn save(&self) -> Result<(), Error> {
-        let _turn = self.io.lock().await;
-        let (work, head_sent) = self.state().pending();
-        let committed = commit::commit(&self.shared, work.clone(), head_sent).await?;
+        let _turn = self.turn().await?;
+        let work = self.state().work.clone();
+        if !work.writes() {
+            return self.refresh(&work).await;
+        }
+        let progress = |turnout: &Turnout| self.state().work.note(&work, turnout);
+        let committed =
+            commit::commit(&self.shared, work.clone(), self.head_sent(), progress).await?;
         self.settle(&work, committed)
     }
 
@@ -126,31 +143,47 @@ impl Slot {
         &self,
         run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let _turn = self.io.lock().await;
-        let (work, head_sent) = self.state().pending();
+        let _turn = self.turn().await?;
+        let work = self.state().work.clone();
+        let progress = |turnout: &Turnout| self.state().work.note(&work, turnout);
         let (committed, result) =
-            commit::transact(&self.shared, work.clone(), head_sent, run).await?;
+            commit::transact(&self.shared, work.clone(), self.head_sent(), progress, run).await?;
         self.settle(&work, committed)?;
         result.ok_or_else(Error::gone)
     }
 
     pub(crate) async fn reload(&self) -> Result<(), Error> {
-        let _turn = self.io.lock().await;
-        let (work, _) = self.state().pending();
-        let turnout = commit::reload(&self.shared, &work).await?;
+        let _turn = self.turn().await?;
+        let work = self.state().work.clone();
+        self.refresh(&work).await
+    }
+
+    async fn refresh(&self, work: &Work) -> Result<(), Error> {
+        let turnout = commit::reload(&self.shared, work).await?;
         let mut state = self.state();
         match turnout {
             None => {}
-            Some(Turnout::Lost) => state.work.lose(),
+            Some(Turnout::Lost) => state.work.lose()?,
             Some(newer) => state.work.apply(newer)?,
         }
         state.work.still_there()
     }
 
     fn settle(&self, work: &Work, Committed { origin, owed }: Committed) -> Result<(), Error> {
-        let mut state = self.state();
-        state.work.settle(work, origin, owed)?;
-        state.work.still_there()
+        self.state().work.settle(work, origin, owed)
+    }
+
+    /// Waits for those before, but not for ever: the future of one may be kept by somebody who no longer polls it.
+    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
+        if let Ok(turn) = self.io.try_lock() {
+            return Ok(turn);
+        }
+        let turn = tokio::time::timeout(self.shared.store_timeout, self.io.lock()).await;
+        turn.map_err(|_| Error::conflict())
+    }
+
+    fn head_sent(&self) -> bool {
+        self.head_sent.load(Ordering::Acquire)
     }
 }
 
@@ -163,14 +196,21 @@ pub(crate) enum Finish {
     Commit(Commit),
 }
 
-/// The commit after the handler, and the cookie to send.
-pub(crate) type Commit =
-    Pin<Box<dyn Future<Output = Result<Option<Cookie<'static>>, Error>> + Send>>;
+/// The commit after the handler.
+pub(crate) type Commit = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// What came of it.
+pub(crate) struct Outcome {
+    /// It failed: the response is to be replaced by one of this status.
+    pub(crate) refused: Option<StatusCode>,
+    pub(crate) cookie: Option<Cookie<'static>>,
+}
 
 impl Slot {
     /// The handler answered, or `failed` to.
     pub(crate) fn finish(self: &Arc<Self>, failed: bool) -> Finish {
         let Some(state) = self.state.get() else {
+            self.head_sent.store(true, Ordering::Release);
             return Finish::Untouched;
         };
         let mut state = state.lock();
@@ -181,47 +221,56 @@ impl Slot {
             .work
             .plan(self.shared.clock.now(), &self.shared.expiry);
         if plan == Plan::Nothing {
-            return Finish::Done(self.send_head(&mut state));
+            return Finish::Done(self.send_head(&mut state.work));
         }
         let slot = Arc::clone(self);
         Finish::Commit(Box::pin(async move { slot.finish_commit().await }))
     }
 
-    /// What is pending is taken, not copied: whatever comes of it, the request is over.
-    async fn finish_commit(&self) -> Result<Option<Cookie<'static>>, Error> {
-        let _turn = self.io.lock().await;
-        let work = self.state().work.take();
-        let answer = commit::commit(&self.shared, work, false).await;
-        let mut state = self.state();
-        let settled = answer.and_then(|Committed { origin, owed }| {
-            let taken = Work::new(Origin::New, self.shared.max_bytes);
-            state.work.settle(&taken, origin, owed)
-        });
-        if let Err(error) = settled {
+    async fn finish_commit(&self) -> Outcome {
+        let committed = self.commit_rest().await;
+        let work = &mut self.state().work;
+        let refused = committed.err().map(|error| {
             trace::commit_failed(&error);
-            state.head_sent = true;
-            return Err(error);
+            error.status()
+        });
+        let cookie = self.send_head(work);
+        Outcome { refused, cookie }
+    }
+
+    /// What is pending is taken, not copied: whatever comes of it, the request is over.
+    async fn commit_rest(&self) -> Result<(), Error> {
+        let turn = self.turn().await;
+        let work = self.state().work.take();
+        // If this fails, the client still needs the cookie of what was saved before; nothing else is true of it.
+        self.state().work.owed = work.owed.filter(|owed| *owed == Owed::Issue);
+        let rest = work.rest();
+        let _turn = turn?;
+        let committed = commit::commit(&self.shared, work, false, |_| {}).await?;
+        match self.settle(&rest, committed) {
+            // The changes are dropped in silence: the client has a newer session, or wanted none.
+            Err(error) if error.is_gone() => Ok(()),
+            settled => settled,
         }
-        Ok(self.send_head(&mut state))
     }
 
     /// The cookie that the response has to carry, which is about to leave.
-    fn send_head(&self, state: &mut State) -> Option<Cookie<'static>> {
-        state.head_sent = true;
+    fn send_head(&self, work: &mut Work) -> Option<Cookie<'static>> {
+        self.head_sent.store(true, Ordering::Release);
         let Shared {
             cookie,
             codec,
             clock,
             ..
         } = &*self.shared;
-        match (state.work.owed.take(), state.work.origin.live()) {
-            (Some(Owed::Remove), _) => Some(cookie.cookie(String::new(), Some(Duration::ZERO))),
-            (owed, Some(live)) if owed.is_some() || state.outdated => {
+        match (work.owed.take()?, work.origin.live()) {
+            (Owed::Remove, _) => Some(cookie.cookie(String::new(), Some(Duration::ZERO))),
+            (Owed::Issue, Some(live)) => {
                 let remembered = live.record.body().remember.is_some();
                 let max_age = remembered.then(|| live.record.expires().since(clock.now()));
                 Some(cookie.cookie(codec.sign(live.id), max_age))
             }
-            _ => None,
+            (Owed::Issue, None) => None,
         }
     }
 }
@@ -231,10 +280,6 @@ impl State {
     pub(crate) fn is_presented(&self) -> bool {
         self.presented
     }
-
-    fn pending(&self) -> (Work, bool) {
-        (self.work.clone(), self.head_sent)
-    }
 }
 
 impl Drop for Slot {
@@ -242,10 +287,8 @@ impl Drop for Slot {
         let Some(state) = self.state.get_mut() else {
             return;
         };
-        let State {
-            work, head_sent, ..
-        } = state.get_mut();
-        if *head_sent && work.writes() {
+        let work = &state.get_mut().work;
+        if *self.head_sent.get_mut() && work.writes() {
             trace::unsaved(work.origin.live().map(|live| live.handle));
         }
     }

@@ -396,7 +396,7 @@ impl WizSession {
     }
 
     /// Keeps this session for so long, in place of both timeouts of the layer, and makes its cookie outlive the
-    /// browser's closing. It holds for the session's life, through later requests and new ids.
+    /// browser's closing. It holds for the session's life, through later requests and new ids. Zero takes it back.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -465,7 +465,8 @@ impl WizSession {
     /// session at once.
     ///
     /// The closure runs again whenever another request was faster: it must have no effect but on its argument. If it
-    /// fails, nothing is committed and the error is passed on.
+    /// fails, nothing is committed and the error is passed on. What was committed stays, also if the request fails
+    /// later.
     ///
     /// # Errors
     /// The closure's; [`Error::is_gone`] if the session ended meanwhile; [`Error::is_conflict`],

@@ -18,6 +18,10 @@ pub(crate) struct Work {
     pub(crate) intent: Intent,
     /// A session that was cleared, to be deleted before anything else.
     pub(crate) ending: Option<Handle>,
+    /// How often it was cleared, to tell whether that happened while a commit was under way.
+    clears: u32,
+    /// The client's cookie was signed by a previous key.
+    pub(crate) outdated: bool,
     /// What the response is to do to the client's cookie, so far.
     pub(crate) owed: Option<Owed>,
 }
@@ -45,6 +49,7 @@ pub(crate) struct Live {
 pub(crate) struct Intent {
     regenerate: bool,
     login: Option<Login>,
+    /// Zero: no longer.
     remember: Option<Duration>,
     /// Nothing of the stored data may stay: it is another user's.
     fresh: bool,
@@ -70,6 +75,8 @@ pub(crate) enum Plan {
     /// The session ended elsewhere, and takes these changes along.
     Discard,
     Touch(Timestamp),
+    /// Make sure that the session still lives, and send its cookie again.
+    Reissue,
     Create,
     Replace,
     Regenerate,
@@ -98,6 +105,8 @@ impl Work {
             draft: Draft::new(base, max_bytes),
             intent: Intent::default(),
             ending: None,
+            clears: 0,
+            outdated: false,
             owed: None,
         }
     }
@@ -121,6 +130,7 @@ impl Work {
             Origin::Gone => Plan::Nothing,
             Origin::Live(_) if regenerate || login.is_some() => Plan::Regenerate,
             Origin::Live(_) if changed || remember.is_some() => Plan::Replace,
+            Origin::Live(_) if self.outdated => Plan::Reissue,
             Origin::Live(live) => expiry
                 .touch_due(&live.record, now)
                 .map_or(Plan::Nothing, Plan::Touch),
@@ -137,6 +147,7 @@ impl Work {
         } = self.intent;
         let restarts = login.is_some() || remember.is_some();
         let remember = remember.or(base.and_then(|base| base.remember));
+        let remember = remember.filter(|how_long| !how_long.is_zero());
         let deadline = match base {
             Some(base) if !restarts => base.deadline,
             _ => expiry.deadline(login.as_ref().map_or(now, |login| login.at), remember),
@@ -164,11 +175,7 @@ impl Work {
         match turnout {
             Turnout::IdTaken => Ok(()),
             Turnout::Ended(by_us) => {
-                self.ending = None;
-                if !by_us {
-                    self.owed = None;
-                    self.origin = Origin::Gone;
-                }
+                self.end(by_us);
                 Ok(())
             }
             Turnout::Lost => {
@@ -192,14 +199,18 @@ impl Work {
         self.ending.is_some() || self.intent != Intent::default() || self.draft.is_changed()
     }
 
-    /// Whether the client's cookie will need another age.
+    /// Whether the client needs its cookie again: with another age, or signed by the present key.
     pub(crate) fn changes_cookie(&self) -> bool {
-        self.intent.remember.is_some()
+        self.intent.remember.is_some() || self.outdated
+    }
+
+    pub(crate) fn logs_in(&self) -> bool {
+        self.intent.login.is_some()
     }
 
     /// Whether nothing but a login could be stored any more.
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(self.origin, Origin::Gone) && self.intent.login.is_none()
+        matches!(self.origin, Origin::Gone) && !self.logs_in()
     }
 
     pub(crate) fn still_there(&self) -> Result<(), Error> {
@@ -212,13 +223,42 @@ impl Work {
 
     /// All there is to do, leaving nothing to do.
     pub(crate) fn take(&mut self) -> Self {
-        let rest = Self::new(self.origin.clone(), self.draft.max_bytes());
+        let rest = self.rest();
         std::mem::replace(self, rest)
     }
 
+    /// What [`take`](Self::take) leaves.
+    pub(crate) fn rest(&self) -> Self {
+        Self {
+            clears: self.clears,
+            ..Self::new(self.origin.clone(), self.draft.max_bytes())
+        }
+    }
+
     /// The session turned out to have ended: it reads as empty from now on.
-    pub(crate) fn lose(&mut self) {
-        *self = Self::new(Origin::Gone, self.draft.max_bytes());
+    pub(crate) fn lose(&mut self) -> Result<(), Error> {
+        self.apply(Turnout::Lost)?;
+        if self.is_gone() {
+            self.roll_back();
+        }
+        Ok(())
+    }
+
+    /// Takes note of what a commit that is under way has done for good.
+    pub(crate) fn note(&mut self, committing: &Self, turnout: &Turnout) {
+        if let Turnout::Ended(by_us) = *turnout
+            && self.ending == committing.ending
+        {
+            self.end(by_us);
+        }
+    }
+
+    fn end(&mut self, by_us: bool) {
+        self.ending = None;
+        if !by_us {
+            self.owed = None;
+            self.origin = Origin::Gone;
+        }
     }
 
     /// Gives up all changes; but what was cleared stays cleared.
@@ -234,27 +274,30 @@ impl Work {
         origin: Origin,
         owed: Option<Owed>,
     ) -> Result<(), Error> {
-        if self.ending != committed.ending {
+        if self.clears != committed.clears {
             // Cleared while the commit was under way: what it stored has to end too.
             if let Some(live) = origin.live() {
                 self.ending = Some(live.handle);
             }
             return Ok(());
         }
-        self.ending = None;
-        self.owed = owed;
         if self.intent == committed.intent {
             self.intent = Intent::default();
         }
-        match &origin {
-            Origin::Gone => self.draft = Draft::new(None, self.draft.max_bytes()),
-            _ => self.draft.settle(
-                &committed.draft,
-                origin.live().map(|live| live.record.clone()),
-            )?,
-        }
+        let record = origin.live().map(|live| live.record.clone());
+        self.ending = None;
+        self.outdated = false;
+        self.owed = owed;
         self.origin = origin;
-        Ok(())
+        let base = record.filter(|_| !self.intent.fresh);
+        let settled = match self.origin {
+            Origin::Gone => Err(Error::gone()),
+            _ => self.draft.settle(&committed.draft, base.clone()),
+        };
+        if settled.is_err() {
+            self.draft = Draft::new(base, self.draft.max_bytes());
+        }
+        settled
     }
 }
 
@@ -270,6 +313,7 @@ impl Work {
         };
         let removes = presented && matches!(origin, Origin::New);
         self.owed = removes.then_some(Owed::Remove);
+        self.clears += 1;
         self.intent = Intent::default();
         self.draft = Draft::new(None, self.draft.max_bytes());
         self.origin = origin;
@@ -291,8 +335,12 @@ impl Work {
     }
 
     pub(crate) fn remember(&mut self, how_long: Duration) {
-        let stored = self.draft.base().and_then(|base| base.body().remember);
-        self.intent.remember = (stored != Some(how_long)).then_some(how_long);
+        let stored = self
+            .draft
+            .base()
+            .and_then(|base| base.body().remember)
+            .unwrap_or_default();
+        self.intent.remember = (stored != how_long).then_some(how_long);
     }
 
     pub(crate) fn user(&self) -> Option<&str> {
@@ -548,5 +596,11 @@ mod tests {
         );
         work.remember(Duration::from_secs(7 * 24 * 3600));
         assert!(!work.changes_cookie(), "what it is already is no change");
+        work.remember(Duration::ZERO);
+        assert_eq!(
+            work.seal(at(2), &Expiry::default()).expires(),
+            at(32),
+            "no longer remembered"
+        );
     }
 }

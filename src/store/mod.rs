@@ -2,6 +2,10 @@
 
 mod erased;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+mod sql;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -10,6 +14,16 @@ use std::{sync::Arc, time::SystemTime};
 
 pub(crate) use self::erased::{Answer, ErasedStore};
 pub use self::memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
+#[cfg(feature = "mysql")]
+pub use self::sql::MySqlStore;
+#[cfg(feature = "postgres")]
+pub use self::sql::PostgresStore;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub use self::sql::SqlStore;
+#[cfg(feature = "sqlite")]
+pub use self::sql::SqliteStore;
 use crate::{
     error::Error,
     id::Handle,

@@ -1,3 +1,19 @@
-//! Sessions through the layer, as a client and a handler see them.
+//! Sessions through the layer, as a client and a handler see them. Numbers are those of the cases that must hold.
 
-mod smoke;
+mod config;
+mod ending;
+mod expiry;
+mod explicit;
+mod failure;
+mod flash;
+mod hostile;
+mod layers;
+mod orders;
+mod responses;
+mod round_trips;
+mod secrets;
+mod server;
+mod set_cookie;
+mod support;
+mod users;
+mod values;

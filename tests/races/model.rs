@@ -217,7 +217,7 @@ impl World {
         }
         let key = ["a", "b", "n"][self.rng.usize(..3)];
         let op = match self.rng.u8(..20) {
-            0..7 => Op::Set(key, self.rng.i64(..4)),
+            0..7 => Op::Set(key, self.rng.i64(0..4)),
             7..10 => Op::Delete(key),
             10..16 => Op::Add(key, self.rng.i64(-1..3)),
             16 => Op::Regenerate,
@@ -352,6 +352,7 @@ struct View {
     fresh: bool,
     regenerates: bool,
     login: Option<Duration>,
+    base: Data,
     data: Data,
     user: Option<&'static str>,
     /// Data operations that changed what this request saw, to be done again on what is there at the commit.
@@ -364,20 +365,14 @@ impl Open {
         let mut view = View {
             bound: snapshot.is_some(),
             user: snapshot.as_ref().and_then(|stored| stored.user),
-            data: snapshot.map(|stored| stored.data).unwrap_or_default(),
+            base: snapshot.map(|stored| stored.data).unwrap_or_default(),
             ..View::default()
         };
+        view.data = view.base.clone();
         for op in &self.ops {
             view.act(*op);
         }
         view
-    }
-
-    fn base(&self, view: &View) -> Data {
-        match &self.snapshot {
-            Some(stored) if view.bound && !view.fresh => stored.data.clone(),
-            _ => Data::new(),
-        }
     }
 }
 
@@ -408,7 +403,21 @@ impl View {
                 if self.data != before {
                     self.log.push(op);
                 }
+                let key = op.key();
+                if self.data.get(key) == self.base.get(key) {
+                    // What was changed and restored was not changed.
+                    self.log.retain(|op| op.key() != key);
+                }
             }
+        }
+    }
+}
+
+impl Op {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Set(key, _) | Self::Delete(key) | Self::Add(key, _) => key,
+            Self::Regenerate | Self::LogIn(..) | Self::Clear => "",
         }
     }
 }
@@ -438,7 +447,8 @@ impl World {
                 ..View::default()
             };
             if let Some(stored) = open.snapshot.as_ref().filter(|_| view.bound) {
-                (view.data, view.user) = (stored.data.clone(), stored.user);
+                (view.base, view.user) = (stored.data.clone(), stored.user);
+                view.data = view.base.clone();
             }
         }
         let asked_to_clear = open.ops.iter().any(|op| matches!(op, Op::Clear));
@@ -457,9 +467,8 @@ impl World {
         } else if asked_to_clear && open.cookie.is_some() && !gone {
             sent = Sent::Removal;
         }
-        let base = open.base(&view);
         if view.bound {
-            let writes = view.regenerates || view.login.is_some() || view.data != base;
+            let writes = view.regenerates || view.login.is_some() || view.data != view.base;
             let now_stored = self
                 .lives(cookie)
                 .filter(|stored| !stored.tombstone)
@@ -471,7 +480,10 @@ impl World {
                 };
             };
             if !writes {
-                self.touch(cookie, open.snapshot.as_ref().expect("bound"));
+                // What has expired since it was loaded is loaded again.
+                let loaded = open.snapshot.clone().expect("it is bound");
+                let lives = self.now < loaded.expires_at;
+                self.touch(cookie, if lives { &loaded } else { &current });
                 return Sent::Nothing;
             }
             let mut next = if view.fresh {
@@ -498,9 +510,10 @@ impl World {
                 (stone.expires_at, stone.deadline) = (self.now + TOMBSTONE, self.now + TOMBSTONE);
                 return Sent::New(next);
             }
-            // The replay may have come to what is there already.
+            // After a conflict the changes may come to what is there already.
             if self.stored[cookie].data == next.data {
-                self.touch_again(cookie, open.snapshot.as_ref().expect("bound"));
+                let current = self.stored[cookie].clone();
+                self.touch(cookie, &current);
             } else {
                 next.expires_at = next.deadline.min(self.now + IDLE);
                 self.stored.insert(cookie.to_owned(), next);
@@ -535,17 +548,6 @@ impl World {
             let stored = self.stored.get_mut(cookie).expect("it lives");
             stored.expires_at = stored.expires_at.max(touched);
         }
-    }
-
-    /// The same for a write that turned out to change nothing: it has loaded the newer record.
-    fn touch_again(&mut self, cookie: &str, loaded: &Stored) {
-        let current = self.stored[cookie].clone();
-        let newest = if current.data == loaded.data {
-            loaded.clone()
-        } else {
-            current
-        };
-        self.touch(cookie, &newest);
     }
 }
 

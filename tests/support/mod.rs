@@ -44,13 +44,20 @@ impl Server {
             .spawn()
             .expect("`sh` runs");
         let pid_file = folder.path().join("pid");
-        let pid = wait_for("the server's process id", || std::fs::read_to_string(&pid_file).ok()?.trim().parse().ok());
+        let pid = wait_for("the server's process id", || {
+            std::fs::read_to_string(&pid_file).ok()?.trim().parse().ok()
+        });
         Self { shell, pid, folder }
     }
 
     /// Where it lives.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// What it printed.
@@ -60,8 +67,14 @@ impl Server {
 
     /// Sends it a signal, such as `STOP`, `CONT` or `KILL`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status();
-        assert!(status.expect("`kill` runs").success(), "no process {} to send {name}", self.pid);
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.pid.to_string()])
+            .status();
+        assert!(
+            status.expect("`kill` runs").success(),
+            "no process {} to send {name}",
+            self.pid
+        );
     }
 }
 
@@ -79,7 +92,10 @@ pub(crate) fn free_port() -> u16 {
 }
 
 pub(crate) fn folder() -> TempDir {
-    tempfile::Builder::new().prefix("wiz-session-").tempdir().expect("a temporary folder")
+    tempfile::Builder::new()
+        .prefix("wiz-session-")
+        .tempdir()
+        .expect("a temporary folder")
 }
 
 /// The program, from the `PATH` or one of these folders; or a panic that says how to get it.
@@ -99,7 +115,10 @@ pub(crate) fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T 
         if let Some(result) = poll() {
             return result;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "waited in vain for {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

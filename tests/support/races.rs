@@ -30,6 +30,7 @@ pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
         races.r11_the_old_id_after_a_login().await;
         races.ten_logins_at_once().await;
         races.transactions_return_true_counts().await;
+        races.a_transaction_that_only_reads_sees_the_newest().await;
     }
 }
 
@@ -102,6 +103,16 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
                     gate.wait().await;
                     gate.wait().await;
                     session.clear();
+                },
+            ),
+        )
+        .route(
+            "/gated_keys",
+            post(
+                async |session: WizSession, State(Gate(gate)): State<Gate>| {
+                    gate.wait().await;
+                    gate.wait().await;
+                    session.transaction(|tx| Ok(tx.keys().join(","))).await
                 },
             ),
         )
@@ -379,7 +390,7 @@ impl Races {
     }
 
     async fn r9_revoke_during_logins(&self) {
-        let user = format!("user-{}", uuid());
+        let user = format!("user-{}", unique());
         let mut early = Vec::new();
         for _ in 0..20 {
             let mut client = Client::default();
@@ -492,10 +503,26 @@ impl Races {
             .collect();
         assert_eq!(counts, (1..=50).collect(), "each count is given once");
     }
+
+    async fn a_transaction_that_only_reads_sees_the_newest(&self) {
+        let (client, app) = self.visitor().await;
+        let read = self.during(&client, "/gated_keys", async || {
+            client.peek(app, "/set/second").await;
+        });
+        assert_eq!(
+            read.await.body,
+            "first,second",
+            "what was committed after it loaded"
+        );
+        let read = self.during(&client, "/gated_keys", async || {
+            client.peek(app, "/clear").await;
+        });
+        assert_eq!(read.await.status.as_u16(), 409, "the session has ended");
+    }
 }
 
 /// A name that no other round uses.
-fn uuid() -> String {
+fn unique() -> String {
     Key::generate()
         .signing()
         .iter()

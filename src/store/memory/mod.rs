@@ -264,14 +264,14 @@ impl Inner {
 
     /// Lets an anonymous session go if the store is full. Looks at some thousand sessions at the most.
     fn make_room(&self) -> Result<(), Error> {
-        let (now, mut seen) = (self.clock.now(), 0);
         let start = self.hand.load(Ordering::Relaxed);
+        let mut seen = 0;
         for step in 0..SHARDS {
-            if self.len.load(Ordering::Relaxed) < self.max_sessions {
-                return Ok(());
+            if !self.is_full() || seen > 10_000 {
+                break;
             }
             let mut shard = self.shards[(start + step) % SHARDS].lock();
-            let expired = shard.take_expired(now, usize::MAX);
+            let expired = shard.take_expired(self.clock.now(), usize::MAX);
             let evicted = if expired.is_empty() {
                 shard.evict_anonymous()
             } else {
@@ -282,16 +282,17 @@ impl Inner {
             self.len
                 .fetch_sub(usize::from(evicted.is_some()), Ordering::Relaxed);
             self.forget(expired);
-            if seen > 10_000 {
-                break;
-            }
         }
-        if self.len.load(Ordering::Relaxed) < self.max_sessions {
-            return Ok(());
+        if self.is_full() {
+            return Err(Error::store(
+                "the memory store is full of sessions that are logged in",
+            ));
         }
-        Err(Error::store(
-            "the memory store is full of sessions that are logged in",
-        ))
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.len.load(Ordering::Relaxed) >= self.max_sessions
     }
 
     /// Takes note that these records are no longer in their shards.

@@ -1,0 +1,60 @@
+//! The environment, read once and checked before anything starts: a server that comes up is
+//! configured right.
+
+use std::env::{self, VarError};
+
+use wiz_session::Key;
+
+const DEFAULT_PORT: u16 = 3000;
+const MIN_SECRET_BYTES: usize = 32;
+
+/// What the environment asks for.
+pub(crate) struct Config {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub(crate) port: u16,
+    /// Signs the session cookie.
+    pub(crate) key: Key,
+    /// Where sessions live, see [`store::open`](crate::store::open).
+    pub(crate) store: String,
+}
+
+impl Config {
+    pub(crate) fn from_env() -> Result<Self, String> {
+        Ok(Self {
+            port: port(var("PORT")?)?,
+            key: key(var("SESSION_SECRET")?)?,
+            store: var("STORE")?.unwrap_or_default(),
+        })
+    }
+}
+
+fn var(name: &str) -> Result<Option<String>, String> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
+    }
+}
+
+fn port(value: Option<String>) -> Result<u16, String> {
+    value.map_or(Ok(DEFAULT_PORT), |port| {
+        port.parse()
+            .map_err(|_| format!("PORT must be a number from 0 to 65535, not {port:?}"))
+    })
+}
+
+fn key(secret: Option<String>) -> Result<Key, String> {
+    match secret {
+        Some(secret) if secret.len() >= MIN_SECRET_BYTES => Ok(Key::derive_from(secret.as_bytes())),
+        Some(secret) => Err(format!(
+            "SESSION_SECRET must have at least {MIN_SECRET_BYTES} bytes, it has {}",
+            secret.len()
+        )),
+        None => {
+            eprintln!(
+                "SESSION_SECRET is not set: the key is generated, sessions end with this process"
+            );
+            Ok(Key::generate())
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The session document's examples as one running server: login, cart, registration in steps,
+//! preferences, flash messages, protected pages and a WebSocket, all on one session.
+//!
+//! Run with
+//!
+//! ```text
+//! cargo run --example server
+//! ```
+//!
+//! and open <http://127.0.0.1:3000>, or talk to it from a shell:
+//!
+//! ```text
+//! alias call="curl -s -b jar -c jar -H content-type:application/json"
+//! call localhost:3000/api/add_to_cart -d '{"product_id":7}'
+//! call localhost:3000/api/login -d '{"email":"alice@example.com","password":"wonderland"}'
+//! call localhost:3000/api/session
+//! ```
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `PORT` | port on 127.0.0.1; `0` takes a free one | `3000` |
+//! | `STORE` | where sessions live, see `store.rs` | `memory` |
+//! | `SESSION_SECRET` | signs the cookie, at least 32 bytes | a generated key |
+//! | `RUST_LOG` | what to log on stderr, `wiz_session=debug` for example | errors |
+
+mod app;
+mod auth;
+mod body;
+mod config;
+mod error;
+mod headers;
+mod input;
+mod model;
+mod page;
+mod routes;
+mod shutdown;
+mod store;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+use wiz_session::CookieOptions;
+
+use crate::config::Config;
+use crate::model::Users;
+
+/// Room for values of 256 KB, and several of them.
+const MAX_SESSION_BYTES: usize = 1 << 20;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(io::stderr)
+        .init();
+
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env()?;
+    let store = store::open(&config.store, config.key).await?;
+    let sessions = store
+        .layer
+        .cookie(CookieOptions::insecure("sid"))
+        .max_bytes(MAX_SESSION_BYTES)
+        .build()?;
+    // Until the last request is answered.
+    let _sweeper = store.sweeper;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    // Before the address is announced: who reads it may stop us at once.
+    let stop = shutdown::signal()?;
+    announce(listener.local_addr()?)?;
+
+    shutdown::serve(
+        listener,
+        app::app(Users::with_demo_accounts(), sessions),
+        stop,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Flushed, because a script that started us waits for this line.
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    out.flush()
+}

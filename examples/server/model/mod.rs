@@ -1,0 +1,18 @@
+//! What the application is about. Models that live in the session are handed the session, as in
+//! `Cart::of(&session)`; they know no HTTP.
+
+mod cart;
+mod flash;
+pub(crate) mod identity;
+mod password;
+mod preferences;
+mod product;
+mod registration;
+mod user;
+
+pub(crate) use cart::Cart;
+pub(crate) use flash::Flash;
+pub(crate) use preferences::{Preferences, PreferencesUpdate};
+pub(crate) use product::Product;
+pub(crate) use registration::{Registration, Step1, Step2};
+pub(crate) use user::{Contact, NewUser, User, Users};

@@ -1,0 +1,40 @@
+//! The routes, a topic a file. Handlers translate between HTTP and the models, no more.
+
+mod cart;
+mod login;
+mod pages;
+mod preferences;
+mod protected;
+mod registration;
+mod session;
+mod users;
+mod ws;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
+
+use crate::model::Users;
+
+/// Every route of the application.
+pub(crate) fn all() -> Router<Users> {
+    Router::new()
+        .merge(login::routes())
+        .merge(cart::routes())
+        .merge(registration::routes())
+        .merge(preferences::routes())
+        .merge(users::routes())
+        .merge(protected::routes())
+        .merge(session::routes())
+        .merge(ws::routes())
+        .merge(pages::routes())
+}
+
+/// Whether a program asks, where a person would get a page.
+fn wants_json(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|accept| accept.to_str().ok())
+        .any(|accept| accept.to_ascii_lowercase().contains("application/json"))
+}

@@ -1,0 +1,122 @@
+//! The document's `socket.py`: the session over a WebSocket.
+//!
+//! The answer to the handshake is long gone when a command arrives. So each command first loads
+//! the session again, to see what happened since, and a write saves itself.
+
+use std::fmt::Display;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::Value;
+use wiz_session::WizSession;
+
+use crate::model::{Users, identity};
+
+/// A value of 256 KB, however it is escaped.
+const MAX_MESSAGE_BYTES: usize = 2 << 20;
+
+const OK: &str = "ok";
+const NO_SESSION: &str = "no session";
+
+pub(super) fn routes() -> Router<Users> {
+    Router::new().route("/ws", get(upgrade))
+}
+
+async fn upgrade(
+    State(users): State<Users>,
+    session: WizSession,
+    socket: WebSocketUpgrade,
+) -> Response {
+    socket
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| serve(socket, session, users))
+}
+
+async fn serve(mut socket: WebSocket, session: WizSession, users: Users) {
+    // A failed read or write means the client is gone, and there is nobody to tell.
+    while let Some(Ok(message)) = socket.recv().await {
+        let Message::Text(text) = message else {
+            continue;
+        };
+        let answer = answer(&text, &session, &users)
+            .await
+            .unwrap_or_else(|reason| format!("error: {reason}"));
+        if socket.send(Message::text(answer)).await.is_err() {
+            break;
+        }
+    }
+}
+
+/// What a client can say.
+enum Command<'a> {
+    Get(&'a str),
+    Set(&'a str, Value),
+    Delete(&'a str),
+    WhoAmI,
+}
+
+impl<'a> Command<'a> {
+    fn parse(text: &'a str) -> Result<Self, String> {
+        let text = text.trim();
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match (verb, rest) {
+            ("get", key) if !key.is_empty() => Ok(Self::Get(key)),
+            ("delete", key) if !key.is_empty() => Ok(Self::Delete(key)),
+            ("set", rest) => {
+                let (key, json) = rest.split_once(' ').ok_or("set needs a key and JSON")?;
+                let value = serde_json::from_str(json).map_err(said)?;
+                Ok(Self::Set(key, value))
+            }
+            ("whoami", "") => Ok(Self::WhoAmI),
+            _ => Err("commands are: get KEY, set KEY JSON, delete KEY, whoami".to_owned()),
+        }
+    }
+}
+
+async fn answer(text: &str, session: &WizSession, users: &Users) -> Result<String, String> {
+    let command = Command::parse(text)?;
+    match session.reload().await {
+        // A session that has ended reads as empty, and that is the answer.
+        Err(error) if !error.is_gone() => return Err(said(error)),
+        _ => {}
+    }
+    match command {
+        Command::Get(key) => Ok(session.get_value(key).unwrap_or_default().to_string()),
+        Command::Set(key, value) => set(session, key, value).await,
+        Command::Delete(key) => delete(session, key).await,
+        Command::WhoAmI => Ok(identity::current_user(session, users)
+            .map_or_else(|| "anonymous".to_owned(), |user| user.name)),
+    }
+}
+
+async fn set(session: &WizSession, key: &str, value: Value) -> Result<String, String> {
+    // A new session would need a cookie, and none can be sent any more.
+    if session.handle().is_none() {
+        return Err(NO_SESSION.to_owned());
+    }
+    session.set(key, value).map_err(said)?;
+    match session.save().await {
+        // It ended since it was loaded.
+        Err(error) if error.is_gone() => Err(NO_SESSION.to_owned()),
+        saved => saved.map(|()| OK.to_owned()).map_err(said),
+    }
+}
+
+async fn delete(session: &WizSession, key: &str) -> Result<String, String> {
+    if session.delete(key) {
+        match session.save().await {
+            // It ended since it was loaded, and the key with it.
+            Err(error) if error.is_gone() => {}
+            saved => saved.map_err(said)?,
+        }
+    }
+    Ok(OK.to_owned())
+}
+
+/// An error's words, which are safe to show.
+fn said(error: impl Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,131 @@
+use std::{sync::Arc, time::Duration};
+
+use redis::{
+    Client, ConnectionInfo, IntoConnectionInfo,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+
+use super::{RedisStore, failed, keys::Keys, link::Server};
+use crate::error::Error;
+
+/// Connecting.
+impl RedisStore {
+    /// Connects to a server: `redis://user:password@host:6379/0`, or `redis+unix:///path/to/socket`.
+    ///
+    /// For `rediss://`, which is TLS, add the `redis` crate, version 1, to your own dependencies with one of its TLS
+    /// features, such as `tokio-rustls-comp`.
+    ///
+    /// # Errors
+    /// If the URL is none, or [`Error::is_store`] if the server is not there or lets nobody in. Later on a server that
+    /// goes away is connected to again when it is back.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), wiz_session::Error> {
+    /// let store = wiz_session::RedisStore::connect("redis://127.0.0.1/").await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let client = info(url).and_then(|info| Client::open(info).map_err(failed))?;
+        Self::from_client(client).greeted().await
+    }
+
+    /// A store on a server that a client of the `redis` crate, version 1, knows. It connects when it is first used.
+    ///
+    /// ```no_run
+    /// use wiz_session::RedisStore;
+    ///
+    /// # fn f(client: redis::Client) {
+    /// let store = RedisStore::from_client(client);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn from_client(client: Client) -> Self {
+        Self::build(Server::Single(client))
+    }
+
+    /// The same store with other names for its keys. Not for a cluster's hash tags: they would put all on one node.
+    /// Defaults to `wiz:`.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), wiz_session::Error> {
+    /// use wiz_session::RedisStore;
+    ///
+    /// let store = RedisStore::connect("redis://127.0.0.1/").await?.with_prefix("shop:");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        self.keys = Arc::new(Keys::new(prefix));
+        self
+    }
+
+    async fn greeted(self) -> Result<Self, Error> {
+        self.send(&redis::cmd("PING")).await?;
+        Ok(self)
+    }
+}
+
+#[cfg(feature = "redis-cluster")]
+/// Connecting to a cluster.
+impl RedisStore {
+    /// Connects to a cluster, of which at least one of these nodes has to be there.
+    ///
+    /// # Errors
+    /// If one of the URLs is none, or [`Error::is_store`] if no node is there or lets anybody in.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), wiz_session::Error> {
+    /// use wiz_session::RedisStore;
+    ///
+    /// let nodes = ["redis://10.0.0.1/", "redis://10.0.0.2/", "redis://10.0.0.3/"];
+    /// let store = RedisStore::connect_cluster(nodes).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn connect_cluster(
+        urls: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Self, Error> {
+        let nodes: Vec<_> = urls
+            .into_iter()
+            .map(|url| info(url.as_ref()))
+            .collect::<Result<_, _>>()?;
+        // Tries for some two seconds, less than the layer's `store_timeout` by default. An election takes longer.
+        let client = redis::cluster::ClusterClient::builder(nodes)
+            .connection_timeout(Duration::from_secs(1))
+            .response_timeout(Duration::from_secs(2))
+            .overall_response_timeout(Some(Duration::from_secs(4)))
+            .retries(8)
+            .min_retry_wait(20)
+            .max_retry_wait(500)
+            .tcp_settings(tcp_settings())
+            .build()
+            .map_err(failed)?;
+        Self::from_cluster_client(client).greeted().await
+    }
+
+    /// A store on a cluster that a client of the `redis` crate, version 1, knows. It connects when it is first used.
+    ///
+    /// ```no_run
+    /// use wiz_session::RedisStore;
+    ///
+    /// # fn f(client: redis::cluster::ClusterClient) {
+    /// let store = RedisStore::from_cluster_client(client);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn from_cluster_client(client: redis::cluster::ClusterClient) -> Self {
+        Self::build(Server::Cluster(Box::new(client)))
+    }
+}
+
+fn info(url: &str) -> Result<ConnectionInfo, Error> {
+    let info = url.into_connection_info().map_err(failed)?;
+    Ok(info.set_tcp_settings(tcp_settings()))
+}
+
+/// Small packets leave at once, and a peer that vanished without a word is noticed while nothing is sent.
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
+    TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive)
+}

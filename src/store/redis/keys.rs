@@ -1,0 +1,66 @@
+use crate::id::Handle;
+
+/// How records and indexes are named.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    /// What the names of records begin with.
+    records: String,
+    indexes: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            records: format!("{prefix}s:"),
+            indexes: format!("{prefix}u:"),
+        }
+    }
+
+    pub(super) fn record(&self, handle: Handle) -> String {
+        format!("{}{handle}", self.records)
+    }
+
+    pub(super) fn index(&self, user: &str) -> String {
+        format!("{}{user}", self.indexes)
+    }
+
+    /// The pattern of all records' names, for `SCAN`.
+    pub(super) fn pattern(&self) -> String {
+        let mut pattern = String::with_capacity(self.records.len() + 1);
+        for char in self.records.chars() {
+            if matches!(char, '*' | '?' | '[' | ']' | '^' | '-' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(char);
+        }
+        pattern.push('*');
+        pattern
+    }
+
+    /// Whose record has this name. What else matches the pattern is not ours.
+    pub(super) fn handle(&self, name: &[u8]) -> Option<Handle> {
+        let text = std::str::from_utf8(name).ok()?;
+        text.strip_prefix(&self.records)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_back() {
+        let keys = Keys::new("shop:");
+        let handle = Handle::from_bytes([7; 16]);
+        let name = keys.record(handle);
+        assert_eq!(name, "shop:s:07070707070707070707070707070707");
+        assert_eq!(keys.handle(name.as_bytes()), Some(handle));
+        assert_eq!(keys.handle(b"shop:s:x"), None);
+        assert_eq!(keys.index("alice"), "shop:u:alice");
+    }
+
+    #[test]
+    fn a_prefix_is_no_pattern() {
+        assert_eq!(Keys::new("a*[b]\\:").pattern(), r"a\*\[b\]\\:s:*");
+    }
+}

@@ -1,0 +1,243 @@
+use std::{collections::HashSet, time::SystemTime};
+
+use futures_util::future::try_join_all;
+use redis::Value;
+
+use super::{
+    RedisStore,
+    fields::{self, Fields},
+    script, unexpected,
+    users::End,
+};
+use crate::{
+    error::Error,
+    id::Handle,
+    record::{Record, Version},
+    store::{Created, Replaced, SessionStore},
+    time::Timestamp,
+};
+
+impl SessionStore for RedisStore {
+    async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
+        let fields = Fields::of(record, record.version());
+        let keys = Names::new(self, [handle], record.user());
+        let (token, name) = (fields::token(), handle.to_string());
+        let arguments = [&[&token, name.as_bytes()], &fields.arguments()[..]].concat();
+        let answer = self
+            .run(&script::CREATE, &keys.as_slice(), &arguments)
+            .await?;
+        match word(&answer)? {
+            b"taken" => Ok(Created::Exists),
+            b"stored" => {
+                if let Some(user) = keys.listed_elsewhere {
+                    self.enlist(user, handle, record).await?;
+                }
+                Ok(Created::Created)
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
+        let mut get = redis::cmd("HMGET");
+        get.arg(self.keys.record(handle)).arg(&fields::OF_A_RECORD);
+        fields::record(self.send(&get).await?)
+    }
+
+    async fn replace(
+        &self,
+        handle: Handle,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, Error> {
+        let fields = Fields::of(record, expected.next());
+        let keys = Names::new(self, [handle], record.user());
+        let (token, name) = (fields::token(), handle.to_string());
+        let number = expected.get().to_string();
+        let mut arguments = [&[&token, name.as_bytes()], &fields.arguments()[..]].concat();
+        arguments.extend([number.as_bytes(), b""]);
+        let mut answer = self
+            .run(&script::REPLACE, &keys.as_slice(), &arguments)
+            .await?;
+        if let (b"unlisted", Some(user)) = (word(&answer)?, keys.listed_elsewhere) {
+            self.enlist(user, handle, record).await?;
+            *arguments.last_mut().expect("it is not empty") = b"listed";
+            answer = self
+                .run(&script::REPLACE, &keys.as_slice(), &arguments)
+                .await?;
+        }
+        replaced(&answer, expected.next())
+    }
+
+    async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
+        let expires_at = Timestamp::from(expires_at);
+        let (end, left) = (
+            expires_at.as_millis().to_string(),
+            fields::left_until(expires_at).to_string(),
+        );
+        let key = self.keys.record(handle);
+        let answer = self
+            .run(&script::TOUCH, &[&key], &[end.as_bytes(), left.as_bytes()])
+            .await?;
+        Ok(word(&answer)? == b"stored")
+    }
+
+    /// One that has to be asked twice, because the connection broke, answers `false` if the first time was heard.
+    async fn delete(&self, handle: Handle) -> Result<bool, Error> {
+        let End::Ended(user) = self.end(handle, None).await? else {
+            return Ok(false);
+        };
+        if let Some(user) = user {
+            self.unlist(&user, &[handle]).await;
+        }
+        Ok(true)
+    }
+
+    async fn regenerate(
+        &self,
+        old: Handle,
+        expected: Version,
+        tombstone: &Record,
+        new: Handle,
+        record: &Record,
+    ) -> Result<Replaced, Error> {
+        if self.link.is_cluster() {
+            return self
+                .regenerate_in_steps(old, expected, tombstone, new, record)
+                .await;
+        }
+        let fields = Fields::of(record, record.version());
+        let stone = Fields::of(tombstone, expected.next());
+        let keys = Names::new(self, [old, new], record.user());
+        let (token, number) = (fields::token(), expected.get().to_string());
+        let (old, new) = (old.to_string(), new.to_string());
+        let arguments = [
+            &[&token, new.as_bytes()],
+            &fields.arguments()[..],
+            &[number.as_bytes(), old.as_bytes()],
+            &stone.arguments()[..],
+        ];
+        let answer = self
+            .run(&script::REGENERATE, &keys.as_slice(), &arguments.concat())
+            .await?;
+        replaced(&answer, record.version())
+    }
+
+    /// Keys expire by themselves, some minutes late. This is for who wants it at once: it looks at every session.
+    async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
+        self.sweep(now.into(), limit).await
+    }
+
+    async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
+        let handles = self.listed(user).await?;
+        let records = try_join_all(handles.iter().map(|&handle| self.load(handle))).await?;
+        let (mut sessions, mut ended) = (Vec::new(), Vec::new());
+        for (handle, record) in handles.into_iter().zip(records) {
+            match record {
+                Some(record) if record.user() == Some(user) => sessions.push((handle, record)),
+                // About to become the user's, or no longer: the index knows until when.
+                Some(record) if !record.is_tombstone() => {}
+                _ => ended.push(handle),
+            }
+        }
+        self.unlist(user, &ended).await;
+        Ok(sessions)
+    }
+
+    async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
+        let mut seen: HashSet<_> = except.into_iter().collect();
+        let mut count = 0;
+        // A session that moves to a new id shows up under that one, at the next look if not at this.
+        loop {
+            let mut handles = self.listed(user).await?;
+            handles.retain(|handle| seen.insert(*handle));
+            if handles.is_empty() {
+                return Ok(count);
+            }
+            let ends = handles.iter().map(|&handle| self.end(handle, Some(user)));
+            let ends = try_join_all(ends).await?;
+            let (mut ended, mut gone) = (0, Vec::new());
+            for (handle, end) in handles.into_iter().zip(ends) {
+                ended += u64::from(matches!(end, End::Ended(_)));
+                if !matches!(end, End::NotTheirs) {
+                    gone.push(handle);
+                }
+            }
+            count += ended;
+            self.unlist(user, &gone).await;
+        }
+    }
+
+    async fn count(&self, now: SystemTime) -> Result<u64, Error> {
+        self.count_live(now.into()).await
+    }
+}
+
+impl RedisStore {
+    /// As the trait's own: on nodes that know nothing of one another, the new session comes first.
+    async fn regenerate_in_steps(
+        &self,
+        old: Handle,
+        expected: Version,
+        tombstone: &Record,
+        new: Handle,
+        record: &Record,
+    ) -> Result<Replaced, Error> {
+        if self.create(new, record).await? == Created::Exists {
+            return Ok(Replaced::Conflict);
+        }
+        match self.replace(old, expected, tombstone).await? {
+            Replaced::Stored(_) => Ok(Replaced::Stored(record.version())),
+            lost => {
+                self.delete(new).await?;
+                Ok(lost)
+            }
+        }
+    }
+}
+
+/// The keys of a script that writes records.
+struct Names<'a> {
+    names: Vec<String>,
+    /// The user whose index is on another node than the record, so that no script can write both.
+    listed_elsewhere: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn new<const N: usize>(
+        store: &RedisStore,
+        records: [Handle; N],
+        user: Option<&'a str>,
+    ) -> Self {
+        let keys = &store.keys;
+        let (here, elsewhere) = match user {
+            user if store.link.is_cluster() => (None, user),
+            user => (user, None),
+        };
+        let records = records.into_iter().map(|handle| keys.record(handle));
+        Self {
+            names: records.chain(here.map(|user| keys.index(user))).collect(),
+            listed_elsewhere: elsewhere,
+        }
+    }
+
+    fn as_slice(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+}
+
+fn replaced(answer: &Value, version: Version) -> Result<Replaced, Error> {
+    match word(answer)? {
+        b"stored" => Ok(Replaced::Stored(version)),
+        b"conflict" => Ok(Replaced::Conflict),
+        b"gone" => Ok(Replaced::Gone),
+        _ => Err(unexpected()),
+    }
+}
+
+fn word(answer: &Value) -> Result<&[u8], Error> {
+    match answer {
+        Value::BulkString(word) => Ok(word),
+        _ => Err(unexpected()),
+    }
+}

@@ -1,0 +1,33 @@
+use sqlx::error::ErrorKind;
+
+use crate::error::Error;
+
+/// A database's error as a failure of the store.
+///
+/// What an engine says of its own state is worth knowing: "no such table", "disk full". Where it refuses a value it
+/// may quote it; there only the code is kept.
+pub(super) fn of(error: sqlx::Error) -> Error {
+    let code = error
+        .as_database_error()
+        .filter(|e| quotes(&**e))
+        .map(|e| e.code());
+    match code {
+        Some(code) => Error::store(format!(
+            "the database refused a value (code {})",
+            code.as_deref().unwrap_or("unknown")
+        )),
+        None => Error::store(error),
+    }
+}
+
+/// Class 22 of SQLSTATE is about values, and so is a constraint that somebody added; MySQL has a code of its own.
+fn quotes(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let of_values = |code: &str| code.len() == 5 && code.starts_with("22");
+    let constraint = matches!(
+        error.kind(),
+        ErrorKind::CheckViolation | ErrorKind::NotNullViolation
+    );
+    constraint
+        || error.code().is_some_and(|code| of_values(&code))
+        || error.message().starts_with("Incorrect string value")
+}

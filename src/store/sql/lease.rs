@@ -1,0 +1,73 @@
+use std::time::{Duration, Instant};
+
+use sqlx::{
+    Connection, Database, Error, Pool,
+    pool::{PoolConnection, PoolOptions},
+};
+
+/// A pool's connection for one statement.
+///
+/// If the future that waits for the answer is dropped, sqlx reads the rest of the answer before it lends the
+/// connection again. From a server that is frozen or out of reach none comes, and the pool would be short of that
+/// connection until TCP gives up, a quarter of an hour later. So one that has kept us waiting is closed.
+pub(super) struct Lease<DB: Database> {
+    connection: PoolConnection<DB>,
+    since: Instant,
+    waiting: bool,
+}
+
+/// Longer than any statement of ours takes, unless the server is overloaded or out of reach.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl<DB: Database> Lease<DB> {
+    pub(super) async fn acquire(pool: &Pool<DB>) -> Result<Self, Error> {
+        let connection = pool.acquire().await?;
+        Ok(Self {
+            connection,
+            since: Instant::now(),
+            waiting: true,
+        })
+    }
+
+    pub(super) fn connection(&mut self) -> &mut DB::Connection {
+        &mut self.connection
+    }
+
+    /// The answer is here, good or bad.
+    pub(super) fn give_back(mut self) {
+        self.waiting = false;
+    }
+}
+
+impl<DB: Database> Drop for Lease<DB> {
+    fn drop(&mut self) {
+        if self.waiting && self.since.elapsed() >= PATIENCE {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+/// The settings of the pools that the stores open.
+///
+/// A connection that was idle for a while is tried before it is used: its server may have gone and come back. One
+/// that was just in use is not, which spares a round trip where requests are many.
+pub(super) fn pool_options<DB: Database>() -> PoolOptions<DB> {
+    PoolOptions::new()
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection: &mut DB::Connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for < PATIENCE {
+                    return Ok(true);
+                }
+                match tokio::time::timeout(PATIENCE, connection.ping()).await {
+                    Ok(answer) => answer.map(|()| true),
+                    // An error, so that sqlx drops the connection instead of taking leave of a server that is silent.
+                    Err(_) => Err(Error::Io(std::io::ErrorKind::TimedOut.into())),
+                }
+            })
+        })
+}
+
+/// Shorter than a layer's `store_timeout`, so that the log tells a pool in want of connections from a slow statement.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,0 +1,114 @@
+use std::{borrow::Cow, fmt::Write as _, time::SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    dialect::{Dialect, Value},
+    failure,
+};
+use crate::{
+    error::Error,
+    id::Handle,
+    record::{Record, Version},
+    time::Timestamp,
+};
+
+/// A record as the columns hold it.
+pub(super) struct Row<'a> {
+    version: i64,
+    user_id: Option<Cow<'a, str>>,
+    expires_at: i64,
+    tombstone: bool,
+    record: String,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(record: &'a Record, version: Version) -> Self {
+        Self {
+            version: number(version),
+            user_id: record.user().map(user_id),
+            expires_at: millis(record.expires_at()),
+            tombstone: record.is_tombstone(),
+            record: record.to_json(),
+        }
+    }
+
+    /// In the order of the templates.
+    pub(super) fn values(&self) -> [Value<'_>; 5] {
+        [
+            Value::Number(self.version),
+            Value::Text(self.user_id.as_deref()),
+            Value::Number(self.expires_at),
+            Value::Flag(self.tombstone),
+            Value::Text(Some(&self.record)),
+        ]
+    }
+}
+
+/// The record in a row that begins with version, expiry and record.
+pub(super) fn record<D: Dialect>(row: &D::Row) -> Result<Record, Error> {
+    let read = |column| D::number(row, column).map_err(failure::of);
+    let (version, expires_at) = (read(0)?, read(1)?);
+    let json = D::text(row, 2).map_err(failure::of)?;
+    let version = u64::try_from(version).map_err(|_| Error::corrupt("its version is negative"))?;
+    let expires_at = Timestamp::from_millis(expires_at.max(0).cast_unsigned());
+    Record::from_json(&json, Version::new(version), expires_at.into())
+}
+
+/// The handle in a row that has it after the record.
+pub(super) fn handle<D: Dialect>(row: &D::Row) -> Result<Handle, Error> {
+    let text = D::text(row, 3).map_err(failure::of)?;
+    text.parse()
+        .map_err(|_| Error::corrupt("its handle is damaged"))
+}
+
+/// A version never exceeds an `i64`.
+pub(super) fn number(version: Version) -> i64 {
+    version.get().cast_signed()
+}
+
+/// Nor does a time, which ends with the year 9999.
+pub(super) fn millis(time: SystemTime) -> i64 {
+    Timestamp::from(time).as_millis().cast_signed()
+}
+
+/// The user as the index knows it: as it is, or, if an engine could not keep that in an index, its digest. No two
+/// users have the same.
+pub(super) fn user_id(user: &str) -> Cow<'_, str> {
+    const DIGEST: &str = "sha256:";
+    if user.len() <= MAX_USER && !user.contains('\0') && !user.starts_with(DIGEST) {
+        return user.into();
+    }
+    let mut id = DIGEST.to_owned();
+    for byte in Sha256::digest(user) {
+        write!(id, "{byte:02x}").expect("a String takes all");
+    }
+    id.into()
+}
+
+/// What MySQL's column holds.
+const MAX_USER: usize = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_kept_as_it_is_if_it_can_be() {
+        for user in ["", "alice", "Alice", "alice ", "앨리스", &"x".repeat(255)] {
+            assert_eq!(user_id(user), user);
+        }
+    }
+
+    #[test]
+    fn no_two_users_share_an_id() {
+        let long = "x".repeat(256);
+        let awkward = [long.as_str(), "nul\0", "nul", "sha256:", &user_id(&long)];
+        let ids: std::collections::HashSet<_> = awkward.iter().map(|user| user_id(user)).collect();
+        assert_eq!(ids.len(), awkward.len());
+        assert!(
+            ids.iter()
+                .all(|id| id.len() <= MAX_USER && !id.contains('\0'))
+        );
+    }
+}

@@ -1,0 +1,206 @@
+use super::dialect::Syntax;
+use crate::error::ConfigError;
+
+/// Everything a store says to its database. Each verb is one statement, which is atomic by itself: nothing opens a
+/// transaction that a dropped future, a lost connection or a slow task could leave open.
+#[derive(Debug, Clone)]
+pub(super) struct Statements {
+    pub(super) create: Statement,
+    pub(super) load: Statement,
+    pub(super) version: Statement,
+    pub(super) replace: Statement,
+    pub(super) touch: Statement,
+    pub(super) delete: Statement,
+    pub(super) regenerate: Statement,
+    pub(super) sweep: Statement,
+    pub(super) postpone: Statement,
+    pub(super) list: Statement,
+    pub(super) delete_user: Statement,
+    pub(super) user_left: Statement,
+    pub(super) count: Statement,
+    /// Creates the table and its indexes.
+    pub(super) schema: String,
+}
+
+/// One statement, and which value goes where.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Statement {
+    pub(super) sql: String,
+    /// Of each placeholder in turn, the place of its value.
+    pub(super) order: Vec<usize>,
+}
+
+impl Statements {
+    pub(super) fn new(syntax: &Syntax, table: &str) -> Self {
+        let statement = |template: &str| Statement::new(syntax, table, template);
+        Self {
+            create: statement(CREATE),
+            load: statement(LOAD),
+            version: statement(VERSION),
+            replace: statement(REPLACE),
+            touch: statement(TOUCH),
+            delete: statement(DELETE),
+            regenerate: statement(syntax.regenerate),
+            sweep: statement(syntax.sweep),
+            postpone: statement(syntax.postpone),
+            list: statement(LIST),
+            delete_user: statement(DELETE_USER),
+            user_left: statement(USER_LEFT),
+            count: statement(COUNT),
+            schema: syntax.schema.replace("{table}", table),
+        }
+    }
+}
+
+const CREATE: &str = "\
+INSERT INTO {table} (handle, version, user_id, expires_at, sweep_at, tombstone, record) \
+VALUES ($1, $2, $3, $4, $4, $5, $6)";
+
+const LOAD: &str = "SELECT version, expires_at, record FROM {table} WHERE handle = $1";
+
+const VERSION: &str = "SELECT version FROM {table} WHERE handle = $1";
+
+const REPLACE: &str = "\
+UPDATE {table} SET version = $3, user_id = $4, expires_at = $5, sweep_at = {least}(sweep_at, $5), \
+tombstone = $6, record = $7 \
+WHERE handle = $1 AND version = $2";
+
+const TOUCH: &str = "UPDATE {table} SET expires_at = $2 WHERE handle = $1 AND expires_at < $2";
+
+const DELETE: &str = "DELETE FROM {table} WHERE handle = $1 AND NOT tombstone";
+
+const LIST: &str = "SELECT version, expires_at, record, handle FROM {table} WHERE user_id = $1";
+
+const DELETE_USER: &str = "DELETE FROM {table} WHERE user_id = $1 AND handle <> $2";
+
+const USER_LEFT: &str = "SELECT version FROM {table} WHERE user_id = $1 AND handle <> $2 LIMIT 1";
+
+const COUNT: &str = "SELECT COUNT(*) FROM {table} WHERE expires_at > $1 AND NOT tombstone";
+
+impl Statement {
+    /// Templates number their values, `$1` to `$9` and on. MySQL has placeholders without numbers: there the order
+    /// says which value is which.
+    fn new(syntax: &Syntax, table: &str, template: &str) -> Self {
+        let text = template
+            .replace("{replace}", REPLACE)
+            .replace("{table}", table)
+            .replace("{least}", syntax.least);
+        let mut pieces = text.split('$');
+        let mut sql = pieces.next().unwrap_or_default().to_owned();
+        let mut order = Vec::new();
+        for piece in pieces {
+            let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = piece.split_at(digits);
+            let number: usize = number.parse().expect("templates number their values");
+            if syntax.numbered {
+                sql.push('$');
+                sql.push_str(&number.to_string());
+                order = (0..number.max(order.len())).collect();
+            } else {
+                sql.push('?');
+                order.push(number - 1);
+            }
+            sql.push_str(rest);
+        }
+        Self { sql, order }
+    }
+}
+
+/// Refuses what is no plain name. Nothing is quoted, so there is nothing to escape from.
+pub(super) fn check_table(name: &str) -> Result<(), ConfigError> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    let plain = name
+        .bytes()
+        .all(|byte| letter(byte) || byte.is_ascii_digit())
+        && name.bytes().next().is_some_and(letter)
+        && name.len() <= MAX_TABLE;
+    if plain {
+        return Ok(());
+    }
+    Err(ConfigError::new(format!(
+        "{name:?} is no table name: it takes 1 to {MAX_TABLE} of a-z, 0-9 and _, and no digit first"
+    )))
+}
+
+/// The names of indexes are longer, and PostgreSQL's end after 63 bytes.
+const MAX_TABLE: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All statements, each with the places of its values where its placeholders have no numbers.
+    fn text(syntax: &Syntax) -> String {
+        let all = Statements::new(syntax, "s");
+        let line = |statement: &Statement| match syntax.numbered {
+            true => format!("{}\n", statement.sql),
+            false => format!("{} {:?}\n", statement.sql, statement.order),
+        };
+        let statements = [
+            &all.create,
+            &all.load,
+            &all.version,
+            &all.replace,
+            &all.touch,
+            &all.delete,
+            &all.regenerate,
+            &all.sweep,
+            &all.postpone,
+            &all.list,
+            &all.delete_user,
+            &all.user_left,
+            &all.count,
+        ];
+        statements.map(line).concat() + &all.schema
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn what_postgresql_is_told() {
+        use crate::store::sql::dialect::Dialect;
+        let told = text(&sqlx::Postgres::SYNTAX);
+        println!("{told}");
+        assert_eq!(told, include_str!("told/postgres.sql"));
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn what_sqlite_is_told() {
+        use crate::store::sql::dialect::Dialect;
+        let told = text(&sqlx::Sqlite::SYNTAX);
+        println!("{told}");
+        assert_eq!(told, include_str!("told/sqlite.sql"));
+    }
+
+    #[cfg(feature = "mysql")]
+    #[test]
+    fn what_mysql_is_told() {
+        use crate::store::sql::dialect::Dialect;
+        let told = text(&sqlx::MySql::SYNTAX);
+        println!("{told}");
+        assert_eq!(told, include_str!("told/mysql.sql"));
+    }
+
+    #[test]
+    fn a_table_has_a_plain_name() {
+        for name in ["wiz_sessions", "_x", "a1", &"x".repeat(48)] {
+            assert!(check_table(name).is_ok(), "{name}");
+        }
+        for name in [
+            "",
+            "1a",
+            "a-b",
+            "a b",
+            "A",
+            "a;drop",
+            "a\"b",
+            "a.b",
+            "ä",
+            "a\0",
+            &"x".repeat(49),
+        ] {
+            let refused = check_table(name).unwrap_err().to_string();
+            assert!(refused.contains("is no table name"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+use std::{fmt, time::Duration};
+
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    error::{ConfigError, Error},
+    id,
+    store::SessionStore,
+    time::Clock,
+    trace,
+};
+
+/// Deletes expired sessions in the background, from stores whose engine does not: the SQL stores, and yours maybe.
+///
+/// It stops when it is dropped, so keep it as long as the application serves.
+///
+/// ```
+/// use wiz_session::{Key, MemoryStore, Sweeper, WizSessionLayer};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let store = MemoryStore::new();
+/// let layer = WizSessionLayer::new(store.clone(), Key::generate());
+/// let sweeper = Sweeper::spawn(store);
+/// // … serve …
+/// drop(sweeper);
+/// # }
+/// ```
+///
+/// With other settings:
+///
+/// ```
+/// # use wiz_session::{MemoryStore, Sweeper};
+/// # use std::time::Duration;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), wiz_session::ConfigError> {
+/// # let store = MemoryStore::new();
+/// let sweeper = Sweeper::builder(store).interval(Duration::from_secs(60)).batch(200).spawn()?;
+/// # Ok(()) }
+/// ```
+///
+/// # Behaviour
+///
+/// No session outlives its end because it was not swept: that is looked at when it is read. Sweeping only gives
+/// space back, so one process that does it is enough, any number may, and it takes its time: it deletes in batches,
+/// and after each rests for as long as that took. The first sweep begins at a random moment within an interval, so
+/// that processes which start together do not sweep together.
+///
+/// A store that fails is tried again after a second, then two, four and so on, up to the interval. Each failure is an
+/// event, and so is a sweep that deleted something.
+#[derive(Debug)]
+#[must_use = "it stops when it is dropped"]
+pub struct Sweeper {
+    task: AbortHandle,
+}
+
+impl Sweeper {
+    /// Begins to sweep, every five minutes, a thousand sessions at a time.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn spawn(store: impl SessionStore) -> Self {
+        Self::start(Self::builder(store))
+    }
+
+    /// Other settings.
+    pub fn builder<S: SessionStore>(store: S) -> SweeperBuilder<S> {
+        SweeperBuilder {
+            store,
+            interval: Duration::from_secs(5 * 60),
+            batch: 1_000,
+            clock: Clock::system(),
+        }
+    }
+
+    fn start(sweep: SweeperBuilder<impl SessionStore>) -> Self {
+        Self {
+            task: tokio::spawn(sweep.run()).abort_handle(),
+        }
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Settings of a [`Sweeper`], from [`Sweeper::builder`].
+#[must_use = "nothing is swept before `spawn`"]
+pub struct SweeperBuilder<S> {
+    store: S,
+    interval: Duration,
+    batch: usize,
+    clock: Clock,
+}
+
+impl<S: SessionStore> SweeperBuilder<S> {
+    /// How long to rest between two sweeps. At least a second. Defaults to 5 minutes.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// How many sessions to delete at a time: an engine may keep others waiting meanwhile. At least 1. Defaults to 1000.
+    pub fn batch(mut self, sessions: usize) -> Self {
+        self.batch = sessions;
+        self
+    }
+
+    /// Where to read the time. Defaults to the system's clock.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Begins to sweep.
+    ///
+    /// # Errors
+    /// If a setting is out of its bounds.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn spawn(self) -> Result<Sweeper, ConfigError> {
+        if self.interval < FIRST_PAUSE {
+            return Err(ConfigError::new("interval must be at least one second"));
+        }
+        if self.batch == 0 {
+            return Err(ConfigError::new("batch must be at least one session"));
+        }
+        Ok(Sweeper::start(self))
+    }
+
+    async fn run(self) {
+        let mut failures = 0;
+        sleep(part_of(self.interval)).await;
+        loop {
+            match self.sweep().await {
+                Ok(0) => failures = 0,
+                Ok(sessions) => {
+                    failures = 0;
+                    trace::swept(sessions);
+                }
+                Err(error) => {
+                    failures += 1;
+                    trace::sweep_failed(&error);
+                }
+            }
+            sleep(pause(self.interval, failures)).await;
+        }
+    }
+
+    /// Deletes all there is to delete.
+    async fn sweep(&self) -> Result<u64, Error> {
+        let mut swept = 0;
+        loop {
+            let start = Instant::now();
+            let batch = self
+                .store
+                .delete_expired(self.clock.now().into(), self.batch);
+            let answer = timeout(BATCH_TIMEOUT, batch).await;
+            let deleted = answer.unwrap_or_else(|_| Err(Error::timeout(BATCH_TIMEOUT)))?;
+            swept += deleted;
+            if deleted < self.batch as u64 {
+                return Ok(swept);
+            }
+            sleep(start.elapsed()).await;
+        }
+    }
+}
+
+impl<S> fmt::Debug for SweeperBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SweeperBuilder")
+            .field("interval", &self.interval)
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// After the first failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A store that answers later than this is taken to be out of reach.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long to wait after so many failures in a row.
+fn pause(interval: Duration, failures: u32) -> Duration {
+    match failures.checked_sub(1) {
+        None => interval,
+        Some(doublings) => interval.min(FIRST_PAUSE.saturating_mul(1 << doublings.min(30))),
+    }
+}
+
+/// Any moment of it.
+fn part_of(interval: Duration) -> Duration {
+    let [first, second, ..] = id::random();
+    interval.mul_f64(f64::from(u16::from_ne_bytes([first, second])) / f64::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        time::SystemTime,
+    };
+
+    use super::*;
+    use crate::{
+        id::Handle,
+        record::{Record, Version},
+        store::{Created, Replaced},
+    };
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Answers its sweeps from a script, then that there is nothing left, and notes when it was asked.
+    #[derive(Clone, Default)]
+    struct Script {
+        answers: Arc<Mutex<Vec<Result<u64, Error>>>>,
+        asked: Arc<Mutex<Vec<Instant>>>,
+    }
+
+    impl Script {
+        fn new(answers: impl IntoIterator<Item = Result<u64, Error>>) -> Self {
+            let mut answers: Vec<_> = answers.into_iter().collect();
+            answers.reverse();
+            Self {
+                answers: Arc::new(Mutex::new(answers)),
+                ..Self::default()
+            }
+        }
+
+        /// The time between each sweep and the next.
+        fn pauses(&self) -> Vec<u64> {
+            let asked = self.asked.lock().unwrap();
+            asked
+                .windows(2)
+                .map(|pair| (pair[1] - pair[0]).as_secs())
+                .collect()
+        }
+    }
+
+    impl SessionStore for Script {
+        async fn delete_expired(&self, _now: SystemTime, _limit: usize) -> Result<u64, Error> {
+            self.asked.lock().unwrap().push(Instant::now());
+            self.answers.lock().unwrap().pop().unwrap_or(Ok(0))
+        }
+
+        async fn create(&self, _handle: Handle, _record: &Record) -> Result<Created, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+
+        async fn load(&self, _handle: Handle) -> Result<Option<Record>, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+
+        async fn replace(
+            &self,
+            _handle: Handle,
+            _expected: Version,
+            _record: &Record,
+        ) -> Result<Replaced, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+
+        async fn touch(&self, _handle: Handle, _expires_at: SystemTime) -> Result<bool, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+
+        async fn delete(&self, _handle: Handle) -> Result<bool, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+
+        async fn list(&self, _user: &str) -> Result<Vec<(Handle, Record)>, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+
+        async fn delete_user(&self, _user: &str, _except: Option<Handle>) -> Result<u64, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+
+        async fn count(&self, _now: SystemTime) -> Result<u64, Error> {
+            unreachable!("a sweeper only sweeps")
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_goes_on_after_failures() {
+        let fails = || Err(Error::store("the database is being restarted"));
+        let store = Script::new([fails(), fails(), fails(), Ok(7)]);
+        let _sweeper = Sweeper::builder(store.clone()).interval(MINUTE).spawn();
+        sleep(5 * MINUTE).await;
+        assert_eq!(store.pauses()[..4], [1, 2, 4, 60]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_sweeps_batches_until_nothing_is_left() {
+        let store = Script::new([Ok(10), Ok(10), Ok(3)]);
+        let _sweeper = Sweeper::builder(store.clone())
+            .interval(MINUTE)
+            .batch(10)
+            .spawn();
+        sleep(3 * MINUTE).await;
+        assert_eq!(store.pauses()[..3], [0, 0, 60]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_begins_within_an_interval_and_at_no_fixed_time() {
+        let mut beginnings = std::collections::HashSet::new();
+        for _ in 0..10 {
+            let (store, start) = (Script::default(), Instant::now());
+            let sweeper = Sweeper::spawn(store.clone());
+            sleep(5 * MINUTE).await;
+            drop(sweeper);
+            let asked = store.asked.lock().unwrap();
+            beginnings.insert(asked.first().expect("it has begun").duration_since(start));
+        }
+        assert!(beginnings.len() > 5, "{beginnings:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_stops_when_it_is_dropped() {
+        let store = Script::default();
+        let sweeper = Sweeper::spawn(store.clone());
+        sleep(20 * MINUTE).await;
+        drop(sweeper);
+        let asked = store.asked.lock().unwrap().len();
+        sleep(60 * MINUTE).await;
+        assert_eq!(store.asked.lock().unwrap().len(), asked);
+        assert_eq!(Arc::strong_count(&store.asked), 1, "its task is gone");
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_interval() {
+        let pauses = [0, 1, 2, 3, 6, 7, 1_000].map(|failures| pause(MINUTE, failures).as_secs());
+        assert_eq!(pauses, [60, 1, 2, 4, 32, 60, 60]);
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_refused() {
+        let builder = || Sweeper::builder(Script::default());
+        assert!(
+            builder()
+                .interval(Duration::from_millis(999))
+                .spawn()
+                .is_err()
+        );
+        assert!(builder().batch(0).spawn().is_err());
+    }
+}

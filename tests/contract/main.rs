@@ -1,0 +1,20 @@
+//! The example server as its clients see it: the real binary, on a real port, every route and
+//! every promise of its contract.
+//!
+//! Run with `cargo test`, which builds the examples first; `cargo test --test contract` alone does
+//! not.
+
+mod bodies;
+mod browser;
+mod cart;
+mod cookie;
+mod flash;
+mod login;
+mod pages;
+mod preferences;
+mod process;
+mod protected;
+mod registration;
+mod server;
+mod session;
+mod websocket;

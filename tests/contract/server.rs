@@ -1,0 +1,109 @@
+//! The example server as a process of its own, for one test.
+
+use std::env::{self, consts::EXE_SUFFIX};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// Long enough, and no secret.
+const SECRET: &str = "a secret for tests, of more than 32 bytes";
+
+/// A running server; it is stopped on drop, also by a panic.
+pub(crate) struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts the server on a free port and waits until it listens.
+    pub(crate) fn start() -> Self {
+        Self::spawn(&mut command())
+    }
+
+    /// The same with its sessions in this store.
+    #[allow(dead_code, reason = "for the tests of several processes")]
+    pub(crate) fn start_on(store: &str) -> Self {
+        Self::spawn(command().env("STORE", store))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example server starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("stdout is piped"))
+            .read_line(&mut line)
+            .expect("stdout is text");
+        let server = Self {
+            process,
+            address: line
+                .trim_end()
+                .trim_start_matches("listening on http://")
+                .to_owned(),
+        };
+        assert!(
+            line.starts_with("listening on http://127.0.0.1:"),
+            "the server said {line:?}"
+        );
+        server
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The URL of the WebSocket.
+    pub(crate) fn websocket_url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
+    /// Asks the server to stop, as an operator would: with `SIGTERM` or `SIGINT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", signal, &self.process.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits for the exit and tells whether it was clean.
+    pub(crate) fn exited_cleanly(&mut self) -> bool {
+        self.process
+            .wait()
+            .expect("the server was started")
+            .success()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have exited already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The server's command, on a free port, with a key and the memory store.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(binary());
+    command
+        .env("PORT", "0")
+        .env("SESSION_SECRET", SECRET)
+        .env_remove("STORE");
+    command
+}
+
+/// `target/PROFILE/examples/server`, as seen from `target/PROFILE/deps/contract-…`.
+fn binary() -> PathBuf {
+    let test = env::current_exe().expect("the test has a path");
+    let profile = test.ancestors().nth(2).expect("cargo's target folder");
+    let binary = profile.join(format!("examples/server{EXE_SUFFIX}"));
+    assert!(
+        binary.exists(),
+        "{} is missing: run `cargo test`, or `cargo build --example server` first",
+        binary.display()
+    );
+    binary
+}

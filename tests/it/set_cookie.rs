@@ -1,0 +1,174 @@
+//! A. `Set-Cookie` only when needed.
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use http::{
+    StatusCode,
+    header::{CACHE_CONTROL, SET_COOKIE, VARY},
+};
+use tower::Layer;
+use wiz_session::{CookieOptions, SameSite};
+
+use crate::support::{Site, Verb, ignore};
+
+#[tokio::test]
+async fn a1_a_handler_that_ignores_the_session_costs_nothing() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let reply = browser
+        .send(site.layer.layer(ignore("hello")), Request::default())
+        .await;
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (StatusCode::OK, "hello")
+    );
+    for name in [SET_COOKIE, VARY, CACHE_CONTROL] {
+        assert_eq!(reply.lines(name), [""; 0]);
+    }
+    assert_eq!(site.store.calls(), []);
+}
+
+#[tokio::test]
+async fn a2_reading_creates_nothing() {
+    let site = Site::new();
+    let reply = site
+        .browser()
+        .visit(async |session| {
+            assert!(session.is_new() && session.is_empty());
+            assert_eq!(session.get::<u32>("a").unwrap(), None);
+            assert_eq!(session.get_or("a", 7).unwrap(), 7);
+            assert!(!session.delete("a"));
+            assert_eq!(session.take::<u32>("a").unwrap(), None);
+            assert_eq!(session.take_flashes().unwrap(), []);
+            assert_eq!((session.handle(), session.user()), (None, None));
+            assert_eq!((session.created_at(), session.expires_at()), (None, None));
+        })
+        .await;
+    reply.is_ok_without_cookie();
+    assert_eq!(reply.lines(VARY), ["Cookie"]);
+    assert_eq!(reply.lines(CACHE_CONTROL), [""; 0]);
+    assert_eq!(site.store.calls(), []);
+}
+
+#[tokio::test]
+async fn a3_the_first_write_sets_one_cookie_with_every_attribute() {
+    let all = CookieOptions::new("__Secure-shop")
+        .path("/app")
+        .domain("example.com")
+        .same_site(SameSite::Strict)
+        .partitioned(true);
+    let table = [
+        (
+            CookieOptions::default(),
+            "__Host-sid",
+            "; HttpOnly; SameSite=Lax; Secure; Path=/",
+        ),
+        (
+            CookieOptions::insecure("sid"),
+            "sid",
+            "; HttpOnly; SameSite=Lax; Path=/",
+        ),
+        (
+            all,
+            "__Secure-shop",
+            "; HttpOnly; SameSite=Strict; Partitioned; Secure; Path=/app; Domain=example.com",
+        ),
+    ];
+    for (options, name, attributes) in table {
+        let site = Site::with(|builder| builder.cookie(options));
+        let mut browser = site.browser();
+        let reply = browser.write("a", 1).await;
+        let lines = reply.lines(SET_COOKIE);
+        assert_eq!(lines, [format!("{name}={}{attributes}", browser.value())]);
+        assert!(lines[0].len() < 200, "{}", lines[0].len());
+        assert_eq!(site.store.calls(), [Verb::Create]);
+        assert_eq!(browser.read("a").await, Some(1));
+    }
+}
+
+#[tokio::test]
+async fn a4_reading_a_live_session_writes_nothing() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let reply = browser
+        .visit(async |session| {
+            assert!(!session.is_new());
+            assert_eq!(session.get("a").unwrap(), Some(1));
+        })
+        .await;
+    reply.is_ok_without_cookie();
+    assert_eq!(reply.lines(VARY), ["Cookie"]);
+    assert_eq!(site.store.calls(), [Verb::Load]);
+}
+
+#[tokio::test]
+async fn a5_writing_a_live_session_keeps_the_id_and_is_durable() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    let handle = browser.handle().await;
+    site.store.calls();
+    browser.write("b", 2).await.is_ok_without_cookie();
+    assert_eq!(site.store.calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(browser.handle().await, handle);
+    assert_eq!(
+        (tab.read("a").await, tab.read("b").await),
+        (Some(1), Some(2))
+    );
+}
+
+#[tokio::test]
+async fn a6_what_changes_nothing_is_not_written() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser.write("a", 1).await.is_ok_without_cookie();
+    let reply = browser
+        .visit(async |session| {
+            session.set("a", 2)?;
+            session.delete("a");
+            session.set("a", 1)?;
+            session.set("b", 1)?;
+            session.update("a", |a: &mut u32| *a += 0)?;
+            session.delete("b");
+            session.delete("c");
+            session.extend(serde_json::json!({ "a": 1 }))
+        })
+        .await;
+    reply.is_ok_without_cookie();
+    assert_eq!(site.store.calls(), [Verb::Load, Verb::Load]);
+}
+
+#[tokio::test]
+async fn a7_what_is_written_and_emptied_in_one_request_leaves_nothing() {
+    let site = Site::new();
+    let reply = site
+        .browser()
+        .visit(async |session| {
+            session.set("a", 1)?;
+            session.update("b", |b: &mut u32| *b += 1)?;
+            session.regenerate();
+            session.remember(Duration::from_secs(3600));
+            session.delete("a");
+            session.take::<u32>("b").map(drop)
+        })
+        .await;
+    reply.is_ok_without_cookie();
+    assert_eq!(site.store.calls(), []);
+}
+
+#[tokio::test]
+async fn a8_a_session_emptied_key_by_key_stays() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let handle = browser.handle().await;
+    let reply = browser
+        .visit(async |session| assert!(session.delete("a")))
+        .await;
+    reply.is_ok_without_cookie();
+    assert_eq!(browser.handle().await, handle);
+    assert_eq!(
+        (browser.read::<u32>("a").await, site.sessions().await),
+        (None, 1)
+    );
+}

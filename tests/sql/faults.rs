@@ -1,0 +1,405 @@
+//! A clear error each, that quotes nothing of a session; and nothing is lost.
+
+use std::{
+    error::Error as _,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use sqlx::{
+    Executor, mysql::MySqlConnectOptions, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+};
+use wiz_session::{
+    Error, Record, SessionStore, Version,
+    store::{Created, MySqlStore, PostgresStore, SqlStore, SqliteStore},
+};
+
+use crate::{
+    fresh,
+    schema::{handle, in_an_hour},
+    servers::{self, Engine, Mortal},
+    support,
+};
+
+const SECRET: &str = "s3cret";
+
+/// Of about so many bytes, with a secret in it.
+fn record(bytes: usize) -> Record {
+    let text = SECRET.repeat(bytes / SECRET.len() + 1);
+    let json = format!(
+        r#"{{"v":1,"created_at":1,"deadline":253402300799999,"user":"{SECRET}","data":{{"text":"{text}"}}}}"#
+    );
+    Record::from_json(&json, Version::FIRST, in_an_hour()).expect("a record")
+}
+
+/// What the engine said, for the log.
+#[track_caller]
+fn said(error: &Error, wanted: &str) {
+    assert!(error.is_store(), "{error:?}");
+    let source = error.source().expect("the engine's error").to_string();
+    assert!(source.contains(wanted), "{source}");
+    for text in [error.to_string(), format!("{error:?}"), source] {
+        assert!(!text.contains(SECRET), "{text}");
+    }
+}
+
+async fn every_write_fails(store: impl SessionStore, wanted: &str) {
+    let (handle, record) = (handle(), record(10));
+    said(
+        &store.create(handle, &record).await.expect_err("a create"),
+        wanted,
+    );
+    said(
+        &store
+            .replace(handle, Version::FIRST, &record)
+            .await
+            .expect_err("a replace"),
+        wanted,
+    );
+    said(
+        &store
+            .touch(handle, in_an_hour())
+            .await
+            .expect_err("a touch"),
+        wanted,
+    );
+    said(&store.delete(handle).await.expect_err("a delete"), wanted);
+    said(
+        &store
+            .regenerate(
+                handle,
+                Version::FIRST,
+                &record,
+                crate::schema::handle(),
+                &record,
+            )
+            .await
+            .expect_err("a regenerate"),
+        wanted,
+    );
+    said(
+        &store
+            .delete_user(SECRET, None)
+            .await
+            .expect_err("a delete_user"),
+        wanted,
+    );
+    said(
+        &store
+            .delete_expired(in_an_hour(), 10)
+            .await
+            .expect_err("a sweep"),
+        wanted,
+    );
+}
+
+async fn every_read_fails(store: impl SessionStore, wanted: &str) {
+    said(&store.load(handle()).await.expect_err("a load"), wanted);
+    said(&store.list(SECRET).await.expect_err("a list"), wanted);
+    said(
+        &store.count(in_an_hour()).await.expect_err("a count"),
+        wanted,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_missing_table() {
+    const NAME: &str = "nothing_there";
+    let sqlite = fresh::sqlite().await;
+    let store = sqlite.store.clone().with_table(NAME).expect("a name");
+    every_read_fails(store.clone(), "no such table: nothing_there").await;
+    every_write_fails(store, "no such table: nothing_there").await;
+    let store = fresh::postgres()
+        .await
+        .store
+        .with_table(NAME)
+        .expect("a name");
+    every_read_fails(store.clone(), r#"relation "nothing_there" does not exist"#).await;
+    every_write_fails(store, r#"relation "nothing_there" does not exist"#).await;
+    let store = fresh::mysql().await.store.with_table(NAME).expect("a name");
+    every_read_fails(store.clone(), "nothing_there' doesn't exist").await;
+    every_write_fails(store, "nothing_there' doesn't exist").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wrong_password() {
+    let url = servers::postgres_url();
+    let pool = sqlx::PgPool::connect(&url).await.expect("a connection");
+    // Another run may have left it on a server that is not ours.
+    let _ = pool
+        .execute("CREATE ROLE wiz_password LOGIN PASSWORD 'right'")
+        .await;
+    let refused =
+        PostgresStore::connect(&url.replacen("postgres@", &format!("wiz_password:{SECRET}@"), 1))
+            .await;
+    said(
+        &refused.expect_err("it is refused"),
+        "password authentication failed",
+    );
+
+    let url = servers::mysql_url();
+    let pool = sqlx::MySqlPool::connect(&url).await.expect("a connection");
+    pool.execute("CREATE USER IF NOT EXISTS wiz_password IDENTIFIED BY 'right'")
+        .await
+        .expect("a user");
+    let refused =
+        MySqlStore::connect(&url.replacen("root@", &format!("wiz_password:{SECRET}@"), 1)).await;
+    said(&refused.expect_err("it is refused"), "Access denied");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_at_home() {
+    let port = support::free_port();
+    let start = Instant::now();
+    let refused =
+        PostgresStore::connect(&format!("postgres://app:{SECRET}@127.0.0.1:{port}/app")).await;
+    said(&refused.expect_err("nobody answers"), "timed out");
+    let refused = MySqlStore::connect(&format!("mysql://app:{SECRET}@127.0.0.1:{port}/app")).await;
+    said(&refused.expect_err("nobody answers"), "timed out");
+    assert!(
+        start.elapsed() < Duration::from_secs(7),
+        "three seconds each"
+    );
+    let refused = PostgresStore::connect(SECRET)
+        .await
+        .expect_err("no address");
+    assert!(
+        refused.is_store() && !format!("{refused:?}").contains(SECRET),
+        "{refused:?}"
+    );
+    let refused = SqliteStore::connect("sqlite:/no/such/folder/sessions.db").await;
+    said(&refused.expect_err("no folder"), "unable to open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_is_read_only() {
+    let folder = support::folder();
+    let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+    let store = SqliteStore::connect(&url).await.expect("a file");
+    store.migrate().await.expect("a table");
+    let options: SqliteConnectOptions = url.parse().expect("an address");
+    let pool = SqliteStore::pool_options()
+        .connect_with(options.read_only(true))
+        .await
+        .expect("the file");
+    every_write_fails(SqliteStore::from_pool(pool), "readonly database").await;
+
+    let fresh = fresh::postgres().await;
+    let options: PgConnectOptions = servers::postgres_url().parse().expect("an address");
+    let options = options.options([("default_transaction_read_only", "on")]);
+    let pool = PostgresStore::pool_options()
+        .connect_with(options)
+        .await
+        .expect("a connection");
+    let store = PostgresStore::from_pool(pool)
+        .with_table(&fresh.table)
+        .expect("a name");
+    every_write_fails(store, "in a read-only transaction").await;
+
+    let fresh = fresh::mysql().await;
+    let options: MySqlConnectOptions = servers::mysql_url().parse().expect("an address");
+    let settings = MySqlStore::pool_options().after_connect(|connection, _| {
+        Box::pin(async move {
+            connection
+                .execute("SET SESSION TRANSACTION READ ONLY")
+                .await
+                .map(drop)
+        })
+    });
+    let pool = settings.connect_with(options).await.expect("a connection");
+    let store = MySqlStore::from_pool(pool)
+        .with_table(&fresh.table)
+        .expect("a name");
+    every_write_fails(store, "READ ONLY transaction").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_pool() {
+    let settings = PostgresStore::pool_options()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_millis(200));
+    let pool = settings
+        .connect(&servers::postgres_url())
+        .await
+        .expect("a connection");
+    let store = PostgresStore::from_pool(pool.clone())
+        .with_table(&fresh::table())
+        .expect("a name");
+    store.migrate().await.expect("a table");
+    let taken = pool.acquire().await.expect("the only connection");
+    every_read_fails(store.clone(), "pool timed out").await;
+    every_write_fails(store.clone(), "pool timed out").await;
+    drop(taken);
+    assert!(store.load(handle()).await.expect("a load").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_damaged_row() {
+    let fresh = fresh::sqlite().await;
+    let damages = [
+        "record = 'hunter2'",
+        "record = '{}'",
+        "version = -1",
+        "expires_at = -1",
+    ];
+    for damage in damages {
+        let handle = handle();
+        fresh
+            .store
+            .create(handle, &record(10))
+            .await
+            .expect("a create");
+        let damage = format!(
+            "UPDATE {} SET {damage} WHERE handle = '{handle}'",
+            fresh.table
+        );
+        fresh
+            .store
+            .pool()
+            .execute(damage.as_str())
+            .await
+            .expect("damage");
+        match fresh.store.load(handle).await {
+            Err(error) => assert!(
+                error.is_store() && !format!("{error:?}").contains("hunter2"),
+                "{error:?}"
+            ),
+            Ok(loaded) => assert!(
+                loaded.is_some_and(|record| record.expires_at() < in_an_hour()),
+                "{damage}"
+            ),
+        }
+    }
+}
+
+/// A file system of a few megabytes. Takes root; without, the tests of full disks say so and pass.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(size: &str) -> Option<Self> {
+        let folder = support::folder();
+        let options = format!("size={size},mode=777");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(folder.path())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("NOT TESTED: a full disk. Only root can mount a small one");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount")
+            .arg("--lazy")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+async fn a_full_disk_loses_nothing<DB: sqlx::Database>(
+    store: SqlStore<DB>,
+    bytes: usize,
+    wanted: &str,
+) where
+    SqlStore<DB>: SessionStore,
+{
+    let mut kept = Vec::new();
+    let error = loop {
+        let handle = handle();
+        match store.create(handle, &record(bytes)).await {
+            Ok(Created::Created) => kept.push(handle),
+            Ok(Created::Exists) => unreachable!("a handle of 128 random bits"),
+            Err(error) => break error,
+        }
+        assert!(kept.len() < 10_000, "the disk is not small");
+    };
+    println!(
+        "full after {} sessions: {}",
+        kept.len(),
+        error.source().expect("the engine's error")
+    );
+    said(&error, wanted);
+    for handle in &kept {
+        assert!(
+            store.load(*handle).await.expect("a load").is_some(),
+            "what was stored is there"
+        );
+    }
+    assert!(store.load(handle()).await.expect("a load").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_disk_under_sqlite() {
+    let Some(disk) = SmallDisk::mount("1m") else {
+        return;
+    };
+    let url = format!("sqlite:{}", disk.0.path().join("sessions.db").display());
+    let store = SqliteStore::connect(&url).await.expect("a file");
+    store.migrate().await.expect("a table");
+    a_full_disk_loses_nothing(store.clone(), 20_000, "full").await;
+    store.pool().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_disk_under_postgresql() {
+    let server = Mortal::start(Engine::Postgres);
+    let Some(disk) = SmallDisk::mount("4m") else {
+        return;
+    };
+    let store = PostgresStore::connect(server.url())
+        .await
+        .expect("a connection");
+    let folder = disk.0.path().join("tables");
+    std::fs::create_dir(&folder).expect("a folder");
+    servers::own(&folder);
+    let space = format!("CREATE TABLESPACE small LOCATION '{}'", folder.display());
+    store
+        .pool()
+        .execute(space.as_str())
+        .await
+        .expect("a tablespace");
+    store
+        .pool()
+        .execute("ALTER ROLE postgres SET default_tablespace = small")
+        .await
+        .expect("a setting");
+    let store = PostgresStore::connect(server.url())
+        .await
+        .expect("a connection");
+    store.migrate().await.expect("a table");
+    // Text that repeats would be compressed to nothing.
+    store
+        .pool()
+        .execute("ALTER TABLE wiz_sessions ALTER record SET STORAGE EXTERNAL")
+        .await
+        .expect("a setting");
+    a_full_disk_loses_nothing(store, 20_000, "No space left on device").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_disk_under_mysql() {
+    let server = Mortal::start(Engine::Mysql);
+    let pool = sqlx::MySqlPool::connect(server.url())
+        .await
+        .expect("a connection");
+    pool.execute("CREATE DATABASE small")
+        .await
+        .expect("a database");
+    let Some(disk) = SmallDisk::mount("4m") else {
+        return;
+    };
+    // Where the server keeps the files of that database.
+    let folder = server.data().join("small");
+    std::fs::remove_dir_all(&folder).expect("an empty database");
+    std::os::unix::fs::symlink(disk.0.path(), &folder).expect("a link");
+    let store = MySqlStore::connect(&server.url().replacen("/wiz", "/small", 1))
+        .await
+        .expect("a connection");
+    store.migrate().await.expect("a table");
+    // Small enough for the row itself: MariaDB 10.11 ends itself when it has to take back a larger one on a full disk.
+    a_full_disk_loses_nothing(store, 3_000, "is full").await;
+}

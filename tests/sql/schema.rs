@@ -1,0 +1,247 @@
+//! The table: made by many at once, read by people, cheap to touch.
+
+use std::time::{Duration, SystemTime};
+
+use sqlx::Row;
+use tokio::task::JoinSet;
+use wiz_session::{
+    Handle, Record, SessionStore, Version,
+    store::{MySqlStore, PostgresStore, SqliteStore},
+};
+
+use crate::{fresh, servers, support};
+
+/// Of so many processes, each with a pool of its own.
+const AT_ONCE: usize = 20;
+
+/// A record as the crate writes it.
+pub(crate) fn record(user: Option<&str>, expires_at: SystemTime) -> Record {
+    let user = user.map_or_else(String::new, |user| format!(r#""user":"{user}","#));
+    let json = format!(
+        r#"{{"v":1,"created_at":1,"deadline":253402300799999,{user}"data":{{"cart":[1,2]}}}}"#
+    );
+    Record::from_json(&json, Version::FIRST, expires_at).expect("a record")
+}
+
+pub(crate) fn in_an_hour() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(3600)
+}
+
+/// One that nobody else has.
+pub(crate) fn handle() -> Handle {
+    let bytes: [u8; 16] = std::array::from_fn(|_| fastrand::u8(..));
+    Handle::from_bytes(bytes)
+}
+
+async fn all<T: Send + 'static>(
+    tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    tasks.into_iter().collect::<JoinSet<_>>().join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_processes_migrate_a_sqlite_file_at_once() {
+    for _ in 0..5 {
+        let folder = support::folder();
+        let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+        let migrate = |url: String| async move {
+            let store = SqliteStore::connect(&url).await?;
+            store.migrate().await?;
+            store.create(handle(), &record(None, in_an_hour())).await?;
+            store.migrate().await
+        };
+        for answer in all((0..AT_ONCE).map(|_| migrate(url.clone()))).await {
+            answer.expect("a migration");
+        }
+        let store = SqliteStore::connect(&url).await.expect("the file");
+        assert_eq!(
+            store.count(SystemTime::now()).await.expect("a count"),
+            AT_ONCE as u64
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_processes_migrate_postgresql_at_once() {
+    for _ in 0..5 {
+        let table = fresh::table();
+        let migrate = |table: String| async move {
+            let pool = PostgresStore::pool_options()
+                .max_connections(1)
+                .connect(&servers::postgres_url())
+                .await;
+            let store = PostgresStore::from_pool(pool.expect("a connection"))
+                .with_table(&table)
+                .expect("a name");
+            store.migrate().await?;
+            store.create(handle(), &record(None, in_an_hour())).await?;
+            store.migrate().await
+        };
+        for answer in all((0..AT_ONCE).map(|_| migrate(table.clone()))).await {
+            answer.expect("a migration");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_processes_migrate_mysql_at_once() {
+    for _ in 0..5 {
+        let table = fresh::table();
+        let migrate = |table: String| async move {
+            let pool = MySqlStore::pool_options()
+                .max_connections(1)
+                .connect(&servers::mysql_url())
+                .await;
+            let store = MySqlStore::from_pool(pool.expect("a connection"))
+                .with_table(&table)
+                .expect("a name");
+            store.migrate().await?;
+            store.create(handle(), &record(None, in_an_hour())).await?;
+            store.migrate().await
+        };
+        for answer in all((0..AT_ONCE).map(|_| migrate(table.clone()))).await {
+            answer.expect("a migration");
+        }
+    }
+}
+
+/// A touch and an ordinary write change no index: PostgreSQL calls that a heap-only tuple.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn touches_and_writes_are_hot_updates() {
+    const SESSIONS: u64 = 500;
+    const TOUCHES: u64 = 10;
+    let fresh = fresh::postgres().await;
+    let start = in_an_hour();
+    let mut handles = Vec::new();
+    for _ in 0..SESSIONS {
+        let handle = handle();
+        fresh
+            .store
+            .create(handle, &record(Some("alice"), start))
+            .await
+            .expect("a create");
+        handles.push(handle);
+    }
+    for minute in 1..=TOUCHES {
+        let expires_at = start + minute as u32 * Duration::from_secs(180);
+        for (n, handle) in handles.iter().enumerate() {
+            if n % 5 == 0 {
+                let expected = Version::new(minute);
+                let written = record(Some("alice"), expires_at);
+                fresh
+                    .store
+                    .replace(*handle, expected, &written)
+                    .await
+                    .expect("a replace");
+            } else {
+                assert!(
+                    fresh
+                        .store
+                        .touch(*handle, expires_at)
+                        .await
+                        .expect("a touch")
+                );
+            }
+        }
+    }
+    // A server process reports what it did when it ends.
+    fresh.store.pool().close().await;
+    let (updates, hot) = updates(&fresh.table, SESSIONS * TOUCHES).await;
+    println!("{hot} of {updates} updates were HOT");
+    assert_eq!(updates, SESSIONS * TOUCHES);
+    assert!(
+        hot * 100 >= updates * 99,
+        "{hot} of {updates} updates were HOT"
+    );
+}
+
+async fn updates(table: &str, expected: u64) -> (u64, u64) {
+    let pool = sqlx::PgPool::connect(&servers::postgres_url())
+        .await
+        .expect("a connection");
+    let select = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = $1";
+    let mut counts = (0, 0);
+    for _ in 0..100 {
+        let row = sqlx::query(select)
+            .bind(table)
+            .fetch_one(&pool)
+            .await
+            .expect("statistics");
+        counts = (
+            row.get::<i64, _>(0).cast_unsigned(),
+            row.get::<i64, _>(1).cast_unsigned(),
+        );
+        if counts.0 >= expected {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    counts
+}
+
+/// No statement looks through all sessions, but for the one that counts them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mysql_finds_handles_and_users_by_index() {
+    let fresh = fresh::mysql().await;
+    let one = handle();
+    fresh
+        .store
+        .create(one, &record(Some("alice"), in_an_hour()))
+        .await
+        .expect("a create");
+    for _ in 0..200 {
+        fresh
+            .store
+            .create(handle(), &record(None, in_an_hour()))
+            .await
+            .expect("a create");
+    }
+    for (column, value) in [("handle", one.to_string()), ("user_id", "alice".to_owned())] {
+        let explain = format!(
+            "EXPLAIN SELECT version FROM {} WHERE {column} = ?",
+            fresh.table
+        );
+        let plan = sqlx::query(&explain)
+            .bind(value)
+            .fetch_one(fresh.store.pool())
+            .await
+            .expect("a plan");
+        let examined: String = plan.try_get_unchecked("rows").expect("a number");
+        assert_eq!(examined, "1", "rows to find by {column}");
+    }
+}
+
+/// A person reads the table; and what is kept opens no session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rows_read_well() {
+    let fresh = fresh::postgres().await;
+    let (handle, expires_at) = (handle(), in_an_hour());
+    fresh
+        .store
+        .create(handle, &record(Some("앨리스"), expires_at))
+        .await
+        .expect("a create");
+    let select = format!(
+        "SELECT record::json #>> '{{data,cart,1}}' FROM {} WHERE handle = $1 AND user_id = '앨리스'",
+        fresh.table
+    );
+    let row = sqlx::query(&select)
+        .bind(handle.to_string())
+        .fetch_one(fresh.store.pool())
+        .await
+        .expect("a row");
+    assert_eq!(row.get::<String, _>(0), "2");
+}
+
+#[tokio::test]
+async fn a_table_has_a_plain_name() {
+    let fresh = fresh::sqlite().await;
+    let refused = fresh
+        .store
+        .with_table("sessions; DROP TABLE users")
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("is no table name"),
+        "{refused}"
+    );
+}

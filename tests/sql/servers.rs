@@ -1,0 +1,308 @@
+//! PostgreSQL and MariaDB, started by the tests unless they are told where one is.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::support::{self, Server};
+
+const INSTALL: &str = "apt-get install -y postgresql mariadb-server";
+
+/// The address of a database on the server that all tests share.
+pub(crate) fn postgres_url() -> String {
+    static SHARED: OnceLock<Running> = OnceLock::new();
+    std::env::var("WIZ_TEST_POSTGRES_URL").unwrap_or_else(|_| {
+        SHARED
+            .get_or_init(|| Running::start(&Engine::Postgres, None))
+            .url
+            .clone()
+    })
+}
+
+/// The same for MariaDB or MySQL.
+pub(crate) fn mysql_url() -> String {
+    static SHARED: OnceLock<Running> = OnceLock::new();
+    std::env::var("WIZ_TEST_MYSQL_URL").unwrap_or_else(|_| {
+        SHARED
+            .get_or_init(|| Running::start(&Engine::Mysql, None))
+            .url
+            .clone()
+    })
+}
+
+pub(crate) enum Engine {
+    Postgres,
+    Mysql,
+}
+
+/// A server, and the address of a database on it.
+struct Running {
+    server: Server,
+    url: String,
+}
+
+/// A server of one test's own, to be killed, frozen and started again on the same data.
+pub(crate) struct Mortal {
+    engine: Engine,
+    data: TempDir,
+    running: Option<Running>,
+    port: u16,
+}
+
+impl Mortal {
+    pub(crate) fn start(engine: Engine) -> Self {
+        let data = support::folder();
+        let running = Running::start(&engine, Some(data.path()));
+        let port = running.port();
+        Self {
+            engine,
+            data,
+            running: Some(running),
+            port,
+        }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.running().url
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.running().server.signal("KILL");
+        self.running = None;
+    }
+
+    /// On the same data and the same port.
+    pub(crate) fn start_again(&mut self) {
+        let running = Running::run(&self.engine, support::folder(), self.data.path(), self.port);
+        self.running = Some(running);
+    }
+
+    /// With all its processes.
+    pub(crate) fn freeze(&self) {
+        self.signal_all("STOP");
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal_all("CONT");
+    }
+
+    fn signal_all(&self, name: &str) {
+        let pid = self.running().server.pid().to_string();
+        let children = Command::new("ps")
+            .args(["-o", "pid=", "--ppid", &pid])
+            .output()
+            .expect("`ps` runs");
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let pids = children.split_whitespace().chain([pid.as_str()]);
+        // One of the children may have ended meanwhile.
+        let _ = Command::new("kill")
+            .arg(format!("-{name}"))
+            .args(pids)
+            .status()
+            .expect("`kill` runs");
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the server runs")
+    }
+}
+
+impl Running {
+    /// In a folder of its own, or with its data elsewhere.
+    fn start(engine: &Engine, data: Option<&Path>) -> Self {
+        let folder = support::folder();
+        let data = data.map_or_else(|| folder.path().join("data"), Path::to_owned);
+        std::fs::create_dir_all(&data).expect("a folder for the data");
+        own(folder.path());
+        own(&data);
+        engine.install(&data);
+        Self::run(engine, folder, &data, support::free_port())
+    }
+
+    fn run(engine: &Engine, folder: TempDir, data: &Path, port: u16) -> Self {
+        own(folder.path());
+        let mut folder = Some(folder);
+        let start = Instant::now();
+        loop {
+            let folder = folder.take().unwrap_or_else(support::folder);
+            own(folder.path());
+            std::fs::write(
+                folder.path().join("init.sql"),
+                "CREATE DATABASE IF NOT EXISTS wiz;\n",
+            )
+            .expect("a file");
+            let arguments = engine.arguments(folder.path(), data, port);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let server = Server::start(folder, Path::new(arguments[0]), &arguments[1..]);
+            if let Some(url) = engine.wait(&server, port) {
+                return Self { server, url };
+            }
+            // After a kill, processes of the former server may be there for another moment.
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "no server: {}",
+                server.log()
+            );
+        }
+    }
+
+    fn port(&self) -> u16 {
+        let port = self
+            .url
+            .rsplit_once(':')
+            .and_then(|(_, rest)| rest.split('/').next());
+        port.and_then(|port| port.parse().ok())
+            .expect("a port in the address")
+    }
+}
+
+impl Engine {
+    fn program(&self, name: &str) -> String {
+        let folders: Vec<String> = match self {
+            Self::Postgres => versions("/usr/lib/postgresql"),
+            Self::Mysql => vec!["/usr/sbin".to_owned()],
+        };
+        let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+        support::program(name, &folders, INSTALL)
+            .display()
+            .to_string()
+    }
+
+    fn install(&self, data: &Path) {
+        let data = data.display();
+        match self {
+            Self::Postgres => {
+                let initdb = self.program("initdb");
+                run([
+                    &initdb,
+                    "-D",
+                    &data.to_string(),
+                    "-U",
+                    "postgres",
+                    "-A",
+                    "trust",
+                    "-E",
+                    "UTF8",
+                    "--locale=C",
+                ]);
+                let hba = "local all all trust\n\
+                    host all wiz_password 127.0.0.1/32 scram-sha-256\n\
+                    host all all 127.0.0.1/32 trust\n";
+                std::fs::write(format!("{data}/pg_hba.conf"), hba).expect("pg_hba.conf is written");
+            }
+            Self::Mysql => {
+                let install = self.program("mariadb-install-db");
+                run([
+                    &install,
+                    "--no-defaults",
+                    &format!("--datadir={data}"),
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                    // Two at once would use the same names in the shared one.
+                    &format!("--tmpdir={data}"),
+                ]);
+            }
+        }
+    }
+
+    fn arguments(&self, folder: &Path, data: &Path, port: u16) -> Vec<String> {
+        let (folder, data) = (folder.display(), data.display());
+        let line = match self {
+            Self::Postgres => format!(
+                "{} -D {data} -p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=200",
+                self.program("postgres")
+            ),
+            Self::Mysql => format!(
+                "{} --no-defaults --datadir={data} --port={port} --socket={folder}/socket --tmpdir={folder} --pid-file={folder}/mysqld.pid --init-file={folder}/init.sql \
+                 --bind-address=127.0.0.1 --max-connections=200 --innodb-buffer-pool-size=128M",
+                self.program("mariadbd")
+            ),
+        };
+        unprivileged()
+            .into_iter()
+            .chain(line.split(' ').map(str::to_owned))
+            .collect()
+    }
+
+    /// Waits until it answers, and gives the address of a database; or nothing if the server has ended.
+    fn wait(&self, server: &Server, port: u16) -> Option<String> {
+        let says = match self {
+            Self::Postgres => "ready to accept connections",
+            Self::Mysql => "ready for connections",
+        };
+        let ready = || {
+            let process = format!("/proc/{}/stat", server.pid());
+            let ended = std::fs::read_to_string(process).map_or(true, |stat| stat.contains(") Z "));
+            match server.log().contains(says) {
+                true => Some(true),
+                false => ended.then_some(false),
+            }
+        };
+        support::wait_for("a server that is ready", ready).then(|| match self {
+            Self::Postgres => format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+            Self::Mysql => format!("mysql://root@127.0.0.1:{port}/wiz"),
+        })
+    }
+}
+
+/// The newest first.
+fn versions(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<String> = entries
+        .map(|entry| entry.path().join("bin").display().to_string())
+        .collect();
+    folders.sort_by(|a, b| b.cmp(a));
+    folders
+}
+
+/// Both servers refuse to run as root.
+fn unprivileged() -> Vec<String> {
+    if !is_root() {
+        return Vec::new();
+    }
+    let setpriv: PathBuf =
+        support::program("setpriv", &["/usr/bin"], "apt-get install -y util-linux");
+    let arguments = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    std::iter::once(setpriv.display().to_string())
+        .chain(arguments.map(str::to_owned))
+        .collect()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+pub(crate) fn own(folder: &Path) {
+    if is_root() {
+        std::os::unix::fs::chown(folder, Some(65534), Some(65534))
+            .expect("root may give folders away");
+    }
+}
+
+fn run<const N: usize>(line: [&str; N]) {
+    let prefix = unprivileged();
+    let mut line: Vec<&str> = prefix.iter().map(String::as_str).chain(line).collect();
+    let output = Command::new(line.remove(0))
+        .args(&line)
+        .current_dir("/tmp")
+        .output()
+        .expect("it is installed");
+    assert!(
+        output.status.success(),
+        "{line:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
