@@ -23,11 +23,9 @@ pub struct Counts {
 
 /// Counts what `run` allocates, on all threads.
 pub fn count(run: impl FnOnce()) -> Counts {
-    (
-        CALLS.store(0, Relaxed),
-        BYTES.store(0, Relaxed),
-        LIVE.store(0, Relaxed),
-    );
+    CALLS.store(0, Relaxed);
+    BYTES.store(0, Relaxed);
+    LIVE.store(0, Relaxed);
     ON.store(true, Relaxed);
     run();
     ON.store(false, Relaxed);
