@@ -89,7 +89,7 @@ pub(crate) fn take(draft: &mut Draft) -> Result<Vec<Flash>, Error> {
     if !taken.is_empty() {
         let marks: Vec<u32> = taken.iter().map(|left| left.mark).collect();
         change(draft, move |all| {
-            all.retain(|left| !marks.contains(&left.mark))
+            all.retain(|left| !marks.contains(&left.mark));
         })?;
     }
     Ok(taken.into_iter().map(|left| left.flash).collect())

@@ -26,6 +26,20 @@
 //!
 //! # Where to go from here
 //!
+//! The guide, one page for each subject:
+//!
+//! - [`guide::concurrency`]: what is guaranteed when requests meet.
+//! - [`guide::security`]: the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement.
+//! - [`guide::expiry`]: the two timeouts, remember me, sweeping.
+//! - [`guide::stores`]: choosing a store, writing your own.
+//! - [`guide::websockets_and_streams`]: when the head of the response has left.
+//! - [`guide::testing`]: tests of an application that uses sessions.
+//! - [`guide::without_axum`]: any tower service.
+//! - Moving over: [`guide::from_flask`] for `wiz.session` and Flask, [`guide::from_tower_sessions`],
+//!   [`guide::from_axum_session`].
+//!
+//! The types:
+//!
 //! - [`WizSession`]: all that a handler does with a session, and what holds when requests meet.
 //! - [`WizSessionLayer`]: mounting it, its settings and their defaults.
 //! - [`CookieOptions`]: the cookie's name and attributes.
@@ -44,11 +58,9 @@
 //! # Features
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
-//! - `sqlite`, `postgres`, `mysql`: stores over sqlx, [`store`].
 //! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
-//! - `redis`, `redis-cluster`: the store for Redis and Valkey.
+//! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
-//! - `redis`: `RedisStore`, on a server of Redis or Valkey. `redis-cluster`: on a cluster of them.
 
 mod cookie;
 mod data;
@@ -57,6 +69,7 @@ mod error;
 mod expiry;
 mod extract;
 mod flash;
+pub mod guide;
 mod id;
 mod layer;
 mod op;
@@ -95,3 +108,7 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.ko.md")]
+struct ReadmeInKorean;

@@ -10,6 +10,13 @@ use serde_json::value::RawValue;
 use crate::{data::Data, error::Error, time::Timestamp};
 
 /// Counts the changes of one record. A store compares it when it replaces, so that no change is lost.
+///
+/// ```
+/// use wiz_session::Version;
+///
+/// assert_eq!(Version::FIRST.next(), Version::new(2));
+/// assert_eq!(Version::new(2).get(), 2);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u64);
 
@@ -48,6 +55,16 @@ impl Version {
 /// Cloning copies a pointer and two numbers. A store keeps three things of it: the [version](Self::version), which it
 /// raises with every [`replace`](crate::SessionStore::replace); the time [it expires](Self::expires_at), which a
 /// [`touch`](crate::SessionStore::touch) moves; and the rest, as [JSON](Self::to_json), which it never looks into.
+///
+/// ```
+/// use wiz_session::{Error, Record};
+///
+/// /// To a database and back.
+/// fn round_trip(record: &Record) -> Result<Record, Error> {
+///     let row = (record.to_json(), record.version(), record.expires_at());
+///     Record::from_json(&row.0, row.1, row.2)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Record {
     version: Version,

@@ -26,7 +26,30 @@ use crate::{
 ///     println!("{} since {:?}", session.handle(), session.authenticated_at());
 /// }
 /// sessions.revoke_user("alice").await?;
+/// assert_eq!(sessions.count().await?, 0);
 /// # Ok(()) }
+/// ```
+///
+/// In a handler, with the sessions in the router's state:
+///
+/// ```
+/// use axum::extract::{Path, State};
+/// use wiz_session::{Error, Handle, Sessions, WizSession};
+///
+/// async fn log_out_elsewhere(session: WizSession, State(sessions): State<Sessions>) -> Result<String, Error> {
+///     Ok(format!("{} ended", sessions.revoke_others(&session).await?))
+/// }
+///
+/// /// One of one's own, by the handle that the list shows.
+/// async fn log_out_there(
+///     session: WizSession,
+///     State(sessions): State<Sessions>,
+///     Path(handle): Path<Handle>,
+/// ) -> Result<String, Error> {
+///     let own = sessions.list(&session.user().unwrap_or_default()).await?;
+///     let ended = own.iter().any(|one| one.handle() == handle) && sessions.revoke(handle).await?;
+///     Ok(format!("ended: {ended}"))
+/// }
 /// ```
 #[derive(Clone)]
 pub struct Sessions {
@@ -112,6 +135,12 @@ impl fmt::Debug for Sessions {
 }
 
 /// One session as [`Sessions::list`] shows it: when and whose, nothing of its data.
+///
+/// ```
+/// fn line(session: &wiz_session::SessionInfo) -> String {
+///     format!("{} until {:?}", session.handle(), session.expires_at())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct SessionInfo {
     handle: Handle,

@@ -9,7 +9,7 @@ use crate::{auth, error, headers, routes};
 
 /// Every route, behind the session layer.
 pub(crate) fn app(users: Users, sessions: WizSessionLayer) -> Router {
-    routes::all()
+    routes::all(sessions.sessions())
         // Around the fallback too: an unknown page below a protected one is protected.
         .layer(from_fn_with_state(users.clone(), auth::guard))
         .layer(sessions)

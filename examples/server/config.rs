@@ -3,7 +3,7 @@
 
 use std::env::{self, VarError};
 
-use wiz_session::Key;
+use wiz_session::{CookieOptions, Key};
 
 const DEFAULT_PORT: u16 = 3000;
 const MIN_SECRET_BYTES: usize = 32;
@@ -14,6 +14,8 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     /// Signs the session cookie.
     pub(crate) key: Key,
+    /// What the cookie is called, and whether it needs TLS.
+    pub(crate) cookie: CookieOptions,
     /// Where sessions live, see [`store::open`](crate::store::open).
     pub(crate) store: String,
 }
@@ -23,6 +25,7 @@ impl Config {
         Ok(Self {
             port: port(var("PORT")?)?,
             key: key(var("SESSION_SECRET")?)?,
+            cookie: cookie(var("SECURE_COOKIE")?.as_deref())?,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -56,5 +59,16 @@ fn key(secret: Option<String>) -> Result<Key, String> {
             );
             Ok(Key::generate())
         }
+    }
+}
+
+/// Behind a proxy that speaks TLS, a cookie that travels in no other way.
+fn cookie(secure: Option<&str>) -> Result<CookieOptions, String> {
+    match secure {
+        Some("true") => Ok(CookieOptions::default()),
+        None | Some("false") => Ok(CookieOptions::insecure("sid")),
+        Some(other) => Err(format!(
+            "SECURE_COOKIE must be true or false, not {other:?}"
+        )),
     }
 }

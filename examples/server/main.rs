@@ -21,6 +21,7 @@
 //! | `PORT` | port on 127.0.0.1; `0` takes a free one | `3000` |
 //! | `STORE` | where sessions live, see `store.rs` | `memory` |
 //! | `SESSION_SECRET` | signs the cookie, at least 32 bytes | a generated key |
+//! | `SECURE_COOKIE` | `true` behind a TLS proxy: the cookie is `__Host-sid; Secure` | `false`, which is `sid` |
 //! | `RUST_LOG` | what to log on stderr, `wiz_session=debug` for example | errors |
 
 mod app;
@@ -43,7 +44,6 @@ use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
-use wiz_session::CookieOptions;
 
 use crate::config::Config;
 use crate::model::Users;
@@ -72,7 +72,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let store = store::open(&config.store, config.key).await?;
     let sessions = store
         .layer
-        .cookie(CookieOptions::insecure("sid"))
+        .cookie(config.cookie)
         .max_bytes(MAX_SESSION_BYTES)
         .build()?;
     // Until the last request is answered.

@@ -9,7 +9,8 @@ use crate::error::ConfigError;
 /// The default is as strict as browsers allow (RFC 6265bis §4.1.3): `__Host-sid; HttpOnly; SameSite=Lax; Secure;
 /// Path=/`, no domain, gone when the browser closes. `HttpOnly` cannot be turned off.
 ///
-/// What contradicts itself is refused when the layer is built.
+/// What contradicts itself is refused when the layer is built. Why the defaults are as they are:
+/// [security](crate::guide::security).
 ///
 /// ```
 /// use wiz_session::{CookieOptions, Key, MemoryStore, SameSite, WizSessionLayer};

@@ -13,6 +13,25 @@ use crate::{
 };
 
 /// Settings of a [`WizSessionLayer`], from [`WizSessionLayer::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use wiz_session::{Clock, CookieOptions, Key, MemoryStore, WizSessionLayer};
+///
+/// let layer = WizSessionLayer::builder(MemoryStore::new(), Key::generate())
+///     .previous_keys([Key::generate()])
+///     .cookie(CookieOptions::new("__Host-shop"))
+///     .idle_timeout(Duration::from_secs(15 * 60))
+///     .absolute_timeout(Duration::from_secs(8 * 60 * 60))
+///     .touch_after(Duration::from_secs(60))
+///     .max_bytes(16 * 1024)
+///     .store_timeout(Duration::from_secs(2))
+///     .clock(Clock::system())
+///     .build()?;
+/// # Ok::<(), wiz_session::ConfigError>(())
+/// ```
+///
+/// Why the defaults are as they are: [security](crate::guide::security), [expiry](crate::guide::expiry).
 #[must_use]
 pub struct WizSessionLayerBuilder {
     store: Box<dyn ErasedStore>,

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt::{self, Write},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -115,8 +115,10 @@ fn mark<B, E>(
         // The jar's layer writes it out; both agree on what the client has.
         Some(jar) => jar.add(cookie),
         None => {
-            let line = HeaderValue::try_from(cookie.to_string())
-                .expect("the cookie's parts were validated");
+            // Long enough for most: `to_string` would grow it five times over.
+            let mut line = String::with_capacity(192);
+            write!(line, "{cookie}").expect("a string takes all that is written");
+            let line = HeaderValue::try_from(line).expect("the cookie's parts were validated");
             headers.append(SET_COOKIE, line);
         }
     }

@@ -1,48 +1,24 @@
-use std::time::{Duration, Instant};
-
 use super::{
-    queue::Turn,
     shared::Shared,
+    step::{Committed, Step, Steps, lost},
     tx::Tx,
-    work::{Live, Origin, Owed, Plan, Turnout, Work},
+    work::{Origin, Turnout, Work},
 };
-use crate::{
-    error::Error,
-    expiry::Expiry,
-    id::{self, Handle, SessionId},
-    record::Record,
-    store::{Created, Replaced},
-    time::Timestamp,
-    trace,
-};
-
-/// Where a commit led.
-#[derive(Debug)]
-pub(crate) struct Committed {
-    pub(crate) origin: Origin,
-    pub(crate) owed: Option<Owed>,
-}
-
-impl Committed {
-    const GONE: Self = Self {
-        origin: Origin::Gone,
-        owed: None,
-    };
-}
+use crate::error::Error;
 
 /// Carries work out: plans, does one store call, and plans again with what came of it, until nothing is left to do.
 /// Each turn on the way is shown to `progress`.
 pub(crate) async fn commit(
     shared: &Shared,
-    mut work: Work,
+    work: &mut Work,
     head_sent: bool,
     progress: impl Fn(&Turnout),
 ) -> Result<Committed, Error> {
-    let mut commit = Commit::new(shared, head_sent);
+    let mut steps = Steps::new(shared, head_sent);
     loop {
-        match commit.step(&work).await? {
+        match steps.step(work).await? {
             Step::Done(committed) => return Ok(committed),
-            Step::Again(Turnout::Lost) if !work.logs_in() => return Ok(lost(&work)),
+            Step::Again(Turnout::Lost) if !work.logs_in() => return Ok(lost(work)),
             Step::Again(turnout) => {
                 progress(&turnout);
                 work.apply(turnout)?;
@@ -60,7 +36,7 @@ pub(crate) async fn transact<R>(
     progress: impl Fn(&Turnout),
     run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
 ) -> Result<(Committed, Option<R>), Error> {
-    let mut commit = Commit::new(shared, head_sent);
+    let mut steps = Steps::new(shared, head_sent);
     let mut newest = false;
     loop {
         if work.is_gone() {
@@ -71,9 +47,9 @@ pub(crate) async fn transact<R>(
         let step = match (attempt.origin.live(), &result) {
             // It failed, or writes nothing: no compare-and-swap tells whether what it read was still true.
             (Some(live), result) if !newest && (result.is_err() || !attempt.writes()) => {
-                Step::Again(commit.refresh(live).await?)
+                Step::Again(steps.refresh(live).await?)
             }
-            (_, Ok(_)) => commit.step(&attempt).await?,
+            (_, Ok(_)) => steps.step(&attempt).await?,
             (_, Err(_)) => return Err(result.err().expect("it failed")),
         };
         match step {
@@ -92,244 +68,10 @@ pub(crate) async fn transact<R>(
     }
 }
 
-/// The session ended before its changes could be stored.
-fn lost(work: &Work) -> Committed {
-    if work.writes() {
-        trace::discarded();
-    }
-    Committed::GONE
-}
-
 /// Looks for a newer record, if there is one at all, and keeps the session alive as a request would.
 pub(crate) async fn reload(shared: &Shared, work: &Work) -> Result<Option<Turnout>, Error> {
     let Some(live) = work.origin.live() else {
         return Ok(None);
     };
-    Commit::new(shared, false).used(live).await.map(Some)
-}
-
-enum Step {
-    Done(Committed),
-    Again(Turnout),
-}
-
-struct Commit<'a> {
-    shared: &'a Shared,
-    /// No cookie can be sent any more.
-    head_sent: bool,
-    /// Of the first conflict; from then on this commit keeps its place in the line of its session.
-    conflict: Option<(Instant, Turn<'a>)>,
-    conflicts: u32,
-}
-
-impl<'a> Commit<'a> {
-    fn new(shared: &'a Shared, head_sent: bool) -> Self {
-        Self {
-            shared,
-            head_sent,
-            conflict: None,
-            conflicts: 0,
-        }
-    }
-
-    async fn step(&mut self, work: &Work) -> Result<Step, Error> {
-        let shared = self.shared;
-        let now = shared.clock.now();
-        let plan = work.plan(now, &shared.expiry);
-        if self.head_sent && matches!(plan, Plan::Create | Plan::Regenerate) {
-            return Err(Error::too_late());
-        }
-        match (plan, &work.origin) {
-            // Expired since it was loaded, unless another request kept it alive.
-            (Plan::Touch(_) | Plan::Replace | Plan::Regenerate, Origin::Live(live))
-                if !Expiry::is_live(&live.record, now) =>
-            {
-                Ok(Step::Again(self.refresh(live).await?))
-            }
-            (Plan::End(handle), _) => self.end(handle).await,
-            (Plan::Create, _) => self.create(work, now).await,
-            (Plan::Replace, Origin::Live(live)) => self.replace(work, live, now).await,
-            (Plan::Regenerate, Origin::Live(live)) => self.regenerate(work, live, now).await,
-            (Plan::Touch(expires_at), Origin::Live(live)) => {
-                let record = self.touch(live, expires_at).await;
-                Ok(done(Origin::Live(Live { record, ..*live }), work.owed))
-            }
-            (Plan::Reissue, Origin::Live(live)) => match self.used(live).await? {
-                Turnout::Newer(record) => {
-                    let live = Live { record, ..*live };
-                    Ok(done(Origin::Live(live), Some(Owed::Issue)))
-                }
-                turnout => Ok(Step::Again(turnout)),
-            },
-            (Plan::Discard, _) => Ok(Step::Done(lost(work))),
-            (_, origin) => Ok(done(origin.clone(), work.owed)),
-        }
-    }
-
-    async fn end(&self, handle: Handle) -> Result<Step, Error> {
-        let by_us = self.shared.ask(self.shared.store.delete(handle)).await?;
-        if by_us {
-            trace::ended(handle);
-        }
-        Ok(Step::Again(Turnout::Ended(by_us)))
-    }
-
-    async fn create(&self, work: &Work, now: Timestamp) -> Result<Step, Error> {
-        let record = work.seal(now, &self.shared.expiry);
-        let id = SessionId::random();
-        let handle = id.handle();
-        match self
-            .shared
-            .ask(self.shared.store.create(handle, &record))
-            .await?
-        {
-            Created::Created => {
-                trace::created(handle);
-                Ok(done(
-                    Origin::Live(Live { id, handle, record }),
-                    Some(Owed::Issue),
-                ))
-            }
-            Created::Exists => Ok(Step::Again(Turnout::IdTaken)),
-        }
-    }
-
-    async fn replace(&mut self, work: &Work, live: &Live, now: Timestamp) -> Result<Step, Error> {
-        let record = work.seal(now, &self.shared.expiry);
-        let expected = live.record.version();
-        match self
-            .shared
-            .ask(self.shared.store.replace(live.handle, expected, &record))
-            .await?
-        {
-            Replaced::Stored(version) => {
-                let record = record.with_version(version);
-                if let Some((_, turn)) = &mut self.conflict {
-                    turn.leave(&record);
-                }
-                let owed = if work.changes_cookie() {
-                    Some(Owed::Issue)
-                } else {
-                    work.owed
-                };
-                Ok(done(Origin::Live(Live { record, ..*live }), owed))
-            }
-            Replaced::Conflict => self.after_conflict(live).await,
-            Replaced::Gone => Ok(Step::Again(Turnout::Lost)),
-        }
-    }
-
-    async fn regenerate(
-        &mut self,
-        work: &Work,
-        live: &Live,
-        now: Timestamp,
-    ) -> Result<Step, Error> {
-        let store = &self.shared.store;
-        let record = work.seal(now, &self.shared.expiry);
-        let expected = live.record.version();
-        let tombstone = Record::tombstone(expected.next(), now);
-        let id = SessionId::random();
-        let handle = id.handle();
-        let moved = store.regenerate(live.handle, expected, &tombstone, handle, &record);
-        match self.shared.ask(moved).await? {
-            Replaced::Stored(_) => {
-                trace::regenerated(live.handle, handle);
-                Ok(done(
-                    Origin::Live(Live { id, handle, record }),
-                    Some(Owed::Issue),
-                ))
-            }
-            Replaced::Conflict => self.after_conflict(live).await,
-            Replaced::Gone => Ok(Step::Again(Turnout::Lost)),
-        }
-    }
-
-    /// The record, touched. A touch that fails costs the session some of its idle time, and no request its answer.
-    async fn touch(&self, live: &Live, expires_at: Timestamp) -> Record {
-        let mut record = live.record.clone();
-        match self
-            .shared
-            .ask(self.shared.store.touch(live.handle, expires_at.into()))
-            .await
-        {
-            Ok(true) => record.touch(expires_at),
-            // Ended meanwhile: nothing is left to keep alive.
-            Ok(false) => {}
-            Err(error) => trace::touch_failed(live.handle, &error),
-        }
-        record
-    }
-
-    async fn after_conflict(&mut self, live: &Live) -> Result<Step, Error> {
-        self.conflicts += 1;
-        self.wait(live.handle).await?;
-        let newer = self
-            .conflict
-            .as_ref()
-            .and_then(|(_, turn)| turn.newer_than(&live.record));
-        let turnout = match newer {
-            Some(record) => Turnout::Newer(record),
-            None => self.refresh(live).await?,
-        };
-        Ok(Step::Again(turnout))
-    }
-
-    /// At the first conflict, for those of this process; at others, which come from other processes, a random while.
-    async fn wait(&mut self, handle: Handle) -> Result<(), Error> {
-        let limit = self.shared.store_timeout;
-        match &self.conflict {
-            None => {
-                let since = Instant::now();
-                let mut turn = self.shared.queue.join(handle);
-                tokio::time::timeout(limit, turn.wait())
-                    .await
-                    .map_err(|_| Error::conflict())?;
-                self.conflict = Some((since, turn));
-                Ok(())
-            }
-            Some((since, _)) => {
-                let pause = jitter(self.conflicts);
-                if since.elapsed() + pause >= limit {
-                    return Err(Error::conflict());
-                }
-                tokio::time::sleep(pause).await;
-                Ok(())
-            }
-        }
-    }
-
-    /// The newest record, kept alive as by a request.
-    async fn used(&self, live: &Live) -> Result<Turnout, Error> {
-        let turnout = self.refresh(live).await?;
-        let Turnout::Newer(record) = turnout else {
-            return Ok(turnout);
-        };
-        let Shared { expiry, clock, .. } = self.shared;
-        let Some(expires_at) = expiry.touch_due(&record, clock.now()) else {
-            return Ok(Turnout::Newer(record));
-        };
-        let live = Live { record, ..*live };
-        Ok(Turnout::Newer(self.touch(&live, expires_at).await))
-    }
-
-    async fn refresh(&self, live: &Live) -> Result<Turnout, Error> {
-        let loaded = self.shared.ask(self.shared.store.load(live.handle)).await?;
-        let now = self.shared.clock.now();
-        let lives = |record: &Record| Expiry::is_live(record, now) && !record.is_tombstone();
-        Ok(loaded.filter(lives).map_or(Turnout::Lost, Turnout::Newer))
-    }
-}
-
-fn done(origin: Origin, owed: Option<Owed>) -> Step {
-    Step::Done(Committed { origin, owed })
-}
-
-/// Up to two milliseconds at the first try, twice as much at each further one, 64 at the most.
-fn jitter(tries: u32) -> Duration {
-    let most = 1_000_u64 << tries.min(6);
-    let [first, second, ..] = id::random();
-    Duration::from_micros(
-        u64::from(u16::from_ne_bytes([first, second])) * most / u64::from(u16::MAX),
-    )
+    Steps::new(shared, false).used(live).await.map(Some)
 }

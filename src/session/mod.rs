@@ -1,9 +1,11 @@
 //! The session of a request: its handle, what it wants done, and the commit.
 
 mod commit;
+mod plan;
 mod queue;
 mod shared;
 mod slot;
+mod step;
 mod tx;
 mod wiz_session;
 mod work;

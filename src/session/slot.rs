@@ -1,7 +1,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -10,13 +10,14 @@ use std::{
 use ::cookie::Cookie;
 use http::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::OnceCell;
 
 use super::{
-    commit::{self, Committed},
+    commit,
+    plan::Plan,
     shared::Shared,
+    step::Committed,
     tx::Tx,
-    work::{Live, Origin, Owed, Plan, Turnout, Work},
+    work::{Live, Origin, Owed, Turnout, Work},
 };
 use crate::{cookie::Presented, error::Error, expiry::Expiry, trace};
 
@@ -26,7 +27,7 @@ pub(crate) struct Slot {
     presented: Presented,
     /// The session of another cookie, whose layer is outside of this one's.
     outer: Option<Arc<Self>>,
-    state: OnceCell<Mutex<State>>,
+    state: OnceLock<Mutex<State>>,
     /// Held across I/O, so that `save` and its like go one after the other.
     io: tokio::sync::Mutex<()>,
     /// No cookie can be sent any more.
@@ -49,7 +50,7 @@ impl Slot {
             shared,
             presented,
             outer,
-            state: OnceCell::new(),
+            state: OnceLock::new(),
             io: tokio::sync::Mutex::default(),
             head_sent: AtomicBool::new(false),
         }
@@ -61,10 +62,16 @@ impl Slot {
 
     /// Reads the session unless that was done.
     pub(crate) async fn load(&self) -> Result<(), Error> {
-        self.state
-            .get_or_try_init(|| async { self.read().await.map(Mutex::new) })
-            .await
-            .map(drop)
+        if self.state.get().is_some() {
+            return Ok(());
+        }
+        let _turn = self.turn().await?;
+        // Another extractor of this request may have been faster.
+        if self.state.get().is_none() {
+            let state = Mutex::new(self.read().await?);
+            assert!(self.state.set(state).is_ok(), "whoever reads has the turn");
+        }
+        Ok(())
     }
 
     /// Never held across I/O.
@@ -134,8 +141,9 @@ impl Slot {
             return self.refresh(&work).await;
         }
         let progress = |turnout: &Turnout| self.state().work.note(&work, turnout);
+        let mut attempt = work.clone();
         let committed =
-            commit::commit(&self.shared, work.clone(), self.head_sent(), progress).await?;
+            commit::commit(&self.shared, &mut attempt, self.head_sent(), progress).await?;
         self.settle(&work, committed)
     }
 
@@ -241,13 +249,13 @@ impl Slot {
     /// What is pending is taken, not copied: whatever comes of it, the request is over.
     async fn commit_rest(&self) -> Result<(), Error> {
         let turn = self.turn().await;
-        let work = self.state().work.take();
+        let mut work = self.state().work.take();
         // If this fails, the client still needs the cookie of what was saved before; nothing else is true of it.
         self.state().work.owed = work.owed.filter(|owed| *owed == Owed::Issue);
-        let rest = work.rest();
+        let clears = work.clears();
         let _turn = turn?;
-        let committed = commit::commit(&self.shared, work, false, |_| {}).await?;
-        match self.settle(&rest, committed) {
+        let committed = commit::commit(&self.shared, &mut work, false, |_| {}).await?;
+        match self.settle(&work.rest(clears), committed) {
             // The changes are dropped in silence: the client has a newer session, or wanted none.
             Err(error) if error.is_gone() => Ok(()),
             settled => settled,

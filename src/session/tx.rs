@@ -12,7 +12,20 @@ use crate::{
 
 /// The data of a session inside a [transaction](crate::WizSession::transaction).
 ///
-/// Its methods mean what those of [`WizSession`](crate::WizSession) of the same name mean.
+/// Its methods mean what those of [`WizSession`](crate::WizSession) of the same name mean, where each has an example.
+///
+/// ```
+/// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+/// let seats_left = session
+///     .transaction(|tx| {
+///         let seats = tx.get_or("seats", 10_u32)?.saturating_sub(1);
+///         tx.set("seats", seats)?;
+///         tx.delete("waiting");
+///         Ok(seats)
+///     })
+///     .await?;
+/// # Ok(()) }
+/// ```
 pub struct Tx<'a> {
     draft: &'a mut Draft,
 }

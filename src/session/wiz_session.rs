@@ -47,6 +47,7 @@ use crate::{
 /// are done again on what that one stored: [`set`](Self::set) and [`delete`](Self::delete) as they are,
 /// [`update`](Self::update) by running its closure again. A session that ended meanwhile stays ended, and the changes
 /// are dropped. An answer with a 5xx status, or a panic, drops them too; only a [`clear`](Self::clear) holds.
+/// The [guide](crate::guide::concurrency) shows it with pictures.
 #[derive(Clone)]
 pub struct WizSession {
     slot: Arc<Slot>,
@@ -180,12 +181,26 @@ impl WizSession {
     }
 
     /// How many keys there are.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// assert!(session.len() <= 20);
+    /// # }
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.slot.state().work.draft.len()
     }
 
     /// Whether there is no key.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// if session.is_empty() {
+    ///     println!("nothing in it");
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -354,17 +369,42 @@ impl WizSession {
     }
 
     /// Ends the session: [`clear`](Self::clear) by its other name.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// session.log_out();
+    /// assert_eq!(session.user(), None);
+    /// # }
+    /// ```
     pub fn log_out(&self) {
         self.clear();
     }
 
     /// Who [logged in](Self::log_in).
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// session.log_in("alice");
+    /// assert_eq!(session.user().as_deref(), Some("alice"));
+    /// # }
+    /// ```
     #[must_use]
     pub fn user(&self) -> Option<String> {
         self.slot.state().work.user().map(str::to_owned)
     }
 
-    /// When the user last [logged in](Self::log_in).
+    /// When the user last [logged in](Self::log_in): whether to ask for the password again, see
+    /// [security](crate::guide::security).
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let is_fresh = session
+    ///     .authenticated_at()
+    ///     .is_some_and(|at| at + Duration::from_secs(300) > SystemTime::now());
+    /// # }
+    /// ```
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
         self.slot
@@ -378,18 +418,40 @@ impl WizSession {
 /// How long it lives.
 impl WizSession {
     /// Whether nothing of it is stored: the visitor is new, or the session was cleared in this request.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// if session.is_new() {
+    ///     println!("welcome");
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.handle().is_none()
     }
 
     /// When it was first stored. A new id does not change it.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// if let Some(since) = session.created_at() {
+    ///     println!("here since {since:?}");
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
         Some(self.slot.state().work.draft.base()?.created_at())
     }
 
-    /// When it ends unless it is used before, as the store knows it.
+    /// When it ends unless it is used before, as the store knows it. What moves it: [expiry](crate::guide::expiry).
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// let left = session.expires_at().map(|end| end.duration_since(std::time::SystemTime::now()));
+    /// # }
+    /// ```
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         Some(self.slot.state().work.origin.live()?.record.expires_at())
@@ -413,6 +475,14 @@ impl WizSession {
 
     /// The public name of the stored session: safe to show and to log, and what
     /// [`Sessions::revoke`](crate::Sessions::revoke) takes. `None` while nothing is stored.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// if let Some(handle) = session.handle() {
+    ///     println!("order placed in session {handle}");
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn handle(&self) -> Option<Handle> {
         Some(self.slot.state().work.origin.live()?.handle)

@@ -1,4 +1,5 @@
-//! Where sessions are kept: the [`SessionStore`] contract and the stores that come with the crate.
+//! Where sessions are kept: the [`SessionStore`] contract and the stores that come with the crate. Which one for what,
+//! and how to write one: the [guide](crate::guide::stores).
 
 mod erased;
 mod memory;
@@ -220,7 +221,7 @@ pub trait SessionStore: Send + Sync + 'static {
     fn count(&self, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
 }
 
-/// What became of a [`create`](SessionStore::create).
+/// What became of a [`create`](SessionStore::create). A [store](SessionStore#example) shows their use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
     /// The record is stored.
@@ -229,7 +230,8 @@ pub enum Created {
     Exists,
 }
 
-/// What became of a [`replace`](SessionStore::replace) or a [`regenerate`](SessionStore::regenerate).
+/// What became of a [`replace`](SessionStore::replace) or a [`regenerate`](SessionStore::regenerate). A
+/// [store](SessionStore#example) shows their use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {
     /// The record is stored and has this version now.

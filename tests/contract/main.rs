@@ -10,6 +10,7 @@ mod cart;
 mod cookie;
 mod flash;
 mod login;
+mod logins;
 mod pages;
 mod preferences;
 mod process;

@@ -36,6 +36,13 @@ fn refuses_a_port_that_is_none() {
 }
 
 #[test]
+fn refuses_a_cookie_that_may_be_secure() {
+    for value in ["", "1", "TRUE"] {
+        assert!(refusal("SECURE_COOKIE", value).contains("true or false"));
+    }
+}
+
+#[test]
 fn names_the_feature_a_store_needs() {
     let stores = [
         ("sqlite:sessions.db", "sqlite", cfg!(feature = "sqlite")),
@@ -97,4 +104,13 @@ async fn a_signal_finishes_the_requests_under_way() {
         assert!(server.exited_cleanly());
         assert!(start.elapsed() < Duration::from_secs(5));
     }
+}
+
+#[tokio::test]
+async fn the_cookie_is_secure_where_that_is_asked_for() {
+    let server = Server::spawn(command().env("SECURE_COOKIE", "true"));
+    let answer = Browser::new(&server).add_to_cart(1).await;
+    let cookie = answer.set_cookie().expect("a cookie");
+    assert!(cookie.starts_with("__Host-sid="), "{cookie}");
+    assert!(cookie.contains("; Secure"), "{cookie}");
 }

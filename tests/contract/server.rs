@@ -26,7 +26,8 @@ impl Server {
         Self::spawn(command().env("STORE", store))
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    /// Starts what [`command`] gave, and waits until it listens.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut process = command
             .stdout(Stdio::piped())
             .spawn()

@@ -123,27 +123,33 @@ async fn a_missing_table() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_wrong_password() {
-    let url = servers::postgres_url();
-    let pool = sqlx::PgPool::connect(&url).await.expect("a connection");
-    // Another run may have left it on a server that is not ours.
-    let _ = pool
-        .execute("CREATE ROLE wiz_password LOGIN PASSWORD 'right'")
-        .await;
-    let refused =
-        PostgresStore::connect(&url.replacen("postgres@", &format!("wiz_password:{SECRET}@"), 1))
-            .await;
+    let server = Mortal::start(Engine::Postgres);
+    let pool = sqlx::PgPool::connect(server.url())
+        .await
+        .expect("a connection");
+    pool.execute("CREATE ROLE wiz_password LOGIN PASSWORD 'right'")
+        .await
+        .expect("a role");
+    let url = server
+        .url()
+        .replacen("postgres@", &format!("wiz_password:{SECRET}@"), 1);
+    let refused = PostgresStore::connect(&url).await;
     said(
         &refused.expect_err("it is refused"),
         "password authentication failed",
     );
 
-    let url = servers::mysql_url();
-    let pool = sqlx::MySqlPool::connect(&url).await.expect("a connection");
-    pool.execute("CREATE USER IF NOT EXISTS wiz_password IDENTIFIED BY 'right'")
+    let server = Mortal::start(Engine::Mysql);
+    let pool = sqlx::MySqlPool::connect(server.url())
+        .await
+        .expect("a connection");
+    pool.execute("CREATE USER wiz_password IDENTIFIED BY 'right'")
         .await
         .expect("a user");
-    let refused =
-        MySqlStore::connect(&url.replacen("root@", &format!("wiz_password:{SECRET}@"), 1)).await;
+    let url = server
+        .url()
+        .replacen("root@", &format!("wiz_password:{SECRET}@"), 1);
+    let refused = MySqlStore::connect(&url).await;
     said(&refused.expect_err("it is refused"), "Access denied");
 }
 
@@ -270,6 +276,45 @@ async fn a_damaged_row() {
             ),
         }
     }
+}
+
+/// An engine that refuses a value may quote it, or the whole row. Only its code is kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_value_that_is_refused() {
+    let postgres = fresh::postgres().await;
+    let check = format!("ALTER TABLE {} ADD CHECK (version > 5)", postgres.table);
+    postgres
+        .store
+        .pool()
+        .execute(check.as_str())
+        .await
+        .expect("a constraint");
+    let refused = postgres
+        .store
+        .create(handle(), &record(10))
+        .await
+        .expect_err("a create");
+    said(&refused, "refused a value (code 23514)");
+
+    let mysql = fresh::mysql().await;
+    let narrow = format!(
+        "ALTER TABLE {} MODIFY record LONGTEXT CHARACTER SET latin1",
+        mysql.table
+    );
+    mysql
+        .store
+        .pool()
+        .execute(narrow.as_str())
+        .await
+        .expect("a narrower column");
+    let json = format!(r#"{{"v":1,"created_at":1,"deadline":1,"data":{{"text":"🛒{SECRET}"}}}}"#);
+    let wide = Record::from_json(&json, Version::FIRST, in_an_hour()).expect("a record");
+    let refused = mysql
+        .store
+        .create(handle(), &wide)
+        .await
+        .expect_err("a create");
+    said(&refused, "refused a value");
 }
 
 /// A file system of a few megabytes. Takes root; without, the tests of full disks say so and pass.

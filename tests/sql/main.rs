@@ -1,7 +1,8 @@
 //! The SQL stores, on real servers: `apt-get install -y postgresql mariadb-server`.
 //!
 //! The tests start them by themselves, and stop them. `WIZ_TEST_POSTGRES_URL` and `WIZ_TEST_MYSQL_URL` name databases
-//! to use instead, where that is possible: tests that kill or freeze a server always start one.
+//! to use instead, and find some tables `t…` there afterwards; tests that kill a server or fill its disk start one all
+//! the same.
 
 #[path = "../support/client.rs"]
 mod client;

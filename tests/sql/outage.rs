@@ -94,6 +94,55 @@ async fn nothing_is_lost_by_a_kill(store: impl SessionStore, mut server: Mortal)
     assert!(slowest < PATIENCE, "a request took {slowest:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgresql_restarts_while_nobody_looks() {
+    let server = Mortal::start(Engine::Postgres);
+    let store = postgres(server.url()).await;
+    nobody_notices_a_quiet_restart(store, server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mysql_restarts_while_nobody_looks() {
+    let server = Mortal::start(Engine::Mysql);
+    let store = mysql(server.url()).await;
+    nobody_notices_a_quiet_restart(store, server).await;
+}
+
+/// The pool is full of connections that have died, some of them a moment ago.
+async fn nobody_notices_a_quiet_restart(store: impl SessionStore, mut server: Mortal) {
+    let app = shop::app(store, Clock::system());
+    let mut client = Client::default();
+    client.visit(&app, "/push/0").await;
+    for (n, idle) in [Duration::ZERO, Duration::from_millis(1_500)]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(flood(&client, &app).await, BTreeSet::from([StatusCode::OK]));
+        server.kill();
+        server.start_again();
+        sleep(idle).await;
+        let answer = client.peek(&app, &format!("/push/{n}")).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::OK,
+            "the first request, {idle:?} after the restart"
+        );
+    }
+}
+
+/// Enough requests at once to open all connections of the pool.
+async fn flood(client: &Client, app: &Router) -> BTreeSet<StatusCode> {
+    let requests = (0..20).map(|_| {
+        let (client, app) = (client.clone(), app.clone());
+        tokio::spawn(async move { client.peek(&app, "/read").await.status })
+    });
+    let mut statuses = BTreeSet::new();
+    for request in requests.collect::<Vec<_>>() {
+        statuses.insert(request.await.expect("a request does not panic"));
+    }
+    statuses
+}
+
 struct Shopped {
     client: Client,
     confirmed: BTreeSet<u64>,
@@ -208,25 +257,14 @@ async fn lost_connections_are_replaced(store: impl SessionStore, proxy: &Proxy) 
     let app = shop::app(store, Clock::system());
     let mut client = Client::default();
     client.visit(&app, "/push/1").await;
-    let flood = || async {
-        let requests = (0..20).map(|_| {
-            let (client, app) = (client.clone(), app.clone());
-            tokio::spawn(async move { client.peek(&app, "/read").await.status })
-        });
-        let mut statuses = BTreeSet::new();
-        for request in requests.collect::<Vec<_>>() {
-            statuses.insert(request.await.expect("a request does not panic"));
-        }
-        statuses
-    };
     assert_eq!(
-        flood().await,
+        flood(&client, &app).await,
         BTreeSet::from([StatusCode::OK]),
         "all ten connections are open"
     );
     proxy.swallow();
     let start = Instant::now();
-    while flood().await != BTreeSet::from([StatusCode::OK]) {
+    while flood(&client, &app).await != BTreeSet::from([StatusCode::OK]) {
         assert!(
             start.elapsed() < Duration::from_secs(15),
             "the pool does not recover"

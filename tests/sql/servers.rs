@@ -93,6 +93,8 @@ impl Mortal {
     /// With all its processes.
     pub(crate) fn freeze(&self) {
         self.signal_all("STOP");
+        // The threads that are running on another processor go on for a moment.
+        std::thread::sleep(Duration::from_millis(100));
     }
 
     pub(crate) fn thaw(&self) {

@@ -4,6 +4,7 @@
 mod cart;
 mod flash;
 pub(crate) mod identity;
+mod logins;
 mod password;
 mod preferences;
 mod product;
@@ -12,6 +13,7 @@ mod user;
 
 pub(crate) use cart::Cart;
 pub(crate) use flash::Flash;
+pub(crate) use logins::Logins;
 pub(crate) use preferences::{Preferences, PreferencesUpdate};
 pub(crate) use product::Product;
 pub(crate) use registration::{Registration, Step1, Step2};

@@ -5,20 +5,22 @@ import { get } from "./api.js";
 import * as account from "./account.js";
 import * as cart from "./cart.js";
 import { attempt, byId, notify, onClick } from "./dom.js";
+import * as logins from "./logins.js";
 import * as preferences from "./preferences.js";
 import * as registration from "./registration.js";
 import { t, translate } from "./text.js";
 
-const parts = [account, cart, preferences, registration];
+const parts = [account, logins, cart, preferences, registration];
 
 async function load() {
-  const [session, login, items, settings] = await Promise.all([
+  const [session, login, { sessions }, items, settings] = await Promise.all([
     get("/api/session"),
     get("/api/check_session"),
+    get("/api/sessions"),
     get("/api/get_cart"),
     get("/api/get_preferences"),
   ]);
-  return { session, login, items, settings };
+  return { session, login, logins: sessions, items, settings };
 }
 
 async function refresh() {

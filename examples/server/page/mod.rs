@@ -53,6 +53,7 @@ pub(crate) fn asset(name: &str) -> Option<(&'static str, &'static str)> {
         "dom.js" => (SCRIPT, include_str!("dom.js")),
         "home.js" => (SCRIPT, include_str!("home.js")),
         "login.js" => (SCRIPT, include_str!("login.js")),
+        "logins.js" => (SCRIPT, include_str!("logins.js")),
         "member.js" => (SCRIPT, include_str!("member.js")),
         "preferences.js" => (SCRIPT, include_str!("preferences.js")),
         "registration.js" => (SCRIPT, include_str!("registration.js")),

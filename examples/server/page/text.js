@@ -61,12 +61,21 @@ const english = {
   "서버에 저장된 값입니다. 브라우저에는 서명된 쿠키 하나만 있습니다.":
     "This is what the server stores. The browser has nothing but a signed cookie.",
 
+  // Where one is logged in
+  "로그인된 곳": "Where you are logged in",
+  "이 브라우저": "This browser",
+  "로그인한 때": "Since",
+  "만료": "Expires",
+  "끝내기": "End",
+  "다른 곳에서 모두 로그아웃": "Log out everywhere else",
+
   // The login page
   "로그인하면 가려던 페이지로 이동합니다.": "You will go on to the page you wanted.",
 
   // Notices
   "로그인했습니다.": "Logged in.",
   "로그아웃했습니다.": "Logged out.",
+  "그곳에서 로그아웃했습니다.": "Logged out there.",
   "장바구니에 담았습니다.": "Added to the cart.",
   "장바구니에서 뺐습니다.": "Removed from the cart.",
   "장바구니를 비웠습니다.": "The cart is empty now.",
@@ -76,6 +85,7 @@ const english = {
   "사용자가 생성되었습니다": "The user was created",
 
   // Errors
+  "로그인되어 있지 않습니다. 다시 로그인해 주세요.": "You are not logged in any more. Please log in again.",
   "이메일 또는 비밀번호가 맞지 않습니다.": "The e-mail address or the password is wrong.",
   "다른 요청이 세션을 끝냈습니다. 다시 시도해 주세요.": "Another request ended the session. Please try again.",
   "세션에 더 저장할 수 없습니다.": "The session is full.",
@@ -100,7 +110,10 @@ export function translate() {
 /** What went wrong, for people. */
 export function reason(error) {
   switch (error.status) {
-    case 401: return t("이메일 또는 비밀번호가 맞지 않습니다.");
+    case 401:
+      return error.message === "Not logged in"
+        ? t("로그인되어 있지 않습니다. 다시 로그인해 주세요.")
+        : t("이메일 또는 비밀번호가 맞지 않습니다.");
     case 409: return t("다른 요청이 세션을 끝냈습니다. 다시 시도해 주세요.");
     case 413: return t("세션에 더 저장할 수 없습니다.");
     case 400: case 422: return t("입력한 내용을 확인해 주세요.");
@@ -110,6 +123,10 @@ export function reason(error) {
 
 /** A product's name; the server gives it in English. */
 export const productName = (product) => product.name.replace("Product", t("상품"));
+
+/** A day and a time; from milliseconds since 1970. */
+export const moment = (millis) =>
+  new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(millis);
 
 /** A price in won. */
 export const won = (price) =>

@@ -2,6 +2,7 @@
 
 mod cart;
 mod login;
+mod logins;
 mod pages;
 mod preferences;
 mod protected;
@@ -13,13 +14,15 @@ mod ws;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
+use wiz_session::Sessions;
 
 use crate::model::Users;
 
 /// Every route of the application.
-pub(crate) fn all() -> Router<Users> {
+pub(crate) fn all(sessions: Sessions) -> Router<Users> {
     Router::new()
         .merge(login::routes())
+        .merge(logins::routes(sessions))
         .merge(cart::routes())
         .merge(registration::routes())
         .merge(preferences::routes())

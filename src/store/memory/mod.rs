@@ -62,6 +62,10 @@ impl MemoryStore {
     }
 
     /// An empty store with another limit. A session of little data takes about 250 bytes.
+    ///
+    /// ```
+    /// let store = wiz_session::MemoryStore::with_max_sessions(10_000);
+    /// ```
     #[must_use]
     pub fn with_max_sessions(max_sessions: usize) -> Self {
         Self::build(max_sessions, Clock::system())

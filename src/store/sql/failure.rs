@@ -20,6 +20,15 @@ pub(super) fn of(error: sqlx::Error) -> Error {
     }
 }
 
+/// Whether the connection was dead, or PostgreSQL took leave of it.
+pub(super) fn is_of_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P01"),
+        _ => false,
+    }
+}
+
 /// Class 22 of SQLSTATE is about values, and so is a constraint that somebody added; MySQL has a code of its own.
 fn quotes(error: &dyn sqlx::error::DatabaseError) -> bool {
     let of_values = |code: &str| code.len() == 5 && code.starts_with("22");

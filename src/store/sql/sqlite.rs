@@ -20,8 +20,8 @@ use crate::error::Error;
 ///
 /// # #[tokio::main] async fn main() -> Result<(), wiz_session::Error> {
 /// # let folder = tempfile::tempdir().unwrap();
-/// # std::env::set_current_dir(&folder).unwrap();
-/// let store = SqliteStore::connect("sqlite:sessions.db").await?;
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::connect(&format!("sqlite:{}", file.display())).await?;
 /// store.migrate().await?;
 /// let layer = WizSessionLayer::new(store, Key::generate());
 /// # Ok(()) }

@@ -128,6 +128,7 @@ const MAX_TABLE: usize = 48;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sql::dialect::Dialect as _;
 
     /// All statements, each with the places of its values where its placeholders have no numbers.
     fn text(syntax: &Syntax) -> String {
@@ -157,28 +158,22 @@ mod tests {
     #[cfg(feature = "postgres")]
     #[test]
     fn what_postgresql_is_told() {
-        use crate::store::sql::dialect::Dialect;
-        let told = text(&sqlx::Postgres::SYNTAX);
-        println!("{told}");
-        assert_eq!(told, include_str!("told/postgres.sql"));
+        assert_eq!(
+            text(&sqlx::Postgres::SYNTAX),
+            include_str!("told/postgres.sql")
+        );
     }
 
     #[cfg(feature = "sqlite")]
     #[test]
     fn what_sqlite_is_told() {
-        use crate::store::sql::dialect::Dialect;
-        let told = text(&sqlx::Sqlite::SYNTAX);
-        println!("{told}");
-        assert_eq!(told, include_str!("told/sqlite.sql"));
+        assert_eq!(text(&sqlx::Sqlite::SYNTAX), include_str!("told/sqlite.sql"));
     }
 
     #[cfg(feature = "mysql")]
     #[test]
     fn what_mysql_is_told() {
-        use crate::store::sql::dialect::Dialect;
-        let told = text(&sqlx::MySql::SYNTAX);
-        println!("{told}");
-        assert_eq!(told, include_str!("told/mysql.sql"));
+        assert_eq!(text(&sqlx::MySql::SYNTAX), include_str!("told/mysql.sql"));
     }
 
     #[test]

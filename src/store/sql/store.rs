@@ -15,8 +15,7 @@ use crate::{
     store::{Created, Replaced, SessionStore},
 };
 
-/// Keeps sessions in a table of a SQL database: what [`SqliteStore`](super::SqliteStore),
-/// [`PostgresStore`](super::PostgresStore) and [`MySqlStore`](super::MySqlStore) have in common.
+/// Keeps sessions in a table of a SQL database: what `SqliteStore`, `PostgresStore` and `MySqlStore` have in common.
 ///
 /// Clones share the pool of connections.
 ///
@@ -134,14 +133,22 @@ impl<DB: Dialect> SqlStore<DB> {
         }
     }
 
+    /// A connection that turns out to be dead does no harm to a read: another one is asked, until all that the pool
+    /// had are through. What has been written over a connection that died nobody knows, so that is left to fail.
     async fn fetch(
         &self,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<DB::Row>, Error> {
-        DB::fetch(&self.pool, statement, values)
-            .await
-            .map_err(failure::of)
+        let mut connections = self.pool.options().get_max_connections();
+        loop {
+            match DB::fetch(&self.pool, statement, values).await {
+                Err(error) if connections > 0 && failure::is_of_connection(&error) => {
+                    connections -= 1;
+                }
+                answer => return answer.map_err(failure::of),
+            }
+        }
     }
 
     async fn finds(&self, statement: &Statement, values: &[Value<'_>]) -> Result<bool, Error> {

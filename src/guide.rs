@@ -1,0 +1,36 @@
+//! The guide: one page for each subject, every program in it compiled and run by the tests.
+//!
+//! | | |
+//! |---|---|
+//! | [`concurrency`] | what is guaranteed when requests meet, and what stays with you |
+//! | [`security`] | the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement |
+//! | [`expiry`] | the two timeouts, touching, remember me, sweeping |
+//! | [`stores`] | which store for what, and writing your own |
+//! | [`websockets_and_streams`] | the session when the head of the response has left |
+//! | [`testing`] | tests of an application that uses sessions |
+//! | [`without_axum`] | the layer around any tower service |
+//! | [`from_flask`] | moving over from `wiz.session` and Flask |
+//! | [`from_tower_sessions`] | moving over from tower-sessions |
+//! | [`from_axum_session`] | moving over from axum_session |
+//!
+//! The pages are Markdown files under `docs/`, and can be read there too.
+
+/// A page. Its links lead to files, or to docs.rs; here the definitions that come first win, and lead to items.
+macro_rules! page {
+    ($page:ident, $file:literal) => {
+        #[doc = include_str!("guide/links.md")]
+        #[doc = include_str!(concat!("../docs/", $file))]
+        pub mod $page {}
+    };
+}
+
+page!(concurrency, "concurrency.md");
+page!(security, "security.md");
+page!(expiry, "expiry.md");
+page!(stores, "stores.md");
+page!(websockets_and_streams, "websockets-and-streams.md");
+page!(testing, "testing.md");
+page!(without_axum, "without-axum.md");
+page!(from_flask, "from-flask.md");
+page!(from_tower_sessions, "from-tower-sessions.md");
+page!(from_axum_session, "from-axum-session.md");

@@ -1,0 +1,31 @@
+//! The example server's pages in a real browser: Chromium without a window.
+//!
+//! `cargo test` builds the example; `cargo test --test browser` alone does not. Pictures of the pages are left in
+//! `screenshots` in cargo's target folder.
+
+#[allow(dead_code, reason = "the contract's tests use the rest")]
+#[path = "../contract/server.rs"]
+mod server;
+#[allow(dead_code, reason = "the stores' tests use the rest")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod browser;
+mod chrome;
+mod profiles;
+mod tls_proxy;
+mod tour;
+
+mod accessibility;
+mod account;
+mod cart;
+mod contrast;
+mod cookie;
+mod flash;
+mod keyboard;
+mod layout;
+mod logins;
+mod preferences;
+mod protected;
+mod registration;
+mod tls;

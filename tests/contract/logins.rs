@@ -1,0 +1,170 @@
+//! Where a user is logged in: the routes of the page's panel.
+
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::server::Server;
+
+async fn logins(browser: &Browser) -> Vec<Value> {
+    let answer = browser.get("/api/sessions").await.expect(200);
+    assert_eq!(answer.set_cookie(), None);
+    answer.json()["sessions"]
+        .as_array()
+        .expect("a list")
+        .clone()
+}
+
+async fn current_handle(browser: &Browser) -> String {
+    let logins = logins(browser).await;
+    let current: Vec<_> = logins.iter().filter(|l| l["current"] == true).collect();
+    assert_eq!(current.len(), 1, "{logins:?}");
+    current[0]["handle"].as_str().expect("text").to_owned()
+}
+
+#[tokio::test]
+async fn a_visitor_has_none_and_ends_none() {
+    let server = Server::start();
+    let visitor = Browser::new(&server);
+    assert_eq!(logins(&visitor).await, Vec::<Value>::new());
+    visitor.add_to_cart(1).await;
+    assert_eq!(logins(&visitor).await, Vec::<Value>::new());
+
+    let handle = json!({ "handle": "0".repeat(32) });
+    visitor
+        .post("/api/sessions/revoke", handle)
+        .await
+        .expect_error(401);
+    visitor
+        .post("/api/sessions/revoke_others", json!({}))
+        .await
+        .expect_error(401);
+}
+
+#[tokio::test]
+async fn a_user_sees_their_own_with_this_one_first() {
+    let server = Server::start();
+    let (one, two, bob) = (
+        Browser::new(&server),
+        Browser::new(&server),
+        Browser::new(&server),
+    );
+    one.log_in_as_alice().await;
+    two.log_in_as_alice().await;
+    bob.log_in_as_bob().await;
+
+    for browser in [&one, &two] {
+        let logins = logins(browser).await;
+        assert_eq!(logins.len(), 2, "{logins:?}");
+        assert_eq!(logins[0]["current"], true);
+        assert_eq!(logins[1]["current"], false);
+        for login in &logins {
+            let since = login["since"].as_u64().expect("a number");
+            let expires_at = login["expires_at"].as_u64().expect("a number");
+            assert!(since < expires_at, "{login}");
+            assert_eq!(login.as_object().expect("an object").len(), 4, "{login}");
+        }
+    }
+    assert_eq!(logins(&bob).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_handle_is_no_credential() {
+    let server = Server::start();
+    let alice = Browser::new(&server);
+    alice.log_in_as_alice().await;
+    let handle = current_handle(&alice).await;
+    assert!(!alice.cookie().expect("a cookie").contains(&handle));
+    let thief = Browser::with_cookie(&server, &format!("sid={handle}"));
+    assert!(!thief.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn end_another_one_of_ones_own() {
+    let server = Server::start();
+    let (one, two) = (Browser::new(&server), Browser::new(&server));
+    one.log_in_as_alice().await;
+    two.log_in_as_alice().await;
+    let body = json!({ "handle": current_handle(&two).await });
+
+    let answer = one
+        .post("/api/sessions/revoke", body.clone())
+        .await
+        .expect(200);
+    assert_eq!(answer.set_cookie(), None);
+    assert!(one.is_logged_in().await);
+    assert!(!two.is_logged_in().await);
+    assert_eq!(logins(&one).await.len(), 1);
+    one.post("/api/sessions/revoke", body)
+        .await
+        .expect_error(404);
+}
+
+#[tokio::test]
+async fn nobody_ends_a_session_of_somebody_else() {
+    let server = Server::start();
+    let (alice, bob) = (Browser::new(&server), Browser::new(&server));
+    alice.log_in_as_alice().await;
+    bob.log_in_as_bob().await;
+    let body = json!({ "handle": current_handle(&bob).await });
+    alice
+        .post("/api/sessions/revoke", body)
+        .await
+        .expect_error(404);
+    assert!(bob.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn ending_this_one_is_a_logout() {
+    let server = Server::start();
+    let alice = Browser::new(&server);
+    alice.log_in_as_alice().await;
+    let body = json!({ "handle": current_handle(&alice).await });
+    let answer = alice.post("/api/sessions/revoke", body).await.expect(200);
+    let removal = answer.set_cookie().expect("the cookie is removed");
+    assert!(removal.contains("Max-Age=0"), "{removal}");
+    assert!(!alice.is_logged_in().await);
+    assert_eq!(alice.cookie(), None);
+}
+
+#[tokio::test]
+async fn end_all_others() {
+    let server = Server::start();
+    let here = Browser::new(&server);
+    let others = [Browser::new(&server), Browser::new(&server)];
+    let bob = Browser::new(&server);
+    here.log_in_as_alice().await;
+    bob.log_in_as_bob().await;
+    for other in &others {
+        other.log_in_as_alice().await;
+    }
+
+    let answer = here
+        .post("/api/sessions/revoke_others", json!({}))
+        .await
+        .expect(200);
+    assert_eq!(answer.json(), json!({ "ended": 2 }));
+    for other in &others {
+        assert!(!other.is_logged_in().await);
+    }
+    assert!(here.is_logged_in().await);
+    assert!(bob.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn what_is_no_handle_is_refused() {
+    let server = Server::start();
+    let alice = Browser::new(&server);
+    alice.log_in_as_alice().await;
+    for body in [
+        json!({}),
+        json!({ "handle": 7 }),
+        json!({ "handle": "deadbeef" }),
+        json!({ "handle": "z".repeat(32) }),
+    ] {
+        alice
+            .post("/api/sessions/revoke", body)
+            .await
+            .expect_error(422);
+    }
+    assert!(alice.is_logged_in().await);
+}

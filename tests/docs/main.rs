@@ -1,0 +1,149 @@
+//! The documents agree: the READMEs are in step, and links lead somewhere.
+
+mod markdown;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use markdown::{Document, Part};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> Document {
+    let text = fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    Document::parse(&text)
+}
+
+fn readmes() -> (Document, Document) {
+    (
+        read(&root().join("README.md")),
+        read(&root().join("README.ko.md")),
+    )
+}
+
+/// All Markdown that readers meet.
+fn documents() -> Vec<PathBuf> {
+    let mut paths = vec![root().join("README.md"), root().join("README.ko.md")];
+    for entry in fs::read_dir(root().join("docs")).expect("there is a folder docs") {
+        let path = entry.expect("it can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+#[test]
+fn the_readmes_have_the_same_structure() {
+    let (english, korean) = readmes();
+    assert_eq!(english.outline(), korean.outline());
+}
+
+#[test]
+fn the_readmes_have_the_same_code() {
+    let (english, korean) = readmes();
+    let (english, korean) = (english.code(), korean.code());
+    assert_eq!(english.len(), korean.len());
+    for (ours, theirs) in english.iter().zip(&korean) {
+        assert_eq!(ours, theirs);
+    }
+}
+
+#[test]
+fn the_readmes_tables_name_the_same_code() {
+    let (english, korean) = readmes();
+    assert_eq!(english.code_in_tables(), korean.code_in_tables());
+}
+
+#[test]
+fn relative_links_lead_to_files() {
+    for path in documents() {
+        let folder = path.parent().expect("a file is in a folder");
+        for link in read(&path).links() {
+            let Some(file) = relative(&link) else {
+                continue;
+            };
+            assert!(
+                folder.join(file).exists(),
+                "{}: {link} leads nowhere",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_reference_is_undefined() {
+    for path in documents() {
+        let missing = read(&path).undefined_references();
+        assert!(missing.is_empty(), "{}: {missing:?}", path.display());
+    }
+}
+
+/// Every page is in the guide, and no program in it is left out of the tests.
+#[test]
+fn every_page_is_in_the_guide_and_is_run() {
+    let guide = fs::read_to_string(root().join("src/guide.rs")).expect("there is a guide");
+    for path in documents() {
+        let name = path.file_name().expect("it is a file").to_string_lossy();
+        if path.starts_with(root().join("docs")) {
+            assert!(guide.contains(&format!("\"{name}\"")), "{name}");
+            assert!(!read(&path).code().is_empty(), "{name} shows no program");
+        }
+        for info in read(&path).languages() {
+            assert!(
+                ["rust", "rust,no_run", "python", "sh", "text", "toml"].contains(&info.as_str()),
+                "{name}: a block of `{info}`"
+            );
+        }
+    }
+}
+
+/// Every page of the guide is found from the crate's first page.
+#[test]
+fn the_first_page_leads_to_all_others() {
+    let first = fs::read_to_string(root().join("src/lib.rs")).expect("there is a crate");
+    let guide = fs::read_to_string(root().join("src/guide.rs")).expect("there is a guide");
+    for line in guide.lines() {
+        if let Some(page) = line.strip_prefix("page!(") {
+            let page = page.split(',').next().expect("a name");
+            assert!(first.contains(&format!("[`guide::{page}`]")), "{page}");
+        }
+    }
+}
+
+/// The file of a link that leads to one.
+fn relative(link: &str) -> Option<&str> {
+    let file = link.split('#').next().unwrap_or_default();
+    let elsewhere = file.contains("://") || file.starts_with("mailto:") || file.is_empty();
+    (!elsewhere).then_some(file)
+}
+
+#[test]
+fn the_test_sees_what_it_looks_for() {
+    let text = "# One\n\n[a](b.md) and [c]\n\n```rust\nlet a = 1; // one\n// two\n\n```\n\n| `x` | y |\n|---|---|\n| 1 | 2 |\n\n[c]: d.md\n";
+    let document = Document::parse(text);
+    assert_eq!(
+        document.outline(),
+        [
+            Part::Heading(1),
+            Part::Code("rust".to_owned()),
+            Part::Table {
+                rows: 3,
+                columns: 2
+            }
+        ]
+    );
+    assert_eq!(document.code(), ["let a = 1;"]);
+    assert_eq!(document.links(), ["b.md", "d.md"]);
+    assert_eq!(document.code_in_tables(), ["x"]);
+    assert!(document.undefined_references().is_empty());
+    assert_eq!(
+        Document::parse("see [there].").undefined_references(),
+        ["there"]
+    );
+}
