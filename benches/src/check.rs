@@ -1,0 +1,110 @@
+//! The short mode: allocations and instructions of the library beside a committed table.
+
+use std::{fmt::Write, fs, process::ExitCode};
+
+use crate::{
+    contestants::{OURS, named},
+    measure::{allocations, instructions},
+    scenario::{self, Cookie, Scenario},
+    table::Table,
+};
+
+const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.csv");
+const HEAD: &str = "scenario;allocations;instructions without SHA-256;instructions of SHA-256";
+/// How much more is no failure.
+const SLACK: f64 = 1.05;
+
+struct Row {
+    scenario: String,
+    figures: [f64; 3],
+}
+
+pub fn update() -> ExitCode {
+    let Some(rows) = measure() else {
+        return ExitCode::FAILURE;
+    };
+    let mut text = format!("{HEAD}\n");
+    for Row {
+        scenario,
+        figures: [calls, rest, sha256],
+    } in rows
+    {
+        writeln!(text, "{scenario};{calls:.1};{rest:.0};{sha256:.0}").expect("memory takes text");
+    }
+    fs::write(BASELINE, text).expect("the baseline can be written");
+    println!("wrote {BASELINE}");
+    ExitCode::SUCCESS
+}
+
+pub fn check() -> ExitCode {
+    let Some(rows) = measure() else {
+        return ExitCode::FAILURE;
+    };
+    let baseline = read();
+    let mut table = Table::new(["scenario", "allocations", "instructions", "of SHA-256", ""]);
+    let mut grown = 0;
+    for Row { scenario, figures } in rows {
+        let former = baseline.iter().find(|row| row.scenario == scenario);
+        let Some(former) = former else {
+            println!("\"{scenario}\" is not in the baseline: `-- check --update`");
+            return ExitCode::FAILURE;
+        };
+        let pairs = || former.figures.iter().zip(&figures);
+        // Rounding is no growth.
+        let has_grown = pairs().any(|(before, now)| *now > before * SLACK + 0.1);
+        grown += usize::from(has_grown);
+        let mut cells = vec![scenario];
+        cells.extend(pairs().map(|(before, now)| format!("{before} → {now:.1}")));
+        cells.push(if has_grown { "GROWN" } else { "ok" }.to_owned());
+        table.row(cells);
+    }
+    table.print("Beside the baseline");
+    if grown > 0 {
+        println!(
+            "\n{grown} scenarios grew by more than 5 %. If that is wanted: `-- check --update`"
+        );
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn measure() -> Option<Vec<Row>> {
+    if !instructions::is_available() {
+        return None;
+    }
+    let contestant = named(OURS);
+    let row = |scenario| {
+        let calls = allocations::per_request(contestant, scenario).calls;
+        let instructions::PerRequest { sha256, rest } = instructions(scenario);
+        Row {
+            scenario: scenario.title(),
+            figures: [calls, rest, sha256],
+        }
+    };
+    Some(scenario::ALL.iter().map(row).collect())
+}
+
+/// Requests that make sessions grow tables by chance, so the middle of three counts is taken.
+fn instructions(scenario: &Scenario) -> instructions::PerRequest {
+    let count = || instructions::per_request(named(OURS), scenario);
+    if matches!(scenario.cookie, Cookie::Own | Cookie::Forged) {
+        return count();
+    }
+    let mut counts = [count(), count(), count()];
+    counts.sort_by(|one, other| one.rest.total_cmp(&other.rest));
+    counts[1]
+}
+
+fn read() -> Vec<Row> {
+    let text = fs::read_to_string(BASELINE).expect("the baseline is committed");
+    let row = |line: &str| {
+        let mut cells = line.split(';');
+        let scenario = cells.next().unwrap_or_default().to_owned();
+        let figures = std::array::from_fn(|_| {
+            let cell = cells.next().and_then(|cell| cell.parse().ok());
+            cell.expect("a scenario and three numbers")
+        });
+        Row { scenario, figures }
+    };
+    text.lines().skip(1).map(row).collect()
+}

@@ -1,0 +1,82 @@
+//! What a session layer costs, measured. See `README.md`.
+
+mod check;
+mod contestants;
+mod counting;
+mod measure;
+mod routes;
+mod scenario;
+mod stage;
+mod stats;
+mod table;
+mod targets;
+
+use std::{env, process::ExitCode};
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;
+
+const USAGE: &str = "\
+cargo run --release -- COMMAND
+
+all            everything below, in this order
+time           ns a request over `bare` and `noop`
+allocations    allocations and bytes a request
+instructions   instructions a request (needs valgrind)
+heap           bytes a live session
+connection     what a connection costs
+wrk            requests per second over loopback (needs wrk)
+scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
+hot            a thousand requests at once on one session
+parts          what the work itself costs: HMAC, clock, store calls
+databases      Redis and PostgreSQL
+
+spin CONTESTANT SCENARIO   one scenario for ten seconds, for a profiler
+
+check            allocations and instructions beside baseline.csv; fails if one grew by more than 5 %
+check --update   writes baseline.csv";
+
+const ALL: [(&str, fn()); 10] = [
+    ("time", || targets::print_time(&measure::time::measure())),
+    ("allocations", || {
+        targets::print_allocations(&measure::allocations::measure());
+    }),
+    ("instructions", || drop(measure::instructions::measure())),
+    ("heap", || targets::print_heap(&measure::heap::measure())),
+    ("connection", measure::connection::measure),
+    ("wrk", measure::wrk::measure),
+    ("scaling", measure::scaling::measure),
+    ("hot", measure::hot::measure),
+    ("parts", measure::parts::measure),
+    ("databases", measure::databases::measure),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["all"] => ALL.iter().for_each(|(_, measure)| measure()),
+        ["check"] => return check::check(),
+        ["check", "--update"] => return check::update(),
+        // Children of `instructions` and `wrk`.
+        ["drive", contestant, scenario, requests] => measure::instructions::drive(
+            contestants::named(contestant),
+            scenario::titled(scenario),
+            requests.parse().expect("a number"),
+        ),
+        ["spin", contestant, scenario] => {
+            measure::time::spin(contestants::named(contestant), scenario::titled(scenario))
+        }
+        ["serve", contestant] => measure::wrk::serve(contestants::named(contestant)),
+        [command] if ALL.iter().any(|(name, _)| *name == command) => {
+            for (_, measure) in ALL.iter().filter(|(name, _)| *name == command) {
+                measure();
+            }
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

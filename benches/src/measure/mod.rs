@@ -1,0 +1,17 @@
+//! The measurements, one a file. Each prints its own tables.
+
+pub mod allocations;
+pub mod connection;
+pub mod databases;
+pub mod heap;
+pub mod hot;
+pub mod instructions;
+pub mod parts;
+pub mod scaling;
+pub mod time;
+pub mod wrk;
+
+use std::collections::HashMap;
+
+/// A figure for every scenario and contestant.
+pub type Figures = HashMap<(String, &'static str), f64>;

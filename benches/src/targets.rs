@@ -1,0 +1,84 @@
+//! What the library is to reach: overheads over `noop` beside those of [`PEER`] in the same run, and allocations.
+
+use crate::{
+    contestants::{OURS, PEER},
+    measure::{Figures, heap},
+    table::Table,
+};
+
+/// Scenario, most of the peer's time (as its n-th part), most allocations.
+const TARGETS: [(&str, Option<f64>, Option<f64>); 8] = [
+    ("3 keys, untouched, cookie", Some(11.0), Some(3.0)),
+    ("3 keys, untouched, no cookie", Some(3.7), Some(3.0)),
+    ("3 keys, read", Some(3.0), Some(4.0)),
+    ("100 keys, read", Some(12.0), None),
+    ("3 keys, write", Some(3.0), Some(12.0)),
+    ("100 keys, write", Some(10.0), None),
+    ("1 key, new session", Some(2.2), Some(14.0)),
+    ("3 keys, forged cookie", Some(3.0), Some(4.0)),
+];
+
+/// Scenario, another one of ours, most times its time.
+const WITHIN: [(&str, &str, f64); 2] = [
+    ("100 keys, read", "3 keys, read", 1.15),
+    ("3 keys, read, 20 cookies", "3 keys, read", 1.5),
+];
+
+const HEAP: f64 = 256.0;
+
+pub fn print_time(times: &Figures) {
+    let mut table = Table::new(["scenario", "target", "measured", ""]);
+    let of = |title: &str, name| times[&(title.to_owned(), name)];
+    for (title, part, _) in TARGETS {
+        let Some(part) = part else { continue };
+        let measured = of(title, PEER) / of(title, OURS);
+        table.row([
+            title.to_owned(),
+            format!("≤ 1/{part} of {PEER}"),
+            format!("1/{measured:.1}"),
+            verdict(measured >= part),
+        ]);
+    }
+    for (title, base, most) in WITHIN {
+        let measured = of(title, OURS) / of(base, OURS);
+        table.row([
+            title.to_owned(),
+            format!("≤ {most} × ours of \"{base}\""),
+            format!("{measured:.2} ×"),
+            verdict(measured <= most),
+        ]);
+    }
+    table.print("Targets: time over `noop`");
+}
+
+pub fn print_allocations(allocations: &Figures) {
+    let mut table = Table::new(["scenario", "target", "measured", ""]);
+    for (title, _, most) in TARGETS {
+        let Some(most) = most else { continue };
+        let measured = allocations[&(title.to_owned(), OURS)];
+        table.row([
+            title.to_owned(),
+            format!("≤ {most}"),
+            format!("{measured:.1}"),
+            // A table that grew now and then is no allocation of the request.
+            verdict(measured < most + 0.5),
+        ]);
+    }
+    table.print("Targets: allocations over `noop`");
+}
+
+pub fn print_heap(bytes: &Figures) {
+    let mut table = Table::new(["", "target", "measured", ""]);
+    let measured = bytes[&(heap::TITLE.to_owned(), OURS)];
+    table.row([
+        heap::TITLE.to_owned(),
+        format!("≤ {HEAP}"),
+        format!("{measured:.0}"),
+        verdict(measured <= HEAP),
+    ]);
+    table.print("Target: heap");
+}
+
+pub fn verdict(holds: bool) -> String {
+    if holds { "ok" } else { "MISSED" }.to_owned()
+}
