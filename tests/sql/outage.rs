@@ -63,7 +63,8 @@ async fn nothing_is_lost_by_a_kill(store: impl SessionStore, mut server: Mortal)
         .collect();
     sleep(Duration::from_millis(700)).await;
     server.kill();
-    sleep(Duration::from_millis(1_500)).await;
+    // Longer than a call may take, so that whatever it met is answered before the server is back.
+    sleep(STORE_TIMEOUT + Duration::from_secs(1)).await;
     server.start_again();
     // The server is there: from the first request on, all is well again.
     let mut newcomer = Client::default();
