@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, ops::Range};
 
 use serde_json::value::RawValue;
 
@@ -18,83 +18,138 @@ pub(crate) struct Data(Box<[u8]>);
 const WORD: usize = size_of::<u32>();
 
 impl Data {
-    /// Seals entries that are sorted by key, without duplicates.
-    pub(crate) fn seal<'a>(entries: impl Iterator<Item = (&'a str, &'a [u8])> + Clone) -> Self {
-        let (count, bytes) = entries
-            .clone()
-            .fold((0, 0), |(count, bytes), (key, value)| {
-                (count + 1, bytes + key.len() + value.len())
-            });
-        if count == 0 {
+    /// These values after edits, which are sorted by key: from then on a key holds another value, or none.
+    ///
+    /// `len` and `bytes` are those of the result: whoever keeps the edits knows them.
+    pub(crate) fn edited<'a>(
+        &'a self,
+        edits: impl Iterator<Item = (&'a str, Option<&'a [u8]>)> + Clone,
+        len: usize,
+        bytes: usize,
+    ) -> Self {
+        if len == 0 {
             return Self::default();
         }
-        let mut sealed = Vec::with_capacity(WORD * (1 + 2 * count) + bytes);
-        sealed.extend(word(count));
+        let mut sealed = Vec::with_capacity(index_len(len) + bytes);
+        sealed.extend(word(len));
         let mut end = 0;
-        for (key, value) in entries.clone() {
-            end += key.len();
-            sealed.extend(word(end));
-            end += value.len();
-            sealed.extend(word(end));
-        }
-        for (key, value) in entries {
-            sealed.extend_from_slice(key.as_bytes());
-            sealed.extend_from_slice(value);
-        }
+        self.runs(edits.clone(), |run| match run {
+            Run::Kept(entries) => {
+                let kept = sealed.len();
+                sealed.extend_from_slice(self.ends(&entries));
+                let span = self.span(&entries);
+                shift(&mut sealed[kept..], span.start, end);
+                end += span.len();
+            }
+            Run::Put(key, value) => {
+                end += key.len();
+                sealed.extend(word(end));
+                end += value.len();
+                sealed.extend(word(end));
+            }
+        });
+        self.runs(edits, |run| match run {
+            Run::Kept(entries) => sealed.extend_from_slice(&self.payload()[self.span(&entries)]),
+            Run::Put(key, value) => {
+                sealed.extend_from_slice(key.as_bytes());
+                sealed.extend_from_slice(value);
+            }
+        });
+        debug_assert_eq!(sealed.len(), index_len(len) + bytes);
         Self(sealed.into_boxed_slice())
     }
 
+    /// What edits leave and what they put, in order.
+    fn runs<'a>(
+        &self,
+        edits: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+        mut visit: impl FnMut(Run<'a>),
+    ) {
+        let mut next = 0;
+        for (key, value) in edits {
+            let (place, after) = match self.find(key) {
+                Ok(place) => (place, place + 1),
+                Err(place) => (place, place),
+            };
+            if next < place {
+                visit(Run::Kept(next..place));
+            }
+            if let Some(value) = value {
+                visit(Run::Put(key, value));
+            }
+            next = after;
+        }
+        if next < self.len() {
+            visit(Run::Kept(next..self.len()));
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
-        if self.0.is_empty() { 0 } else { self.word(0) }
+        self.0.first_chunk().map_or(0, unword)
     }
 
     /// Bytes of all keys and values: what `max_bytes` limits.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.len().saturating_sub(self.payload())
+        self.payload().len()
     }
 
     /// The raw JSON of a key's value.
     pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            let (found, value) = self.entry(middle);
-            match found.cmp(key.as_bytes()) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(value),
-            }
-        }
-        None
+        let place = self.find(key).ok()?;
+        Some(&self.payload()[self.end(2 * place)..self.end(2 * place + 1)])
     }
 
     /// All entries, sorted by key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
-        (0..self.len()).map(|index| {
-            let (key, value) = self.entry(index);
-            (
-                str::from_utf8(key).expect("keys are sealed from str"),
-                value,
-            )
+        (0..self.len()).map(|place| {
+            let key = str::from_utf8(self.key(place)).expect("keys are sealed from str");
+            let value = &self.payload()[self.end(2 * place)..self.end(2 * place + 1)];
+            (key, value)
         })
     }
 
-    fn entry(&self, index: usize) -> (&[u8], &[u8]) {
-        let start = if index == 0 { 0 } else { self.word(2 * index) };
-        let (key_end, value_end) = (self.word(2 * index + 1), self.word(2 * index + 2));
-        let payload = &self.0[self.payload()..];
-        (&payload[start..key_end], &payload[key_end..value_end])
+    /// Where the key is, or where it would be.
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.key(middle).cmp(key.as_bytes()) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(middle),
+            }
+        }
+        Err(low)
     }
 
-    fn payload(&self) -> usize {
-        WORD * (1 + 2 * self.len())
+    fn key(&self, place: usize) -> &[u8] {
+        &self.payload()[self.start(place)..self.end(2 * place)]
     }
 
-    fn word(&self, index: usize) -> usize {
-        let bytes = self.0[WORD * index..]
-            .first_chunk()
-            .expect("the index is whole");
-        u32::from_ne_bytes(*bytes) as usize
+    fn payload(&self) -> &[u8] {
+        self.0.get(index_len(self.len())..).unwrap_or_default()
+    }
+
+    /// Where these entries are in the payload.
+    fn span(&self, entries: &Range<usize>) -> Range<usize> {
+        self.start(entries.start)..self.start(entries.end)
+    }
+
+    fn ends(&self, entries: &Range<usize>) -> &[u8] {
+        &self.0[index_len(entries.start)..index_len(entries.end)]
+    }
+
+    fn start(&self, place: usize) -> usize {
+        match (2 * place).checked_sub(1) {
+            None => 0,
+            Some(before) => self.end(before),
+        }
+    }
+
+    /// The end of a key (even) or of a value (odd).
+    fn end(&self, index: usize) -> usize {
+        let end = self.0[WORD * (1 + index)..].first_chunk();
+        unword(end.expect("the index is whole"))
     }
 
     /// A JSON object as a person would want to read it in a database.
@@ -119,16 +174,45 @@ impl Data {
         if u32::try_from(json.len()).is_err() {
             return Err(serde::de::Error::custom("more than 4 GiB"));
         }
-        Ok(Self::seal(entries.iter().map(|(key, value)| {
-            (key.as_str(), value.get().as_bytes())
-        })))
+        let puts = entries
+            .iter()
+            .map(|(key, value)| (key.as_str(), Some(value.get().as_bytes())));
+        let bytes = entries
+            .iter()
+            .map(|(key, value)| key.len() + value.get().len())
+            .sum();
+        Ok(Self::default().edited(puts, entries.len(), bytes))
     }
+}
+
+/// A stretch of the entries after edits.
+enum Run<'a> {
+    Kept(Range<usize>),
+    Put(&'a str, &'a [u8]),
+}
+
+/// Bytes of the index of so many entries.
+fn index_len(len: usize) -> usize {
+    WORD * (1 + 2 * len)
 }
 
 fn word(value: usize) -> [u8; WORD] {
     u32::try_from(value)
         .expect("max_bytes keeps sessions far below 4 GiB")
         .to_ne_bytes()
+}
+
+fn unword(word: &[u8; WORD]) -> usize {
+    u32::from_ne_bytes(*word) as usize
+}
+
+/// Moves ends that were counted from one place to another.
+fn shift(ends: &mut [u8], from: usize, to: usize) {
+    let by = (to as u32).wrapping_sub(from as u32);
+    for end in ends.chunks_exact_mut(WORD) {
+        let moved = u32::from_ne_bytes([end[0], end[1], end[2], end[3]]).wrapping_add(by);
+        end.copy_from_slice(&moved.to_ne_bytes());
+    }
 }
 
 impl fmt::Debug for Data {
@@ -141,19 +225,39 @@ impl fmt::Debug for Data {
 mod tests {
     use super::*;
 
-    fn sealed(entries: &[(&'static str, &'static str)]) -> Data {
-        Data::seal(entries.iter().map(|(key, value)| (*key, value.as_bytes())))
+    fn sealed(entries: &[(&str, &str)]) -> Data {
+        edit(
+            &Data::default(),
+            entries.iter().map(|(key, value)| (*key, Some(*value))),
+        )
+    }
+
+    /// The edited data, and what it must be: that of a map with the same edits.
+    fn edit<'a>(data: &Data, edits: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Data {
+        let edits: Vec<_> = edits.collect();
+        let mut map: BTreeMap<&str, &[u8]> = data.iter().collect();
+        for (key, value) in &edits {
+            match value {
+                Some(value) => map.insert(key, value.as_bytes()),
+                None => map.remove(key),
+            };
+        }
+        let bytes = map.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let raw = edits
+            .iter()
+            .map(|(key, value)| (*key, value.map(str::as_bytes)));
+        let edited = data.edited(raw, map.len(), bytes);
+        assert!(edited.iter().eq(map), "{edits:?}");
+        assert_eq!(edited.bytes(), bytes);
+        edited
     }
 
     #[test]
     fn every_key_is_found_and_no_other() {
         let keys: Vec<String> = (0..100).map(|n| format!("{n:03}")).collect();
         for count in 0..=keys.len() {
-            let data = Data::seal(
-                keys[..count]
-                    .iter()
-                    .map(|key| (key.as_str(), key.as_bytes())),
-            );
+            let entries: Vec<_> = keys[..count].iter().map(|key| (&**key, &**key)).collect();
+            let data = sealed(&entries);
             assert_eq!(data.len(), count);
             assert_eq!(data.bytes(), 6 * count);
             for (index, key) in keys.iter().enumerate() {
@@ -168,6 +272,25 @@ mod tests {
                 (None, None, None)
             );
         }
+    }
+
+    #[test]
+    fn edits_of_any_kind_leave_the_rest_as_it_was() {
+        let data = sealed(&[("b", "1"), ("d", "22"), ("f", "333"), ("h", "")]);
+        let choices = [None, Some(None), Some(Some("")), Some(Some("longer"))];
+        let keys = ["a", "b", "c", "d", "f", "h", "i"];
+        for mut number in 0..choices.len().pow(keys.len() as u32) {
+            let edits = keys.into_iter().filter_map(|key| {
+                let choice = choices[number % choices.len()];
+                number /= choices.len();
+                choice.map(|value| (key, value))
+            });
+            edit(&data, edits.collect::<Vec<_>>().into_iter());
+        }
+        assert_eq!(
+            edit(&data, keys.map(|key| (key, None)).into_iter()),
+            Data::default()
+        );
     }
 
     #[test]

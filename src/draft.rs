@@ -1,8 +1,4 @@
-use std::{
-    collections::{BTreeMap, btree_map},
-    iter::Peekable,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -22,6 +18,8 @@ use crate::{
 pub(crate) struct Draft {
     base: Option<Record>,
     ops: Ops,
+    /// How many keys the view has.
+    len: usize,
     /// Keys and values of the view, in bytes.
     bytes: usize,
     max_bytes: usize,
@@ -29,11 +27,12 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(base: Option<Record>, max_bytes: usize) -> Self {
-        let bytes = base.as_ref().map_or(0, |record| record.data().bytes());
+        let data = base.as_ref().map(Record::data);
         Self {
+            ops: Ops::default(),
+            len: data.map_or(0, Data::len),
+            bytes: data.map_or(0, Data::bytes),
             base,
-            ops: BTreeMap::new(),
-            bytes,
             max_bytes,
         }
     }
@@ -53,11 +52,11 @@ impl Draft {
 
     /// Data of the base with the operations done.
     pub(crate) fn seal(&self) -> Data {
-        let base = self.base.as_ref().map(Record::data);
-        if self.ops.is_empty() {
-            return base.cloned().unwrap_or_default();
+        let edits = self.ops.iter().map(|(key, op)| (key, op.value()));
+        match &self.base {
+            Some(base) => base.data().edited(edits, self.len, self.bytes),
+            None => Data::default().edited(edits, self.len, self.bytes),
         }
-        Data::seal(self.entries())
     }
 
     /// Does the operations again on another record, as if it had been loaded first.
@@ -66,7 +65,7 @@ impl Draft {
     /// If an `update` no longer reads its value, or the data has become too large. Then nothing is changed.
     pub(crate) fn rebase(&mut self, base: Option<Record>) -> Result<(), Error> {
         let mut rebased = Self::new(base, self.max_bytes);
-        for (key, op) in &self.ops {
+        for (key, op) in self.ops.iter() {
             let mut op = op.clone();
             op.replay(rebased.base_value(key))?;
             rebased.record(key, op)?;
@@ -77,36 +76,27 @@ impl Draft {
 
     /// Goes on from the record that the given operations, done in this draft, were committed to.
     pub(crate) fn settle(&mut self, committed: &Self, record: Option<Record>) -> Result<(), Error> {
-        self.ops = std::mem::take(&mut self.ops)
-            .into_iter()
-            .filter_map(|(key, op)| match committed.ops.get(&key) {
-                Some(done) => op.without(done).map(|left| (key, left)),
-                None => Some((key, op)),
-            })
-            .collect();
+        self.ops = std::mem::take(&mut self.ops).without(&committed.ops);
         self.rebase(record)
     }
 
     /// The one door for changes. An operation that changes nothing leaves no trace, nor do several that together
     /// change nothing.
     pub(crate) fn record(&mut self, key: &str, op: Op) -> Result<bool, Error> {
-        let before = self.raw(key);
-        if before == op.value() {
+        let base = self.base.as_ref().and_then(|base| base.data().get(key));
+        let before = self.ops.get(key).map_or(base, Op::value);
+        let after = op.value();
+        if before == after {
             return Ok(false);
         }
         let size = |value: Option<&[u8]>| value.map_or(0, |value| key.len() + value.len());
-        let bytes = self.bytes - size(before) + size(op.value());
+        let bytes = self.bytes - size(before) + size(after);
         if bytes > self.max_bytes && bytes > self.bytes {
             return Err(Error::too_large(key, self.max_bytes));
         }
         self.bytes = bytes;
-        let op = match self.ops.remove(key) {
-            Some(earlier) => earlier.then(op),
-            None => op,
-        };
-        if self.base_value(key) != op.value() {
-            self.ops.insert(key.into(), op);
-        }
+        self.len = self.len - usize::from(before.is_some()) + usize::from(after.is_some());
+        self.ops.add(key, op, base);
         Ok(true)
     }
 
@@ -119,20 +109,6 @@ impl Draft {
 
     fn base_value(&self, key: &str) -> Option<&[u8]> {
         self.base.as_ref()?.data().get(key)
-    }
-
-    /// All entries of the view, sorted by key.
-    fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
-        Entries {
-            base: self
-                .base
-                .as_ref()
-                .map(|record| record.data().iter())
-                .into_iter()
-                .flatten()
-                .peekable(),
-            ops: self.ops.iter().peekable(),
-        }
     }
 }
 
@@ -152,15 +128,16 @@ impl Draft {
     }
 
     pub(crate) fn keys(&self) -> Vec<String> {
-        self.entries().map(|(key, _)| key.to_owned()).collect()
+        self.seal().iter().map(|(key, _)| key.to_owned()).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries().count()
+        self.len
     }
 
     pub(crate) fn to_map(&self) -> Map<String, Value> {
-        self.entries()
+        self.seal()
+            .iter()
             .map(|(key, raw)| (key.to_owned(), to_value(raw)))
             .collect()
     }
@@ -243,34 +220,6 @@ fn encode(key: &str, value: &impl Serialize) -> Result<Vec<u8>, Error> {
 /// What `Value` cannot hold (more than 128 levels, a number beyond `f64`) is given as its JSON text.
 fn to_value(raw: &[u8]) -> Value {
     serde_json::from_slice(raw).unwrap_or_else(|_| String::from_utf8_lossy(raw).into())
-}
-
-/// Walks the base and the operations together, both sorted by key; an operation covers the base's entry.
-#[derive(Clone)]
-struct Entries<'a, B: Iterator<Item = (&'a str, &'a [u8])>> {
-    base: Peekable<B>,
-    ops: Peekable<btree_map::Iter<'a, Box<str>, Op>>,
-}
-
-impl<'a, B: Iterator<Item = (&'a str, &'a [u8])>> Iterator for Entries<'a, B> {
-    type Item = (&'a str, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let op = self.ops.peek();
-            if let Some(entry) = self
-                .base
-                .next_if(|(key, _)| op.is_none_or(|(op_key, _)| *key < &***op_key))
-            {
-                return Some(entry);
-            }
-            let (key, op) = self.ops.next()?;
-            self.base.next_if(|(covered, _)| *covered == &**key);
-            if let Some(value) = op.value() {
-                return Some((key, value));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use crate::error::Error;
 
@@ -22,8 +22,54 @@ pub(crate) enum Op {
 /// One `update`: from the raw value before, if any, to the raw value after, if any. It may run many times.
 pub(crate) type Step = Arc<dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync>;
 
-/// The operation log of a request.
-pub(crate) type Ops = BTreeMap<Box<str>, Op>;
+/// The operation log of a request, sorted by key. Most hold one entry or two: a search beats a tree.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ops(Vec<(Box<str>, Op)>);
+
+impl Ops {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Op> {
+        self.find(key).ok().map(|place| &self.0[place].1)
+    }
+
+    /// Does an operation after what is there, unless the two come to `base`, what the key holds without them.
+    pub(crate) fn add(&mut self, key: &str, op: Op, base: Option<&[u8]>) {
+        match self.find(key) {
+            Err(place) if op.value() != base => self.0.insert(place, (key.into(), op)),
+            Err(_) => {}
+            Ok(place) => {
+                let (key, earlier) = self.0.remove(place);
+                let op = earlier.then(op);
+                if op.value() != base {
+                    self.0.insert(place, (key, op));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Op)> + Clone {
+        self.0.iter().map(|(key, op)| (&**key, op))
+    }
+
+    /// What is left of them once `committed`, an earlier state, is in the record.
+    pub(crate) fn without(self, committed: &Self) -> Self {
+        let left = self.0.into_iter().filter_map(|(key, op)| {
+            let op = match committed.get(&key) {
+                Some(done) => op.without(done)?,
+                None => op,
+            };
+            Some((key, op))
+        });
+        Self(left.collect())
+    }
+
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| (**other).cmp(key))
+    }
+}
 
 impl Op {
     /// What the key holds after it, as seen by the request that did it.

@@ -20,7 +20,7 @@ const USAGE: &str = "\
 cargo run --release -- COMMAND
 
 all            everything below, in this order
-time           ns a request over `bare` and `noop`
+time           ns a request over `bare` and `noop`; of the scenarios that follow, if any
 allocations    allocations and bytes a request
 instructions   instructions a request (needs valgrind)
 heap           bytes a live session
@@ -37,7 +37,9 @@ check            allocations and instructions beside baseline.csv; fails if one 
 check --update   writes baseline.csv";
 
 const ALL: [(&str, fn()); 10] = [
-    ("time", || targets::print_time(&measure::time::measure())),
+    ("time", || {
+        targets::print_time(&measure::time::measure(&scenario::ALL));
+    }),
     ("allocations", || {
         targets::print_allocations(&measure::allocations::measure());
     }),
@@ -64,6 +66,9 @@ fn main() -> ExitCode {
             scenario::titled(scenario),
             requests.parse().expect("a number"),
         ),
+        ["time", ref titles @ ..] if !titles.is_empty() => {
+            drop(measure::time::measure(titles.iter().map(|title| scenario::titled(title))));
+        }
         ["spin", contestant, scenario] => {
             measure::time::spin(contestants::named(contestant), scenario::titled(scenario))
         }

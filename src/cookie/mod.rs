@@ -3,6 +3,11 @@
 mod codec;
 mod options;
 mod presented;
+mod set_cookie;
 
 pub use self::options::CookieOptions;
-pub(crate) use self::{codec::Codec, presented::Presented};
+pub(crate) use self::{
+    codec::Codec,
+    presented::{Name, Presented},
+    set_cookie::{SetCookie, Template},
+};

@@ -114,10 +114,13 @@ impl CookieOptions {
             cookie.set_domain(domain.clone());
         }
         if let Some(age) = max_age {
-            let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
-            cookie.set_max_age(cookie::time::Duration::seconds(seconds));
+            cookie.set_max_age(cookie::time::Duration::seconds(Self::seconds(age)));
         }
         cookie
+    }
+
+    pub(crate) fn seconds(age: Duration) -> i64 {
+        i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {

@@ -4,7 +4,7 @@ use ::cookie::Key;
 
 use super::WizSessionLayer;
 use crate::{
-    cookie::{Codec, CookieOptions},
+    cookie::{Codec, CookieOptions, Name, Template},
     error::ConfigError,
     expiry::Expiry,
     session::{Queue, Shared},
@@ -119,6 +119,8 @@ impl WizSessionLayerBuilder {
         let shared = Shared {
             store: self.store,
             codec: Codec::new(self.cookie.cookie_name(), &self.key, &self.previous_keys),
+            cookie_name: Name::new(self.cookie.cookie_name()),
+            set_cookie: Template::new(&self.cookie),
             cookie: self.cookie,
             expiry: self.expiry,
             clock: self.clock,

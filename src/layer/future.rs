@@ -1,48 +1,45 @@
 use std::{
-    fmt::{self, Write},
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use ::cookie::Cookie;
 use http::{
-    HeaderMap, HeaderValue, Response,
+    HeaderMap, HeaderName, HeaderValue, Response,
     header::{CACHE_CONTROL, SET_COOKIE, VARY},
 };
 use pin_project_lite::pin_project;
 use tower_cookies::Cookies;
 
-use crate::session::{Commit, Finish, Slot};
+use crate::{
+    cookie::SetCookie,
+    session::{Commit, Finish, Slot},
+};
 
 pin_project! {
     /// The response of a [`WizSessionService`](super::WizSessionService): first the handler's, then, if the session
     /// was changed, the commit's.
     pub struct ResponseFuture<F, B, E> {
         // Unset where a layer outside commits.
-        slot: Option<Arc<Slot>>,
-        jar: Option<Cookies>,
+        pub(super) mount: Option<Mount>,
         #[pin]
-        phase: Phase<F, B, E>,
+        pub(super) phase: Phase<F, B, E>,
     }
+}
+
+/// What the layer keeps of a request to finish its response.
+pub(super) struct Mount {
+    pub(super) slot: Arc<Slot>,
+    pub(super) jar: Option<Cookies>,
 }
 
 pin_project! {
     #[project = PhaseProjection]
-    enum Phase<F, B, E> {
+    pub(super) enum Phase<F, B, E> {
         Handler { #[pin] handler: F },
         // The only box, and only for sessions that have something to store.
         Commit { commit: Commit, result: Option<Result<Response<B>, E>> },
-    }
-}
-
-impl<F, B, E> ResponseFuture<F, B, E> {
-    pub(super) fn new(handler: F, slot: Option<Arc<Slot>>, jar: Option<Cookies>) -> Self {
-        Self {
-            slot,
-            jar,
-            phase: Phase::Handler { handler },
-        }
     }
 }
 
@@ -55,77 +52,71 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
-            match this.phase.as_mut().project() {
-                PhaseProjection::Handler { handler } => {
-                    let mut result = ready!(handler.poll(cx));
-                    let failed = result
-                        .as_ref()
-                        .map_or(true, |response| response.status().is_server_error());
-                    match this
-                        .slot
-                        .as_ref()
-                        .map_or(Finish::Untouched, |slot| slot.finish(failed))
-                    {
-                        Finish::Untouched => return Poll::Ready(result),
-                        Finish::Done(cookie) => {
-                            mark(&mut result, cookie, this.jar.as_ref());
-                            return Poll::Ready(result);
-                        }
-                        Finish::Commit(commit) => this.phase.set(Phase::Commit {
-                            commit,
-                            result: Some(result),
-                        }),
-                    }
+        if let PhaseProjection::Handler { handler } = this.phase.as_mut().project() {
+            let mut polled = handler.poll(cx);
+            let (Poll::Ready(result), Some(mount)) = (&mut polled, &this.mount) else {
+                return polled;
+            };
+            let failed = match result {
+                Ok(response) => response.status().is_server_error(),
+                Err(_) => true,
+            };
+            match mount.slot.finish(failed) {
+                Finish::Untouched => return polled,
+                Finish::Done(cookie) => {
+                    mount.mark(result, cookie);
+                    return polled;
                 }
-                PhaseProjection::Commit { commit, result } => {
-                    let committed = ready!(commit.as_mut().poll(cx));
-                    let mut result = result.take().expect("not polled after completion");
-                    if let Some(status) = committed.refused {
-                        result = result.map(|_| {
-                            let mut refusal = Response::new(B::default());
-                            *refusal.status_mut() = status;
-                            refusal
-                        });
-                    }
-                    mark(&mut result, committed.cookie, this.jar.as_ref());
-                    return Poll::Ready(result);
-                }
+                Finish::Commit(commit) => this.phase.set(Phase::Commit {
+                    commit,
+                    result: Some(ready!(polled)),
+                }),
             }
         }
+        let (PhaseProjection::Commit { commit, result }, Some(mount)) =
+            (this.phase.project(), &this.mount)
+        else {
+            unreachable!("a handler that answered is followed by the commit of what is mounted");
+        };
+        let committed = ready!(commit.as_mut().poll(cx));
+        let mut result = result.take().expect("not polled after completion");
+        if let Some(status) = committed.refused {
+            result = result.map(|_| {
+                let mut refusal = Response::new(B::default());
+                *refusal.status_mut() = status;
+                refusal
+            });
+        }
+        mount.mark(&mut result, committed.cookie);
+        Poll::Ready(result)
     }
 }
 
-/// Tells clients and caches what became of the session.
-fn mark<B, E>(
-    result: &mut Result<Response<B>, E>,
-    cookie: Option<Cookie<'static>>,
-    jar: Option<&Cookies>,
-) {
-    let Ok(response) = result else { return };
-    let headers = response.headers_mut();
-    if !lists(headers, VARY, &["cookie", "*"]) {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
-    }
-    let Some(cookie) = cookie else { return };
-    if !lists(headers, CACHE_CONTROL, &["no-store", "private"]) {
-        headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    match jar {
-        // The jar's layer writes it out; both agree on what the client has.
-        Some(jar) => jar.add(cookie),
-        None => {
-            // Long enough for most: `to_string` would grow it five times over.
-            let mut line = String::with_capacity(192);
-            write!(line, "{cookie}").expect("a string takes all that is written");
-            let line = HeaderValue::try_from(line).expect("the cookie's parts were validated");
-            headers.append(SET_COOKIE, line);
+impl Mount {
+    /// Tells clients and caches what became of the session.
+    fn mark<B, E>(&self, result: &mut Result<Response<B>, E>, cookie: Option<SetCookie>) {
+        let Ok(response) = result else { return };
+        let headers = response.headers_mut();
+        add_unless(headers, VARY, "Cookie", &["cookie", "*"]);
+        let Some(cookie) = cookie else { return };
+        add_unless(headers, CACHE_CONTROL, "no-store", &["no-store", "private"]);
+        let shared = &self.slot.shared;
+        match &self.jar {
+            // The jar's layer writes it out; both agree on what the client has.
+            Some(jar) => jar.add(cookie.cookie(&shared.cookie)),
+            None => drop(headers.append(SET_COOKIE, cookie.line(&shared.set_cookie))),
         }
     }
 }
 
-/// Whether a header that is a list of words has one of these.
-fn lists(headers: &HeaderMap, name: http::HeaderName, words: &[&str]) -> bool {
+/// Adds a word to a header that is a list of words, unless it has one of these.
+fn add_unless(headers: &mut HeaderMap, name: HeaderName, word: &'static str, these: &[&str]) {
+    if !headers.contains_key(&name) || !lists(headers, &name, these) {
+        headers.append(name, HeaderValue::from_static(word));
+    }
+}
+
+fn lists(headers: &HeaderMap, name: &HeaderName, words: &[&str]) -> bool {
     headers.get_all(name).iter().any(|line| {
         line.as_bytes().split(|byte| *byte == b',').any(|word| {
             words

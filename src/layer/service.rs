@@ -8,7 +8,7 @@ use http::{Request, Response};
 use tower_cookies::Cookies;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
+use super::future::{Mount, Phase, ResponseFuture};
 use crate::{
     cookie::Presented,
     session::{Mounted, Shared, Slot},
@@ -26,13 +26,21 @@ impl<S> WizSessionService<S> {
         Self { inner, shared }
     }
 
-    /// The session that a layer outside of this one has mounted for the same cookie.
-    fn mounted(&self, outer: Option<&Arc<Slot>>) -> Option<Arc<Slot>> {
-        let mut slot = outer?;
-        while slot.shared.cookie.cookie_name() != self.shared.cookie.cookie_name() {
-            slot = slot.outer()?;
+    fn slot(&self, presented: Presented, outer: Option<Arc<Slot>>) -> Arc<Slot> {
+        Arc::new(Slot::new(Arc::clone(&self.shared), presented, outer))
+    }
+
+    /// What to mount where a layer outside has mounted a session: the same if it is for the same cookie, and then there
+    /// is nothing to do for this layer.
+    fn nested(&self, outer: Arc<Slot>, presented: Presented) -> (Arc<Slot>, bool) {
+        let mut next = Some(&outer);
+        while let Some(slot) = next {
+            if slot.shared.cookie.cookie_name() == self.shared.cookie.cookie_name() {
+                return (Arc::clone(slot), false);
+            }
+            next = slot.outer();
         }
-        Some(Arc::clone(slot))
+        (self.slot(presented, Some(outer)), true)
     }
 }
 
@@ -50,18 +58,22 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let outer = request.extensions().get().map(|Mounted(slot)| slot);
-        if let Some(slot) = self.mounted(outer) {
-            // Another cookie's layer may stand between.
-            request.extensions_mut().insert(Mounted(slot));
-            return ResponseFuture::new(self.inner.call(request), None, None);
-        }
         let presented = Presented::in_headers(request.headers());
-        let slot = Slot::new(Arc::clone(&self.shared), presented, outer.cloned());
-        let slot = Arc::new(slot);
-        let jar = request.extensions().get::<Cookies>().cloned();
-        request.extensions_mut().insert(Mounted(Arc::clone(&slot)));
-        ResponseFuture::new(self.inner.call(request), Some(slot), jar)
+        let mut slot = self.slot(presented, None);
+        let mut is_ours = true;
+        let extensions = request.extensions_mut();
+        // Inserted first and asked later: most applications have one layer.
+        if let Some(Mounted(outer)) = extensions.insert(Mounted(Arc::clone(&slot))) {
+            (slot, is_ours) = self.nested(outer, slot.presented().clone());
+            extensions.insert(Mounted(Arc::clone(&slot)));
+        }
+        let jar = extensions.get::<Cookies>().cloned();
+        ResponseFuture {
+            mount: is_ours.then_some(Mount { slot, jar }),
+            phase: Phase::Handler {
+                handler: self.inner.call(request),
+            },
+        }
     }
 }
 

@@ -104,7 +104,7 @@ mod tests {
 
     /// A session that began at minute 0, with the timeouts of 30 minutes and 12 hours.
     fn live(user: Option<&str>) -> Work {
-        let mut work = Work::new(Origin::New, LIMIT);
+        let mut work = Work::new(Origin::New, false, LIMIT);
         if let Some(user) = user {
             work.log_in(user.into(), at(0));
         }
@@ -117,6 +117,7 @@ mod tests {
                 handle: id.handle(),
                 record,
             }),
+            false,
             LIMIT,
         )
     }
@@ -209,9 +210,9 @@ mod tests {
         ];
         for (what, change, expected) in table {
             let works = [
-                Work::new(Origin::New, LIMIT),
+                Work::new(Origin::New, false, LIMIT),
                 live(None),
-                Work::new(Origin::Gone, LIMIT),
+                Work::new(Origin::Gone, false, LIMIT),
             ];
             let plans = works.map(|mut work| {
                 change(&mut work);
@@ -246,7 +247,7 @@ mod tests {
             (Origin::New, true, Some(Owed::Remove)),
             (Origin::Gone, true, None),
         ] {
-            let mut work = Work::new(origin, LIMIT);
+            let mut work = Work::new(origin, false, LIMIT);
             work.clear(presented);
             assert_eq!(work.owed, owed);
         }

@@ -2,7 +2,7 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 
 use super::queue::Queue;
 use crate::{
-    cookie::{Codec, CookieOptions},
+    cookie::{Codec, CookieOptions, Name, Template},
     error::Error,
     expiry::Expiry,
     store::{Answer, ErasedStore},
@@ -14,6 +14,8 @@ pub(crate) struct Shared {
     pub(crate) store: Box<dyn ErasedStore>,
     pub(crate) codec: Codec,
     pub(crate) cookie: CookieOptions,
+    pub(crate) cookie_name: Name,
+    pub(crate) set_cookie: Template,
     pub(crate) expiry: Expiry,
     pub(crate) clock: Clock,
     pub(crate) max_bytes: usize,
@@ -28,7 +30,8 @@ impl Shared {
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
             return answer;
         }
-        match tokio::time::timeout(self.store_timeout, answer).await {
+        // Boxed, so that the futures around it are small; next to a store that has to be waited for it is nothing.
+        match Box::pin(tokio::time::timeout(self.store_timeout, answer)).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::timeout(self.store_timeout)),
         }

@@ -214,7 +214,8 @@ impl<'a> Steps<'a> {
             None => {
                 let since = Instant::now();
                 let mut turn = self.shared.queue.join(handle);
-                tokio::time::timeout(limit, turn.wait())
+                // Boxed, as conflicts are rare: it would make the future of every commit larger.
+                Box::pin(tokio::time::timeout(limit, turn.wait()))
                     .await
                     .map_err(|_| Error::conflict())?;
                 self.conflict = Some((since, turn));
@@ -225,7 +226,7 @@ impl<'a> Steps<'a> {
                 if since.elapsed() + pause >= limit {
                     return Err(Error::conflict());
                 }
-                tokio::time::sleep(pause).await;
+                Box::pin(tokio::time::sleep(pause)).await;
                 Ok(())
             }
         }

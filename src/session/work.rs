@@ -81,7 +81,7 @@ pub(crate) enum Turnout {
 }
 
 impl Work {
-    pub(crate) fn new(origin: Origin, max_bytes: usize) -> Self {
+    pub(crate) fn new(origin: Origin, outdated: bool, max_bytes: usize) -> Self {
         let base = origin.live().map(|live| live.record.clone());
         Self {
             origin,
@@ -89,7 +89,7 @@ impl Work {
             intent: Intent::default(),
             ending: None,
             clears: 0,
-            outdated: false,
+            outdated,
             owed: None,
         }
     }
@@ -158,7 +158,7 @@ impl Work {
     pub(crate) fn rest(&self, clears: u32) -> Self {
         Self {
             clears,
-            ..Self::new(self.origin.clone(), self.draft.max_bytes())
+            ..Self::new(self.origin.clone(), false, self.draft.max_bytes())
         }
     }
 
@@ -191,7 +191,7 @@ impl Work {
     /// Gives up all changes; but what was cleared stays cleared.
     pub(crate) fn roll_back(&mut self) {
         self.intent = Intent::default();
-        self.draft = Self::new(self.origin.clone(), self.draft.max_bytes()).draft;
+        self.draft = Self::new(self.origin.clone(), false, self.draft.max_bytes()).draft;
     }
 
     /// Goes on after `committed`, an earlier state of this work, led to `origin`.

@@ -11,6 +11,7 @@ use crate::{
 pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn create<'a>(&'a self, handle: Handle, record: &'a Record) -> Answer<'a, Created>;
     fn load(&self, handle: Handle) -> Answer<'_, Option<Record>>;
+    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>>;
     fn replace<'a>(
         &'a self,
         handle: Handle,
@@ -42,6 +43,10 @@ impl<S: SessionStore> ErasedStore for S {
 
     fn load(&self, handle: Handle) -> Answer<'_, Option<Record>> {
         Box::pin(SessionStore::load(self, handle))
+    }
+
+    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
+        SessionStore::load_now(self, handle)
     }
 
     fn replace<'a>(

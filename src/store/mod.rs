@@ -149,6 +149,13 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Also if the record cannot be read ([`Error::corrupt`]): a damaged session is not a missing one.
     fn load(&self, handle: Handle) -> impl Future<Output = Result<Option<Record>, Error>> + Send;
 
+    /// What [`load`](Self::load) would answer, for a store that has every record at hand: it spares each request a
+    /// future that is ready at once. The default, `None`, is for all others: `load` is asked.
+    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
+        let _ = handle;
+        None
+    }
+
     /// Replaces the record if it still has the expected version, with all there is to it: data, user, expiry. The new
     /// version is [`expected.next()`](Version::next), whatever version `record` carries.
     fn replace(
@@ -253,6 +260,10 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 
     fn load(&self, handle: Handle) -> impl Future<Output = Result<Option<Record>, Error>> + Send {
         S::load(self, handle)
+    }
+
+    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
+        S::load_now(self, handle)
     }
 
     fn replace(

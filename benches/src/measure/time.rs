@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Figures;
 use crate::{
     contestants::{self, BARE, Contestant, NOOP, OURS},
-    scenario::{self, Scenario},
+    scenario::Scenario,
     stage::Stage,
     stats::median,
     table::Table,
@@ -17,7 +17,7 @@ const SLICE: usize = 64;
 const ROUNDS: usize = 401;
 
 /// Overheads over `noop`, in ns.
-pub fn measure() -> Figures {
+pub fn measure(scenarios: impl IntoIterator<Item = &'static Scenario>) -> Figures {
     let names = || contestants::ALL.iter().map(|one| one.name);
     let head = || ["scenario".to_owned()].into_iter();
     let peers = || names().filter(|name| ![BARE, NOOP, OURS].contains(name));
@@ -31,7 +31,7 @@ pub fn measure() -> Figures {
         name => name.to_owned(),
     })));
     let mut figures = Figures::new();
-    for scenario in &scenario::ALL {
+    for scenario in scenarios {
         let title = scenario.title();
         eprintln!("time: {title}");
         let rounds = rounds(scenario);
@@ -87,10 +87,13 @@ fn rounds(scenario: &'static Scenario) -> Vec<Vec<f64>> {
 pub fn spin(contestant: &Contestant, scenario: &'static Scenario) {
     let mut stage = Stage::new(contestant, scenario);
     let start = Instant::now();
+    let mut done = 0;
     while start.elapsed() < Duration::from_secs(10) {
         let requests = stage.requests(SLICE);
         stage.run(requests);
+        done += SLICE;
     }
+    println!("{done} requests");
 }
 
 /// Median of the differences within each round.

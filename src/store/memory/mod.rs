@@ -108,7 +108,11 @@ impl SessionStore for MemoryStore {
     }
 
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        Ok(self.0.shard(handle).get(handle).cloned())
+        Ok(self.0.load(handle))
+    }
+
+    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
+        Some(Ok(self.0.load(handle)))
     }
 
     async fn replace(
@@ -166,6 +170,10 @@ impl Inner {
     fn shard(&self, handle: Handle) -> MutexGuard<'_, Shard> {
         let [first, second, ..] = *handle.as_bytes();
         self.shards[usize::from(u16::from_ne_bytes([first, second])) % SHARDS].lock()
+    }
+
+    fn load(&self, handle: Handle) -> Option<Record> {
+        self.shard(handle).get(handle).cloned()
     }
 
     fn create(&self, handle: Handle, record: &Record) -> Created {
