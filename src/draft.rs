@@ -41,6 +41,10 @@ impl Draft {
         self.base.as_ref()
     }
 
+    pub(crate) fn ops(&self) -> &Ops {
+        &self.ops
+    }
+
     pub(crate) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
@@ -74,9 +78,9 @@ impl Draft {
         Ok(())
     }
 
-    /// Goes on from the record that the given operations, done in this draft, were committed to.
-    pub(crate) fn settle(&mut self, committed: &Self, record: Option<Record>) -> Result<(), Error> {
-        self.ops = std::mem::take(&mut self.ops).without(&committed.ops);
+    /// Goes on from the record that these operations, done in this draft, were committed to.
+    pub(crate) fn settle(&mut self, committed: &Ops, record: Option<Record>) -> Result<(), Error> {
+        self.ops = std::mem::take(&mut self.ops).without(committed);
         self.rebase(record)
     }
 
@@ -322,7 +326,7 @@ mod tests {
         push(&mut draft, "cart", 3);
         draft.set("late", &1).unwrap();
         draft
-            .settle(&committed, Some(record(r#"{"cart":[1,2],"saved":1}"#)))
+            .settle(&committed.ops, Some(record(r#"{"cart":[1,2],"saved":1}"#)))
             .unwrap();
         assert_eq!(
             draft.seal().to_json(),
@@ -330,7 +334,10 @@ mod tests {
         );
         let all = draft.clone();
         draft
-            .settle(&all, Some(record(r#"{"cart":[1,2,3],"late":1,"saved":1}"#)))
+            .settle(
+                &all.ops,
+                Some(record(r#"{"cart":[1,2,3],"late":1,"saved":1}"#)),
+            )
             .unwrap();
         assert!(draft.ops.is_empty());
     }

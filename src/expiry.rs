@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use crate::{record::Record, time::Timestamp};
+use crate::{
+    record::Record,
+    time::{Timestamp, millis},
+};
 
 /// How long sessions live. Pure arithmetic: the time is always an argument.
 #[derive(Debug, Clone)]
@@ -42,16 +45,16 @@ impl Expiry {
     /// The new end of a record that is used now, if it is worth writing down.
     pub(crate) fn touch_due(&self, record: &Record, now: Timestamp) -> Option<Timestamp> {
         let remember = record.body().remember;
-        let touched = self.expires_at(now, remember, record.body().deadline);
-        let idle = remember.unwrap_or(self.idle_timeout);
-        let worth = self
-            .touch_after
-            .unwrap_or(idle / 10)
-            .max(Duration::from_millis(1));
-        let gain = touched.since(record.expires());
+        let deadline = record.body().deadline;
+        let touched = self.expires_at(now, remember, deadline);
+        let worth = match self.touch_after {
+            Some(gain) => millis(gain),
+            None => millis(remember.unwrap_or(self.idle_timeout)) / 10,
+        };
+        let gain = touched.millis_since(record.expires());
         // The last one, up to the deadline, gains less and is needed all the same.
-        let last = touched == record.body().deadline && gain > Duration::ZERO;
-        (gain >= worth || last).then_some(touched)
+        let is_worth_it = gain >= worth || touched == deadline;
+        (gain > 0 && is_worth_it).then_some(touched)
     }
 
     /// Whether a record's session still lives, swept or not.

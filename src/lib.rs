@@ -62,6 +62,7 @@
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
 
+mod at_once;
 mod cookie;
 mod data;
 mod draft;

@@ -25,7 +25,12 @@ impl Timestamp {
 
     /// Zero if `earlier` is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.millis_since(earlier))
+    }
+
+    /// The same in milliseconds.
+    pub(crate) fn millis_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The end of the year 9999: every platform's `SystemTime` and every database's integer holds it.
@@ -45,8 +50,10 @@ impl From<Timestamp> for SystemTime {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// As [`Duration::as_millis`], but without its 128 bits: each request does this a few times.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    let whole = duration.as_secs().saturating_mul(1_000);
+    whole.saturating_add(u64::from(duration.subsec_millis()))
 }
 
 /// Where a layer reads the time: the system's clock, or one that a test moves.

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use ::cookie::Key;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, Mac};
@@ -15,6 +17,28 @@ use crate::id::SessionId;
 pub(crate) struct Codec {
     signing: Hmac<Sha256>,
     previous: Vec<Hmac<Sha256>>,
+}
+
+/// A cookie's value, made for an id by the present key. It prints as nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signed([u8; VALUE_LEN]);
+
+impl Signed {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Signed> for String {
+    fn from(Signed(value): Signed) -> Self {
+        Self::from_utf8(value.to_vec()).expect("a signature and an id are ASCII")
+    }
+}
+
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signed(..)")
+    }
 }
 
 /// A cookie's value that was signed by one of the keys.
@@ -38,13 +62,15 @@ impl Codec {
         }
     }
 
-    pub(crate) fn sign(&self, id: SessionId) -> String {
-        let mut buffer = [0; SessionId::TEXT_LEN];
-        let text = id.encode(&mut buffer);
-        let mut value = String::with_capacity(VALUE_LEN);
-        BASE64.encode_string(mac(&self.signing, text.as_bytes()), &mut value);
-        value.push_str(text);
-        value
+    pub(crate) fn sign(&self, id: SessionId) -> Signed {
+        let mut value = [0; VALUE_LEN];
+        let (signature, text) = value.split_at_mut(MAC_LEN);
+        let text = text.first_chunk_mut().expect("an id is what remains");
+        let text = id.encode(text);
+        BASE64
+            .encode_slice(mac(&self.signing, text.as_bytes()), signature)
+            .expect("32 bytes make 44 characters");
+        Signed(value)
     }
 
     /// The id in a signed value. Every bit of the value counts: the MAC is compared as text, so there is one way to
@@ -113,7 +139,7 @@ mod tests {
     #[test]
     fn the_pinned_cookie_verifies_and_is_written_the_same() {
         let codec = Codec::new("sid", &key(1), &[]);
-        assert_eq!(codec.sign(id()), PINNED);
+        assert_eq!(String::from(codec.sign(id())), PINNED);
         assert_eq!(
             codec.verify(PINNED.as_bytes()),
             Some(Verified {
@@ -132,7 +158,10 @@ mod tests {
         assert_eq!(jar.get("sid").unwrap().value(), PINNED);
 
         let mut jar = CookieJar::new();
-        jar.add(("sid", Codec::new("sid", &key(1), &[]).sign(id())));
+        jar.add((
+            "sid",
+            String::from(Codec::new("sid", &key(1), &[]).sign(id())),
+        ));
         assert_eq!(
             jar.signed(&derived).get("sid").unwrap().value(),
             "abababababababababababababababab"
@@ -142,7 +171,7 @@ mod tests {
     #[test]
     fn no_altered_value_verifies() {
         let codec = Codec::new("sid", &key(1), &[]);
-        let value = codec.sign(id()).into_bytes();
+        let value = String::from(codec.sign(id())).into_bytes();
         for index in 0..value.len() {
             for byte in 0..=u8::MAX {
                 let mut altered = value.clone();

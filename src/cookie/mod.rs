@@ -7,7 +7,7 @@ mod set_cookie;
 
 pub use self::options::CookieOptions;
 pub(crate) use self::{
-    codec::Codec,
+    codec::{Codec, Signed},
     presented::{Name, Presented},
     set_cookie::{SetCookie, Template},
 };

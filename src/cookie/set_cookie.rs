@@ -3,34 +3,40 @@ use std::time::Duration;
 use ::cookie::Cookie;
 use http::HeaderValue;
 
-use super::CookieOptions;
+use super::{CookieOptions, Signed};
 
 /// What a response is to do to the client's cookie.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SetCookie {
-    pub(crate) value: String,
+    /// None: it is removed.
+    pub(crate) value: Option<Signed>,
     pub(crate) max_age: Option<Duration>,
 }
 
 impl SetCookie {
-    pub(crate) fn removal() -> Self {
-        Self {
-            value: String::new(),
-            max_age: Some(Duration::ZERO),
-        }
-    }
+    pub(crate) const REMOVAL: Self = Self {
+        value: None,
+        max_age: Some(Duration::ZERO),
+    };
 
     pub(crate) fn cookie(self, options: &CookieOptions) -> Cookie<'static> {
-        options.cookie(self.value, self.max_age)
+        let value = self.value.map(String::from).unwrap_or_default();
+        options.cookie(value, self.max_age)
     }
 
     pub(crate) fn line(&self, template: &Template) -> HeaderValue {
         let Template { start, attributes } = template;
+        let value = self.value.as_ref().map_or(&[][..], Signed::as_bytes);
         let age = self.max_age.map_or_else(String::new, |age| {
             format!("; Max-Age={}", CookieOptions::seconds(age))
         });
-        HeaderValue::try_from([start, &*self.value, attributes, &age].concat())
-            .expect("the cookie's parts were validated")
+        let len = start.len() + value.len() + attributes.len() + age.len();
+        let mut line = Vec::with_capacity(len);
+        line.extend_from_slice(start.as_bytes());
+        line.extend_from_slice(value);
+        line.extend_from_slice(attributes.as_bytes());
+        line.extend_from_slice(age.as_bytes());
+        HeaderValue::try_from(line).expect("the cookie's parts were validated")
     }
 }
 
@@ -55,9 +61,10 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
-    use ::cookie::SameSite;
+    use ::cookie::{Key, SameSite};
 
     use super::*;
+    use crate::{cookie::Codec, id::SessionId};
 
     #[test]
     fn the_line_is_that_of_the_options_cookie() {
@@ -72,17 +79,13 @@ mod tests {
         ];
         for options in options {
             let template = Template::new(&options);
-            for set_cookie in [
-                SetCookie::removal(),
-                SetCookie {
-                    value: "value".to_owned(),
-                    max_age: None,
-                },
-                SetCookie {
-                    value: "value".to_owned(),
-                    max_age: Some(Duration::MAX),
-                },
-            ] {
+            let value = Codec::new("sid", &Key::from(&[7; 64]), &[]).sign(SessionId::random());
+            let max_ages = [None, Some(Duration::from_secs(60)), Some(Duration::MAX)];
+            let issues = max_ages.map(|max_age| SetCookie {
+                value: Some(value),
+                max_age,
+            });
+            for set_cookie in [SetCookie::REMOVAL].into_iter().chain(issues) {
                 let line = set_cookie.line(&template);
                 assert_eq!(line, set_cookie.cookie(&options).to_string());
             }

@@ -12,10 +12,7 @@ use http::{
 use pin_project_lite::pin_project;
 use tower_cookies::Cookies;
 
-use crate::{
-    cookie::SetCookie,
-    session::{Commit, Finish, Slot},
-};
+use crate::session::{Commit, Finish, Outcome, Slot};
 
 pin_project! {
     /// The response of a [`WizSessionService`](super::WizSessionService): first the handler's, then, if the session
@@ -63,8 +60,8 @@ where
             };
             match mount.slot.finish(failed) {
                 Finish::Untouched => return polled,
-                Finish::Done(cookie) => {
-                    mount.mark(result, cookie);
+                Finish::Done(outcome) => {
+                    mount.mark(result, outcome);
                     return polled;
                 }
                 Finish::Commit(commit) => this.phase.set(Phase::Commit {
@@ -78,28 +75,26 @@ where
         else {
             unreachable!("a handler that answered is followed by the commit of what is mounted");
         };
-        let committed = ready!(commit.as_mut().poll(cx));
+        let outcome = ready!(commit.as_mut().poll(cx));
         let mut result = result.take().expect("not polled after completion");
-        if let Some(status) = committed.refused {
-            result = result.map(|_| {
-                let mut refusal = Response::new(B::default());
-                *refusal.status_mut() = status;
-                refusal
-            });
-        }
-        mount.mark(&mut result, committed.cookie);
+        mount.mark(&mut result, outcome);
         Poll::Ready(result)
     }
 }
 
 impl Mount {
     /// Tells clients and caches what became of the session.
-    fn mark<B, E>(&self, result: &mut Result<Response<B>, E>, cookie: Option<SetCookie>) {
+    fn mark<B: Default, E>(&self, result: &mut Result<Response<B>, E>, outcome: Outcome) {
         let Ok(response) = result else { return };
+        let Outcome { refused, cookie } = outcome;
+        if let Some(status) = refused {
+            *response = Response::new(B::default());
+            *response.status_mut() = status;
+        }
         let headers = response.headers_mut();
-        add_unless(headers, VARY, "Cookie", &["cookie", "*"]);
+        add_unless(headers, VARY, VARY_COOKIE, &["cookie", "*"]);
         let Some(cookie) = cookie else { return };
-        add_unless(headers, CACHE_CONTROL, "no-store", &["no-store", "private"]);
+        add_unless(headers, CACHE_CONTROL, NO_STORE, &["no-store", "private"]);
         let shared = &self.slot.shared;
         match &self.jar {
             // The jar's layer writes it out; both agree on what the client has.
@@ -109,10 +104,14 @@ impl Mount {
     }
 }
 
+// Constants, because `from_static` looks at each byte.
+const VARY_COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// Adds a word to a header that is a list of words, unless it has one of these.
-fn add_unless(headers: &mut HeaderMap, name: HeaderName, word: &'static str, these: &[&str]) {
+fn add_unless(headers: &mut HeaderMap, name: HeaderName, word: HeaderValue, these: &[&str]) {
     if !headers.contains_key(&name) || !lists(headers, &name, these) {
-        headers.append(name, HeaderValue::from_static(word));
+        headers.append(name, word);
     }
 }
 

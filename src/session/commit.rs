@@ -4,7 +4,7 @@ use super::{
     tx::Tx,
     work::{Origin, Turnout, Work},
 };
-use crate::error::Error;
+use crate::{at_once::at_once, error::Error};
 
 /// Carries work out: plans, does one store call, and plans again with what came of it, until nothing is left to do.
 /// Each turn on the way is shown to `progress`.
@@ -24,6 +24,17 @@ pub(crate) async fn commit(
                 work.apply(turnout)?;
             }
         }
+    }
+}
+
+/// The first step of a commit, of a store that answers at once. `None` if it is not the last one too.
+pub(crate) fn first_step(shared: &Shared, work: &Work) -> Option<Result<Committed, Error>> {
+    let mut steps = Steps::new(shared, false);
+    match at_once(steps.step(work))? {
+        Ok(Step::Done(committed)) => Some(Ok(committed)),
+        // It met another request: a commit that can wait begins anew.
+        Ok(Step::Again(_)) => None,
+        Err(error) => Some(Err(error)),
     }
 }
 

@@ -13,7 +13,7 @@ mod work;
 pub(crate) use self::{
     queue::Queue,
     shared::Shared,
-    slot::{Commit, Finish, Slot},
+    slot::{Commit, Finish, Outcome, Slot},
     wiz_session::Mounted,
 };
 pub use self::{tx::Tx, wiz_session::WizSession};

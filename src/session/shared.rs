@@ -25,8 +25,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Waits for a store's answer, for as long as it may take.
-    pub(crate) async fn ask<T>(&self, mut answer: Answer<'_, T>) -> Result<T, Error> {
-        // A store that answers at once needs no timer.
+    pub(crate) async fn ask<T>(&self, answer: Answer<'_, T>) -> Result<T, Error> {
+        let mut answer = match answer {
+            Answer::Now(answer) => return answer,
+            Answer::Later(answer) => answer,
+        };
+        // What is ready at once needs no timer.
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
             return answer;
         }

@@ -15,7 +15,7 @@ use super::{
     shared::Shared,
     step::Committed,
     tx::Tx,
-    work::{Live, Origin, Owed, Turnout, Work},
+    work::{Done, Live, Origin, Owed, Turnout, Work},
 };
 use crate::{
     cookie::{Presented, SetCookie},
@@ -111,10 +111,7 @@ impl Slot {
             if !lookups.allow(handle) {
                 continue;
             }
-            let answer = match shared.store.load_now(handle) {
-                Some(answer) => answer,
-                None => shared.ask(shared.store.load(handle)).await,
-            };
+            let answer = shared.ask(shared.store.load(handle)).await;
             let found = answer.inspect_err(|error| trace::load_failed(handle, error))?;
             match found.filter(|record| Expiry::is_live(record, now)) {
                 None => trace::unknown_id(handle),
@@ -168,7 +165,7 @@ impl Slot {
         let mut attempt = work.clone();
         let committed =
             commit::commit(&self.shared, &mut attempt, self.head_sent(), progress).await?;
-        self.settle(&work, committed)
+        self.settle(&work.pending(), committed)
     }
 
     pub(crate) async fn transact<R>(
@@ -180,7 +177,7 @@ impl Slot {
         let progress = |turnout: &Turnout| self.work().note(&work, turnout);
         let (committed, result) =
             commit::transact(&self.shared, work.clone(), self.head_sent(), progress, run).await?;
-        self.settle(&work, committed)?;
+        self.settle(&work.pending(), committed)?;
         result.ok_or_else(Error::gone)
     }
 
@@ -201,8 +198,8 @@ impl Slot {
         work.still_there()
     }
 
-    fn settle(&self, work: &Work, Committed { origin, owed }: Committed) -> Result<(), Error> {
-        self.work().settle(work, origin, owed)
+    fn settle(&self, done: &Done, Committed { origin, owed }: Committed) -> Result<(), Error> {
+        self.work().settle(done, origin, owed)
     }
 
     /// Waits for those before, but not for ever: the future of one may be kept by somebody who no longer polls it.
@@ -225,15 +222,16 @@ impl Slot {
 pub(crate) enum Finish {
     /// The session was not asked for.
     Untouched,
-    /// It was, and nothing is to be stored.
-    Done(Option<SetCookie>),
+    /// It was, and there is nothing to store, or no more.
+    Done(Outcome),
     Commit(Commit),
 }
 
 /// The commit after the handler.
 pub(crate) type Commit = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// What came of it.
+/// What came of a session.
+#[derive(Clone, Copy)]
 pub(crate) struct Outcome {
     /// It failed: the response is to be replaced by one of this status.
     pub(crate) refused: Option<StatusCode>,
@@ -253,33 +251,59 @@ impl Slot {
         }
         // A touch is due if it was when the session was loaded: a look at the clock costs as much as the plan.
         let plan = work.plan(loaded.at, &self.shared.expiry);
-        if plan == Plan::Nothing {
-            return Finish::Done(self.send_head(&mut work));
+        let committed = match plan {
+            Plan::Nothing => Some(Ok(())),
+            _ => self.commit_at_once(&mut work, plan),
+        };
+        if let Some(committed) = committed {
+            return Finish::Done(self.outcome(&mut work, committed));
         }
         let slot = Arc::clone(self);
-        Finish::Commit(Box::pin(async move { slot.finish_commit().await }))
+        Finish::Commit(Box::pin(async move {
+            let committed = slot.commit_rest().await;
+            slot.outcome(&mut slot.work(), committed)
+        }))
     }
 
-    async fn finish_commit(&self) -> Outcome {
-        let committed = self.commit_rest().await;
+    fn outcome(&self, work: &mut Work, committed: Result<(), Error>) -> Outcome {
         let refused = committed.err().map(|error| {
             trace::commit_failed(&error);
             error.status()
         });
-        let cookie = self.send_head(&mut self.work());
-        Outcome { refused, cookie }
+        Outcome {
+            refused,
+            cookie: self.send_head(work),
+        }
+    }
+
+    /// The commit without a future, if the store answers at once and the first step is all there is. If not, `None`,
+    /// and nothing was changed.
+    fn commit_at_once(&self, work: &mut Work, plan: Plan) -> Option<Result<(), Error>> {
+        // To end a session is to change it, and never the last step.
+        if !self.shared.store.is_immediate() || matches!(plan, Plan::End(_)) {
+            return None;
+        }
+        let _turn = self.loaded().io.try_lock().ok()?;
+        match commit::first_step(&self.shared, work)? {
+            Ok(Committed { origin, owed }) => {
+                work.restart(origin, owed);
+                Some(Ok(()))
+            }
+            Err(error) => {
+                drop(work.take_rest());
+                Some(Err(error))
+            }
+        }
     }
 
     /// What is pending is taken, not copied: whatever comes of it, the request is over.
     async fn commit_rest(&self) -> Result<(), Error> {
         let turn = self.turn().await;
-        let mut work = self.work().take();
-        // If this fails, the client still needs the cookie of what was saved before; nothing else is true of it.
-        self.work().owed = work.owed.filter(|owed| *owed == Owed::Issue);
-        let clears = work.clears();
+        let mut work = self.work().take_rest();
+        let taken = work.taken();
         let _turn = turn?;
         let committed = commit::commit(&self.shared, &mut work, false, |_| {}).await?;
-        match self.settle(&work.rest(clears), committed) {
+        match self.settle(&taken, committed) {
             // The changes are dropped in silence: the client has a newer session, or wanted none.
             Err(error) if error.is_gone() => Ok(()),
             settled => settled,
@@ -291,12 +315,12 @@ impl Slot {
         self.head_sent.store(true, Ordering::Release);
         let Shared { codec, clock, .. } = &*self.shared;
         match (work.owed.take()?, work.origin.live()) {
-            (Owed::Remove, _) => Some(SetCookie::removal()),
+            (Owed::Remove, _) => Some(SetCookie::REMOVAL),
             (Owed::Issue, Some(live)) => {
                 let remembered = live.record.body().remember.is_some();
                 let max_age = remembered.then(|| live.record.expires().since(clock.now()));
                 Some(SetCookie {
-                    value: codec.sign(live.id),
+                    value: Some(codec.sign(live.id)),
                     max_age,
                 })
             }

@@ -4,6 +4,7 @@ use crate::{
     draft::Draft,
     error::Error,
     id::{Handle, SessionId},
+    op::Ops,
     record::Record,
     time::Timestamp,
 };
@@ -65,6 +66,14 @@ pub(crate) enum Owed {
     /// The cookie of the live session.
     Issue,
     Remove,
+}
+
+/// What a commit did of the work that is pending while it runs.
+#[derive(Debug)]
+pub(crate) struct Done {
+    clears: u32,
+    intent: Intent,
+    ops: Ops,
 }
 
 /// What the work has to be changed to before it is planned again.
@@ -144,21 +153,46 @@ impl Work {
         }
     }
 
-    /// All there is to do, leaving nothing to do.
-    pub(crate) fn take(&mut self) -> Self {
-        let rest = self.rest(self.clears);
-        std::mem::replace(self, rest)
+    /// All there is to do when the handler is over, leaving nothing to do. If it cannot be done, the client still
+    /// needs the cookie of what was saved before; nothing else is true of it.
+    pub(crate) fn take_rest(&mut self) -> Self {
+        let saved = self.owed.filter(|owed| *owed == Owed::Issue);
+        let mut work = self.clone_stored();
+        work.owed = saved;
+        std::mem::replace(self, work)
     }
 
-    pub(crate) fn clears(&self) -> u32 {
-        self.clears
+    /// Goes on from where a commit of all there is led, without another change meanwhile.
+    pub(crate) fn restart(&mut self, origin: Origin, owed: Option<Owed>) {
+        *self = Self {
+            clears: self.clears,
+            owed,
+            ..Self::new(origin, false, self.draft.max_bytes())
+        };
     }
 
-    /// What [`take`](Self::take) left, of work that was cleared so often.
-    pub(crate) fn rest(&self, clears: u32) -> Self {
+    fn clone_stored(&self) -> Self {
         Self {
-            clears,
+            clears: self.clears,
             ..Self::new(self.origin.clone(), false, self.draft.max_bytes())
+        }
+    }
+
+    /// What a commit of this work will have done of what is pending by then, where a copy of it is committed.
+    pub(crate) fn pending(&self) -> Done {
+        Done {
+            clears: self.clears,
+            intent: self.intent.clone(),
+            ops: self.draft.ops().clone(),
+        }
+    }
+
+    /// The same where it was [taken](Self::take_rest): nothing that is pending by then.
+    pub(crate) fn taken(&self) -> Done {
+        Done {
+            clears: self.clears,
+            intent: Intent::default(),
+            ops: Ops::default(),
         }
     }
 
@@ -194,21 +228,21 @@ impl Work {
         self.draft = Self::new(self.origin.clone(), false, self.draft.max_bytes()).draft;
     }
 
-    /// Goes on after `committed`, an earlier state of this work, led to `origin`.
+    /// Goes on after a commit led to `origin`.
     pub(crate) fn settle(
         &mut self,
-        committed: &Self,
+        done: &Done,
         origin: Origin,
         owed: Option<Owed>,
     ) -> Result<(), Error> {
-        if self.clears != committed.clears {
+        if self.clears != done.clears {
             // Cleared while the commit was under way: what it stored has to end too.
             if let Some(live) = origin.live() {
                 self.ending = Some(live.handle);
             }
             return Ok(());
         }
-        if self.intent == committed.intent {
+        if self.intent == done.intent {
             self.intent = Intent::default();
         }
         let record = origin.live().map(|live| live.record.clone());
@@ -219,7 +253,7 @@ impl Work {
         let base = record.filter(|_| !self.intent.fresh);
         let settled = match self.origin {
             Origin::Gone => Err(Error::gone()),
-            _ => self.draft.settle(&committed.draft, base.clone()),
+            _ => self.draft.settle(&done.ops, base.clone()),
         };
         if settled.is_err() {
             self.draft = Draft::new(base, self.draft.max_bytes());

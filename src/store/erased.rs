@@ -2,6 +2,7 @@ use std::{pin::Pin, time::SystemTime};
 
 use super::{Created, Replaced, SessionStore};
 use crate::{
+    at_once::at_once,
     error::Error,
     id::Handle,
     record::{Record, Version},
@@ -9,9 +10,9 @@ use crate::{
 
 /// The object-safe twin of [`SessionStore`]: it keeps the store's type out of every signature of the crate.
 pub(crate) trait ErasedStore: Send + Sync + 'static {
+    fn is_immediate(&self) -> bool;
     fn create<'a>(&'a self, handle: Handle, record: &'a Record) -> Answer<'a, Created>;
     fn load(&self, handle: Handle) -> Answer<'_, Option<Record>>;
-    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>>;
     fn replace<'a>(
         &'a self,
         handle: Handle,
@@ -33,20 +34,36 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn count(&self, now: SystemTime) -> Answer<'_, u64>;
 }
 
-/// A store call under way.
-pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+/// A store call: answered at once by an [immediate](SessionStore::IMMEDIATE) store, under way elsewhere.
+pub(crate) enum Answer<'a, T> {
+    Now(Result<T, Error>),
+    Later(Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>),
+}
+
+fn answer<'a, S: SessionStore, T>(
+    call: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> Answer<'a, T> {
+    if !S::IMMEDIATE {
+        return Answer::Later(Box::pin(call));
+    }
+    Answer::Now(at_once(call).unwrap_or_else(|| {
+        Err(Error::store(
+            "a store that is IMMEDIATE kept its caller waiting; take the constant away",
+        ))
+    }))
+}
 
 impl<S: SessionStore> ErasedStore for S {
+    fn is_immediate(&self) -> bool {
+        S::IMMEDIATE
+    }
+
     fn create<'a>(&'a self, handle: Handle, record: &'a Record) -> Answer<'a, Created> {
-        Box::pin(SessionStore::create(self, handle, record))
+        answer::<S, _>(SessionStore::create(self, handle, record))
     }
 
     fn load(&self, handle: Handle) -> Answer<'_, Option<Record>> {
-        Box::pin(SessionStore::load(self, handle))
-    }
-
-    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
-        SessionStore::load_now(self, handle)
+        answer::<S, _>(SessionStore::load(self, handle))
     }
 
     fn replace<'a>(
@@ -55,15 +72,15 @@ impl<S: SessionStore> ErasedStore for S {
         expected: Version,
         record: &'a Record,
     ) -> Answer<'a, Replaced> {
-        Box::pin(SessionStore::replace(self, handle, expected, record))
+        answer::<S, _>(SessionStore::replace(self, handle, expected, record))
     }
 
     fn touch(&self, handle: Handle, expires_at: SystemTime) -> Answer<'_, bool> {
-        Box::pin(SessionStore::touch(self, handle, expires_at))
+        answer::<S, _>(SessionStore::touch(self, handle, expires_at))
     }
 
     fn delete(&self, handle: Handle) -> Answer<'_, bool> {
-        Box::pin(SessionStore::delete(self, handle))
+        answer::<S, _>(SessionStore::delete(self, handle))
     }
 
     fn regenerate<'a>(
@@ -74,20 +91,20 @@ impl<S: SessionStore> ErasedStore for S {
         new: Handle,
         record: &'a Record,
     ) -> Answer<'a, Replaced> {
-        Box::pin(SessionStore::regenerate(
+        answer::<S, _>(SessionStore::regenerate(
             self, old, expected, tombstone, new, record,
         ))
     }
 
     fn list<'a>(&'a self, user: &'a str) -> Answer<'a, Vec<(Handle, Record)>> {
-        Box::pin(SessionStore::list(self, user))
+        answer::<S, _>(SessionStore::list(self, user))
     }
 
     fn delete_user<'a>(&'a self, user: &'a str, except: Option<Handle>) -> Answer<'a, u64> {
-        Box::pin(SessionStore::delete_user(self, user, except))
+        answer::<S, _>(SessionStore::delete_user(self, user, except))
     }
 
     fn count(&self, now: SystemTime) -> Answer<'_, u64> {
-        Box::pin(SessionStore::count(self, now))
+        answer::<S, _>(SessionStore::count(self, now))
     }
 }

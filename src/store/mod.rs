@@ -136,6 +136,10 @@ use crate::{
 /// # }
 /// ```
 pub trait SessionStore: Send + Sync + 'static {
+    /// Whether the future of every verb is ready when it is first polled. It spares each call a box; a future that
+    /// keeps the caller waiting all the same is dropped, and the call has failed. Defaults to `false`.
+    const IMMEDIATE: bool = false;
+
     /// Inserts a record, with the version it has, under a handle that is not in use.
     fn create(
         &self,
@@ -148,13 +152,6 @@ pub trait SessionStore: Send + Sync + 'static {
     /// # Errors
     /// Also if the record cannot be read ([`Error::corrupt`]): a damaged session is not a missing one.
     fn load(&self, handle: Handle) -> impl Future<Output = Result<Option<Record>, Error>> + Send;
-
-    /// What [`load`](Self::load) would answer, for a store that has every record at hand: it spares each request a
-    /// future that is ready at once. The default, `None`, is for all others: `load` is asked.
-    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
-        let _ = handle;
-        None
-    }
 
     /// Replaces the record if it still has the expected version, with all there is to it: data, user, expiry. The new
     /// version is [`expected.next()`](Version::next), whatever version `record` carries.
@@ -250,6 +247,8 @@ pub enum Replaced {
 }
 
 impl<S: SessionStore> SessionStore for Arc<S> {
+    const IMMEDIATE: bool = S::IMMEDIATE;
+
     fn create(
         &self,
         handle: Handle,
@@ -260,10 +259,6 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 
     fn load(&self, handle: Handle) -> impl Future<Output = Result<Option<Record>, Error>> + Send {
         S::load(self, handle)
-    }
-
-    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
-        S::load_now(self, handle)
     }
 
     fn replace(

@@ -7,6 +7,7 @@ mod explicit;
 mod failure;
 mod flash;
 mod hostile;
+mod immediate;
 mod layers;
 mod orders;
 mod responses;

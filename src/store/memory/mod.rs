@@ -46,13 +46,15 @@ struct Inner {
     /// How many records there are, to compare with the limit.
     len: AtomicUsize,
     max_sessions: usize,
-    /// The shard that the next create looks through for expired records.
+    /// How many creates there were; it tells the shard that is looked through next for expired records.
     hand: AtomicUsize,
     clock: Clock,
 }
 
 /// A power of two. So many that a look through one is short, at a million sessions too.
 const SHARDS: usize = 512;
+
+const CREATES_A_SWEEP: usize = 8;
 
 impl MemoryStore {
     /// An empty store for up to a million sessions.
@@ -101,6 +103,8 @@ impl fmt::Debug for MemoryStore {
 }
 
 impl SessionStore for MemoryStore {
+    const IMMEDIATE: bool = true;
+
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.0.sweep_next_shard();
         self.0.make_room()?;
@@ -108,11 +112,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        Ok(self.0.load(handle))
-    }
-
-    fn load_now(&self, handle: Handle) -> Option<Result<Option<Record>, Error>> {
-        Some(Ok(self.0.load(handle)))
+        Ok(self.0.shard(handle).get(handle).cloned())
     }
 
     async fn replace(
@@ -172,17 +172,12 @@ impl Inner {
         self.shards[usize::from(u16::from_ne_bytes([first, second])) % SHARDS].lock()
     }
 
-    fn load(&self, handle: Handle) -> Option<Record> {
-        self.shard(handle).get(handle).cloned()
-    }
-
     fn create(&self, handle: Handle, record: &Record) -> Created {
         let user = record.user().map(|user| (user, self.users.lock(user)));
         let mut shard = self.shard(handle);
-        if shard.get(handle).is_some() {
+        if !shard.insert(handle, record) {
             return Created::Exists;
         }
-        shard.insert(handle, record.clone());
         self.len.fetch_add(1, Ordering::Relaxed);
         if let Some((user, mut part)) = user {
             part.add(user, handle);
@@ -268,8 +263,13 @@ impl Inner {
         deleted
     }
 
+    /// At every few creates, lest each pays for a look at the clock.
     fn sweep_next_shard(&self) {
-        let next = self.hand.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let turn = self.hand.fetch_add(1, Ordering::Relaxed);
+        if !turn.is_multiple_of(CREATES_A_SWEEP) {
+            return;
+        }
+        let next = turn / CREATES_A_SWEEP % SHARDS;
         let expired = self.shards[next].lock().sweep(self.clock.now());
         self.forget(expired);
     }
@@ -380,12 +380,12 @@ mod tests {
             create(&store, &record(&clock, user, MINUTE)).await.unwrap();
         }
         clock.advance(2 * MINUTE);
-        for _ in 0..SHARDS {
+        for _ in 0..SHARDS * CREATES_A_SWEEP {
             create(&store, &record(&clock, None, MINUTE)).await.unwrap();
         }
         assert_eq!(
             len(&store),
-            SHARDS,
+            SHARDS * CREATES_A_SWEEP,
             "a round of all shards swept all that was expired"
         );
         assert!(

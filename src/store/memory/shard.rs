@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
     time::Duration,
 };
@@ -25,8 +25,15 @@ impl Shard {
         self.records.get_mut(&handle)
     }
 
-    pub(super) fn insert(&mut self, handle: Handle, record: Record) {
-        self.records.insert(handle, record);
+    /// Answers whether the handle was free; if not, nothing is changed.
+    pub(super) fn insert(&mut self, handle: Handle, record: &Record) -> bool {
+        match self.records.entry(handle) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(record.clone());
+                true
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, handle: Handle) -> Option<Record> {

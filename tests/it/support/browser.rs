@@ -26,7 +26,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    pub(super) fn new(layer: WizSessionLayer) -> Self {
+    pub(crate) fn new(layer: WizSessionLayer) -> Self {
         Self {
             layer,
             cookies: BTreeMap::new(),

@@ -39,15 +39,16 @@ pub(crate) enum Fault {
 
 /// A memory store that writes down what it is asked, and fails as it is told.
 ///
-/// It leaves `regenerate` to the trait, so that a regeneration shows as the calls it is made of.
+/// It leaves `regenerate` to the trait, so that a regeneration shows as the calls it is made of. It may say of itself
+/// that it answers at once, which it does unless it is told to wait.
 #[derive(Default)]
-pub(crate) struct Probe {
+pub(crate) struct Probe<const IMMEDIATE: bool = false> {
     inner: MemoryStore,
     calls: Mutex<Vec<Verb>>,
     faults: Mutex<HashMap<Verb, Fault>>,
 }
 
-impl Probe {
+impl<const IMMEDIATE: bool> Probe<IMMEDIATE> {
     /// The calls since the last look.
     pub(crate) fn calls(&self) -> Vec<Verb> {
         std::mem::take(&mut self.calls.lock())
@@ -100,7 +101,9 @@ impl Probe {
     }
 }
 
-impl SessionStore for Probe {
+impl<const SAYS_SO: bool> SessionStore for Probe<SAYS_SO> {
+    const IMMEDIATE: bool = SAYS_SO;
+
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.enter(Verb::Create).await?;
         self.inner.create(handle, record).await

@@ -1,0 +1,88 @@
+//! A store that answers at once is asked without a future: that must make no difference.
+
+use std::{sync::Arc, time::Duration};
+
+use http::StatusCode;
+use wiz_session::{Clock, MemoryStore, WizSession, WizSessionLayer};
+
+use crate::support::{Browser, Fault, Probe, Verb, key};
+
+fn site() -> (Arc<Probe<true>>, Clock, Browser) {
+    let store = Arc::<Probe<true>>::default();
+    let clock = Clock::manual();
+    let layer = WizSessionLayer::builder(Arc::clone(&store), key(1)).clock(clock.clone());
+    (
+        store,
+        clock,
+        Browser::new(layer.build().expect("the settings are valid")),
+    )
+}
+
+#[tokio::test]
+async fn the_calls_are_those_of_any_store() {
+    let (store, clock, mut browser) = site();
+    browser.write("a", 1).await;
+    assert_eq!(store.calls(), [Verb::Create]);
+    assert_eq!(browser.read("a").await, Some(1));
+    assert_eq!(store.calls(), [Verb::Load]);
+    browser.write("a", 2).await.is_ok_without_cookie();
+    assert_eq!(store.calls(), [Verb::Load, Verb::Replace]);
+    clock.advance(Duration::from_secs(5 * 60));
+    assert_eq!(browser.read("a").await, Some(2));
+    assert_eq!(store.calls(), [Verb::Load, Verb::Touch]);
+    let reply = browser
+        .visit(async |session: WizSession| session.log_in("alice"))
+        .await;
+    assert_eq!(reply.cookies().len(), 1);
+    assert_eq!(store.calls(), [Verb::Load, Verb::Create, Verb::Replace]);
+    let reply = browser
+        .visit(async |session: WizSession| session.clear())
+        .await;
+    assert_eq!(reply.cookies().len(), 1);
+    assert_eq!(store.calls(), [Verb::Load, Verb::Delete]);
+}
+
+#[tokio::test]
+async fn a_commit_that_meets_another_begins_anew() {
+    let (_, _, mut browser) = site();
+    browser.write("n", 0).await;
+    let mut tab = browser.clone();
+    let reply = browser
+        .visit(async |session: WizSession| {
+            tab.write("other", 1).await;
+            session.update("n", |n: &mut u32| *n += 1).unwrap();
+        })
+        .await;
+    reply.is_ok_without_cookie();
+    assert_eq!(browser.read("n").await, Some(1));
+    assert_eq!(browser.read("other").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_failure_is_503_and_is_not_tried_again() {
+    let (store, _, mut browser) = site();
+    browser.write("a", 1).await;
+    for (verb, fault) in [
+        (Verb::Replace, Fault::Fail),
+        (Verb::Replace, Fault::Hang),
+        (Verb::Load, Fault::Hang),
+    ] {
+        store.calls();
+        store.fault(verb, fault);
+        let reply = browser.write("a", 2).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(reply.cookies().is_empty());
+        assert_eq!(*store.calls().last().unwrap(), verb);
+        store.heal();
+        assert_eq!(browser.read("a").await, Some(1));
+    }
+}
+
+#[tokio::test]
+async fn a_full_store_is_503_without_a_cookie() {
+    let store = MemoryStore::with_max_sessions(0);
+    let mut browser = Browser::new(WizSessionLayer::new(store, key(1)));
+    let reply = browser.write("a", 1).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(reply.cookies().is_empty());
+}
