@@ -256,3 +256,36 @@ fn the_help_shows_examples_and_exit_codes_and_no_password() {
     let version = concat!("wiz-session ", env!("CARGO_PKG_VERSION"));
     assert_eq!(tool.run(&["--version"]).done(), version);
 }
+
+/// What the guide says there is, and no more and no less.
+#[test]
+fn the_help_and_the_guide_agree() {
+    let guide = include_str!("../../docs/operating.md");
+    let help = Tool::default().run(&["--help"]);
+    let section = |name: &str| {
+        let rest = help.done().split_once(name).expect("a section").1;
+        let lines = rest
+            .trim_start_matches(':')
+            .trim_start_matches('\n')
+            .lines();
+        let lines = lines.take_while(|line| line.starts_with("  "));
+        let first = lines.filter_map(|line| line.split_whitespace().next());
+        first.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let commands = section("Commands:");
+    assert_eq!(commands.len(), 9, "eight, and help");
+    for command in commands.iter().filter(|command| *command != "help") {
+        let row = format!("| `{command}");
+        assert!(guide.lines().any(|line| line.starts_with(&row)), "{row}");
+    }
+    let codes = section("Exit codes:");
+    assert_eq!(codes, ["0", "1", "2", "3", "130"]);
+    for code in codes {
+        let row = format!("| {code} |");
+        assert!(guide.lines().any(|line| line.starts_with(&row)), "{row}");
+    }
+    for option in ["--store", "--table", "--prefix", "--timeout", "--json"] {
+        assert!(section("Options:").iter().any(|o| o == option), "{option}");
+        assert!(guide.contains(option), "{option}");
+    }
+}
