@@ -7,6 +7,7 @@
 //! | [`expiry`] | the two timeouts, touching, remember me, sweeping |
 //! | [`stores`] | which store for what, and writing your own |
 //! | [`websockets_and_streams`] | the session when the head of the response has left |
+//! | [`operating`] | `wiz-session` on the command line: keys, tables, sweeps, a user's sessions |
 //! | [`testing`] | tests of an application that uses sessions |
 //! | [`without_axum`] | the layer around any tower service |
 //! | [`from_flask`] | moving over from `wiz.session` and Flask |
@@ -29,6 +30,7 @@ page!(security, "security.md");
 page!(expiry, "expiry.md");
 page!(stores, "stores.md");
 page!(websockets_and_streams, "websockets-and-streams.md");
+page!(operating, "operating.md");
 page!(testing, "testing.md");
 page!(without_axum, "without-axum.md");
 page!(from_flask, "from-flask.md");

@@ -33,6 +33,7 @@
 //! - [`guide::expiry`]: the two timeouts, remember me, sweeping.
 //! - [`guide::stores`]: choosing a store, writing your own.
 //! - [`guide::websockets_and_streams`]: when the head of the response has left.
+//! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
 //! - [`guide::testing`]: tests of an application that uses sessions.
 //! - [`guide::without_axum`]: any tower service.
 //! - Moving over: [`guide::from_flask`] for `wiz.session` and Flask, [`guide::from_tower_sessions`],
@@ -61,6 +62,7 @@
 //! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
+//! - `cli`: the operator's tool, by `cargo install wiz-session --features cli`; nothing for the library.
 
 mod at_once;
 mod cookie;

@@ -49,8 +49,9 @@ struct Running {
 /// A server of one test's own, to be killed, frozen and started again on the same data.
 pub(crate) struct Mortal {
     engine: Engine,
-    data: TempDir,
+    /// Before its data, which it would write to while it is deleted.
     running: Option<Running>,
+    data: TempDir,
     port: u16,
 }
 

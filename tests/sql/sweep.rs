@@ -72,6 +72,36 @@ async fn sessions_in_use_do_not_hide_expired_ones<S: SessionStore>(fresh: Fresh<
     assert_eq!(store.count(now).await.expect("a count"), 95);
 }
 
+macro_rules! count_expired {
+    ($($engine:ident)*) => {$(
+        mod $engine {
+            use super::*;
+
+            /// All that a sweep deletes, and nothing else.
+            #[tokio::test]
+            async fn what_a_sweep_will_delete_is_counted() {
+                let (fresh, now) = (fresh::$engine().await, SystemTime::now());
+                let store = &fresh.store;
+                let touched = handle();
+                for handle in [handle(), handle(), touched] {
+                    store.create(handle, &record(None, now)).await.expect("a create");
+                }
+                store.create(handle(), &record(None, in_an_hour())).await.expect("a create");
+                store.touch(touched, in_an_hour()).await.expect("a touch");
+                assert_eq!(store.count_expired(now).await.expect("a count"), 2);
+                assert_eq!(store.delete_expired(now, 10).await.expect("a sweep"), 2);
+                assert_eq!(store.count_expired(now).await.expect("a count"), 0);
+            }
+        }
+    )*};
+}
+
+mod counting {
+    use super::*;
+
+    count_expired!(sqlite postgres mysql);
+}
+
 /// A row that somebody has locked is left for the next sweep, and nobody waits for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn postgresql_skips_what_is_locked() {

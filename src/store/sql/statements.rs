@@ -18,6 +18,7 @@ pub(super) struct Statements {
     pub(super) delete_user: Statement,
     pub(super) user_left: Statement,
     pub(super) count: Statement,
+    pub(super) count_expired: Statement,
     /// Creates the table and its indexes.
     pub(super) schema: String,
 }
@@ -47,6 +48,7 @@ impl Statements {
             delete_user: statement(DELETE_USER),
             user_left: statement(USER_LEFT),
             count: statement(COUNT),
+            count_expired: statement(COUNT_EXPIRED),
             schema: syntax.schema.replace("{table}", table),
         }
     }
@@ -76,6 +78,9 @@ const DELETE_USER: &str = "DELETE FROM {table} WHERE user_id = $1 AND handle <> 
 const USER_LEFT: &str = "SELECT version FROM {table} WHERE user_id = $1 AND handle <> $2 LIMIT 1";
 
 const COUNT: &str = "SELECT COUNT(*) FROM {table} WHERE expires_at > $1 AND NOT tombstone";
+
+const COUNT_EXPIRED: &str =
+    "SELECT COUNT(*) FROM {table} WHERE sweep_at <= $1 AND expires_at <= $1";
 
 impl Statement {
     /// Templates number their values, `$1` to `$9` and on. MySQL has placeholders without numbers: there the order
@@ -151,6 +156,7 @@ mod tests {
             &all.delete_user,
             &all.user_left,
             &all.count,
+            &all.count_expired,
         ];
         statements.map(line).concat() + &all.schema
     }

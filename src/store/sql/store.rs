@@ -99,6 +99,26 @@ impl<DB: Dialect> SqlStore<DB> {
         &self.statements.schema
     }
 
+    /// How many rows [`delete_expired`](SessionStore::delete_expired) has to delete at `now`. An index leads to them,
+    /// so it costs little where somebody sweeps.
+    ///
+    /// # Errors
+    /// [`Error::is_store`].
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # #[cfg(feature = "sqlite")]
+    /// # async fn f(store: wiz_session::SqliteStore) -> Result<(), wiz_session::Error> {
+    /// if store.count_expired(SystemTime::now()).await? > 1_000_000 {
+    ///     eprintln!("does anybody sweep?");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn count_expired(&self, now: SystemTime) -> Result<u64, Error> {
+        self.number(&self.statements.count_expired, &[row::millis(now).into()])
+            .await
+    }
+
     /// The pool of connections.
     #[must_use]
     pub fn pool(&self) -> &Pool<DB> {
@@ -153,6 +173,16 @@ impl<DB: Dialect> SqlStore<DB> {
 
     async fn finds(&self, statement: &Statement, values: &[Value<'_>]) -> Result<bool, Error> {
         Ok(!self.fetch(statement, values).await?.is_empty())
+    }
+
+    /// The answer to a statement that counts.
+    async fn number(&self, statement: &Statement, values: &[Value<'_>]) -> Result<u64, Error> {
+        let rows = self.fetch(statement, values).await?;
+        let number = rows
+            .first()
+            .map_or(Ok(0), |row| DB::number(row, 0))
+            .map_err(failure::of)?;
+        Ok(number.max(0).cast_unsigned())
     }
 
     /// Why no row had the expected version.
@@ -317,14 +347,8 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
     }
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
-        let rows = self
-            .fetch(&self.statements.count, &[row::millis(now).into()])
-            .await?;
-        let count = rows
-            .first()
-            .map_or(Ok(0), |row| DB::number(row, 0))
-            .map_err(failure::of)?;
-        Ok(count.max(0).cast_unsigned())
+        self.number(&self.statements.count, &[row::millis(now).into()])
+            .await
     }
 }
 

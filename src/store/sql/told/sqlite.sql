@@ -11,6 +11,7 @@ SELECT version, expires_at, record, handle FROM s WHERE user_id = $1
 DELETE FROM s WHERE user_id = $1 AND handle <> $2
 SELECT version FROM s WHERE user_id = $1 AND handle <> $2 LIMIT 1
 SELECT COUNT(*) FROM s WHERE expires_at > $1 AND NOT tombstone
+SELECT COUNT(*) FROM s WHERE sweep_at <= $1 AND expires_at <= $1
 CREATE TABLE IF NOT EXISTS s (
     handle TEXT NOT NULL PRIMARY KEY,
     version INTEGER NOT NULL,

@@ -1,0 +1,61 @@
+use std::{cmp::Reverse, fmt, time::SystemTime};
+
+use serde::Serialize;
+use wiz_session::{Handle, Record};
+
+use super::show::State;
+use crate::{exit::Exit, failure::Failure, screen::Screen, store::Store, text::Moment};
+
+pub(crate) async fn run(store: &Store, user: &str, screen: Screen) -> Result<Exit, Failure> {
+    let (now, sessions) = (SystemTime::now(), store.list(user).await?);
+    let live = sessions
+        .into_iter()
+        .filter(|(_, record)| State::of(record, now) == State::Live);
+    let mut lines: Vec<Line> = live
+        .map(|(handle, record)| Line::new(handle, &record))
+        .collect();
+    lines.sort_by_key(|line| Reverse((line.authenticated_at, line.created_at)));
+    screen.show(&List(lines))?;
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct List(Vec<Line>);
+
+#[derive(Serialize)]
+struct Line {
+    handle: Handle,
+    created_at: Moment,
+    authenticated_at: Option<Moment>,
+    expires_at: Moment,
+}
+
+impl Line {
+    fn new(handle: Handle, record: &Record) -> Self {
+        Self {
+            handle,
+            created_at: Moment(record.created_at()),
+            authenticated_at: record.authenticated_at().map(Moment),
+            expires_at: Moment(record.expires_at()),
+        }
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:32}  {:20}  {:20}  EXPIRES",
+            "HANDLE", "CREATED", "LOGGED IN"
+        )?;
+        for line in &self.0 {
+            let logged_in = line
+                .authenticated_at
+                .map_or_else(String::new, |at| at.to_string());
+            let (handle, created_at) = (line.handle, line.created_at);
+            let expires_at = line.expires_at;
+            write!(f, "\n{handle}  {created_at}  {logged_in:20}  {expires_at}")?;
+        }
+        Ok(())
+    }
+}

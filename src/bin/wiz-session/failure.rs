@@ -1,0 +1,180 @@
+use std::{
+    error::Error as StdError,
+    fmt::{self, Display, Write as _},
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use wiz_session::{ConfigError, Error};
+
+use crate::{exit::Exit, text::plain};
+
+/// Why it could not be done, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    what: String,
+    advice: Option<String>,
+    exit: Exit,
+}
+
+impl Failure {
+    pub(crate) fn of_usage(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            advice: Some(advice.into()),
+            exit: Exit::Usage,
+        }
+    }
+
+    pub(crate) fn of_system(what: &str, error: &io::Error) -> Self {
+        Self {
+            what: format!("{what}: {error}"),
+            advice: None,
+            exit: Exit::Failed,
+        }
+    }
+
+    pub(crate) fn of_store(error: &Error) -> Self {
+        let advice = advice(error);
+        Self {
+            what: chain(error),
+            advice: advice.map(str::to_owned),
+            exit: match advice {
+                Some(BAD_URL) => Exit::Usage,
+                _ => Exit::Failed,
+            },
+        }
+    }
+
+    /// There is no file, so there is no session in it.
+    pub(crate) fn of_missing_file(path: &std::path::Path) -> Self {
+        Self {
+            what: format!("there is no file {}", path.display()),
+            advice: Some("look at the path; `wiz-session migrate` creates the file".to_owned()),
+            exit: Exit::Failed,
+        }
+    }
+
+    pub(crate) fn of_silence(patience: Duration) -> Self {
+        Self {
+            what: format!("the session store did not answer within {patience:?}"),
+            advice: Some(
+                "look at the server; `--timeout SECONDS` waits for longer, `sweep --batch N` asks for less"
+                    .to_owned(),
+            ),
+            exit: Exit::Failed,
+        }
+    }
+
+    /// The same with what has been done before it happened.
+    pub(crate) fn after(mut self, done: impl Display) -> Self {
+        self.what = format!("{done}, then {}", self.what);
+        self
+    }
+
+    /// Says so on the standard error, and what to end with.
+    pub(crate) fn tell(&self) -> Exit {
+        // There is nobody to tell if that fails.
+        let _ = writeln!(io::stderr(), "{self}");
+        self.exit
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wiz-session: {}", plain(&self.what))?;
+        match &self.advice {
+            Some(advice) => write!(f, "\n  {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self {
+            what: error.to_string(),
+            advice: None,
+            exit: Exit::Usage,
+        }
+    }
+}
+
+/// An error and its sources, but for those that only say again what was said.
+fn chain(error: &Error) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let saying = error.to_string();
+        if !said.contains(&saying) {
+            // A string takes all that is written to it.
+            let _ = write!(said, ": {saying}");
+        }
+        source = error.source();
+    }
+    said
+}
+
+fn advice(error: &Error) -> Option<&'static str> {
+    let source = error.source()?;
+    let of_sql = source.downcast_ref().and_then(of_sql);
+    of_sql.or_else(|| source.downcast_ref().and_then(of_redis))
+}
+
+fn of_sql(error: &sqlx::Error) -> Option<&'static str> {
+    match error {
+        sqlx::Error::Database(error) => of_database(&**error),
+        sqlx::Error::Configuration(_) => Some(BAD_URL),
+        sqlx::Error::PoolTimedOut => Some(NO_SERVER),
+        sqlx::Error::Io(error) => Some(of_tls(error).unwrap_or(NO_SERVER)),
+        error => of_tls(error),
+    }
+}
+
+/// PostgreSQL, MySQL and MariaDB have codes; SQLite has words.
+fn of_database(error: &dyn sqlx::error::DatabaseError) -> Option<&'static str> {
+    match error.code().as_deref() {
+        Some("42P01" | "42S02") => Some(NO_TABLE),
+        // TLS is used where it can be.
+        Some("28000") if error.message().ends_with("no encryption") => Some(NO_TLS),
+        Some("28000" | "28P01") => Some(NO_ENTRY),
+        _ if error.message().starts_with("no such table") => Some(NO_TABLE),
+        _ if error.message().starts_with("unable to open") => Some(NO_FOLDER),
+        _ if error.message().starts_with("database is locked") => Some(LOCKED),
+        _ => None,
+    }
+}
+
+fn of_redis(error: &redis::RedisError) -> Option<&'static str> {
+    match error.kind() {
+        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => Some(NO_ENTRY),
+        redis::ErrorKind::AuthenticationFailed => Some(NO_ENTRY),
+        redis::ErrorKind::InvalidClientConfig => Some(of_tls(error).unwrap_or(BAD_URL)),
+        redis::ErrorKind::Io | redis::ErrorKind::ClusterConnectionNotFound => {
+            Some(of_tls(error).unwrap_or(NO_SERVER))
+        }
+        _ => None,
+    }
+}
+
+/// There is nothing to tell these by but the words.
+fn of_tls(error: &dyn StdError) -> Option<&'static str> {
+    let text = error.to_string();
+    match text.contains("TLS") {
+        true if text.contains("not enabled") || text.contains("without TLS") => Some(NO_TLS),
+        _ if text.contains("certificate") => Some(NOT_TRUSTED),
+        _ => None,
+    }
+}
+
+const NO_TLS: &str = "this build has no TLS; one that has: \
+    cargo install wiz-session --features cli,redis/tokio-rustls-comp,sqlx/tls-rustls";
+const NOT_TRUSTED: &str = "name the authority that signed the server's certificate: \
+    SSL_CERT_FILE for Redis, ?sslrootcert=FILE in the URL for PostgreSQL, ?ssl-ca=FILE for MySQL";
+const NO_TABLE: &str =
+    "run `wiz-session migrate` first, or name the table of the application with --table";
+const NO_FOLDER: &str = "is the folder there, and may you write to it?";
+const LOCKED: &str = "somebody else is writing to the file; try again";
+const BAD_URL: &str = "look at the URL of the store; `wiz-session --help` shows how it is written";
+const NO_SERVER: &str = "is the server running, at the address in --store or WIZ_SESSION_STORE?";
+const NO_ENTRY: &str = "look at the user and the password in --store or WIZ_SESSION_STORE";
