@@ -67,7 +67,9 @@ fn main() -> ExitCode {
             requests.parse().expect("a number"),
         ),
         ["time", ref titles @ ..] if !titles.is_empty() => {
-            drop(measure::time::measure(titles.iter().map(|title| scenario::titled(title))));
+            drop(measure::time::measure(
+                titles.iter().map(|title| scenario::titled(title)),
+            ));
         }
         ["spin", contestant, scenario] => {
             measure::time::spin(contestants::named(contestant), scenario::titled(scenario))

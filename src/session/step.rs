@@ -55,6 +55,9 @@ pub(super) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
+    /// How often a store that answers at once is asked again before this commit waits in line.
+    const CONFLICTS_AT_ONCE: u32 = 8;
+
     pub(super) fn new(shared: &'a Shared, head_sent: bool) -> Self {
         Self {
             shared,
@@ -195,7 +198,10 @@ impl<'a> Steps<'a> {
 
     async fn after_conflict(&mut self, live: &Live) -> Result<Step, Error> {
         self.conflicts += 1;
-        self.wait(live.handle).await?;
+        // A store that answers at once has answered before a task that waits in line would even wake up.
+        if !self.shared.store.is_immediate() || self.conflicts > Self::CONFLICTS_AT_ONCE {
+            self.wait(live.handle).await?;
+        }
         let newer = self
             .conflict
             .as_ref()

@@ -3,6 +3,8 @@
 use std::{hint::black_box, time::Instant};
 
 use axum::Router;
+use tower_layer::Layer;
+use wiz_session::{Key, MemoryStore, WizSessionLayer};
 
 use crate::{contestants, counting, stage::runtime, stats::median, table::Table};
 
@@ -35,8 +37,12 @@ pub fn measure() {
         ]);
     }
     table.print("A connection");
+    let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+    let layered = counting::count(|| drop(black_box(layer.layer(()))));
     println!(
-        "\nThe router, with 9 routes, cloned and given its state, as `axum::serve` does at each connection."
+        "\nThe router, with 9 routes, cloned and given its state, as `axum::serve` does at each connection. axum boxes \
+         a layer that is not empty once a route; the library's own `Layer::layer` allocates {} times.",
+        layered.calls
     );
 }
 
