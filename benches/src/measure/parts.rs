@@ -1,68 +1,218 @@
 //! What the work of a request costs by itself: the floor under a session layer on this machine.
 
 use std::{
-    future::ready,
     hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
     time::{Instant, SystemTime},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, Mac};
+use http::{
+    Extensions, HeaderMap, HeaderValue,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, VARY},
+};
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 use wiz_session::{Handle, Record, SessionStore, Version};
 
-use crate::{contestants::wiz_session as ours, stage::runtime, stats::median, table::Table};
+use super::time;
+use crate::{
+    contestants::{OURS, wiz_session as ours},
+    scenario,
+    stats::median,
+    table::Table,
+};
 
 const REPEATS: usize = 1_000;
 const ROUNDS: usize = 101;
 
 pub fn measure() {
     eprintln!("parts");
-    let mut table = Table::new(["part", "ns"]);
-    let mut part = |name: &str, run: &mut dyn FnMut()| {
-        table.row([name.to_owned(), format!("{:.0}", nanoseconds(run))]);
+    read();
+    others();
+    store_calls();
+}
+
+/// The parts that a request needs which reads one key, beside what the library takes for it.
+fn read() {
+    const READ: &str = "3 keys, read";
+    let mut table = Table::new(["part of a request that reads a key", "ns"]);
+    let mut sum = 0.0;
+    let mut part = |name: &str, ns: f64| {
+        sum += ns;
+        table.row([name.to_owned(), format!("{ns:.0}")]);
     };
-    let key = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("any length will do");
-    let text = [b'a'; 32];
     part(
-        "HMAC-SHA256 of an id's text, key schedule kept",
-        &mut || {
-            black_box(key.clone().chain_update(black_box(text)).finalize());
-        },
+        "a fourth extension in the request: the table grows",
+        extension(),
     );
-    part("the same, key scheduled anew", &mut || {
-        let key = Hmac::<Sha256>::new_from_slice(black_box(&[7; 32])).expect("any length will do");
-        black_box(key.chain_update(black_box(text)).finalize());
-    });
-    part("base64 of a MAC", &mut || {
+    part(
+        "the other three allocations: its box, the slot, the state",
+        3.0 * allocation(),
+    );
+    let line = format!("__Host-sid={}", "a".repeat(76));
+    let name = memmem::Finder::new("__Host-sid");
+    let find = || black_box(name.find(black_box(line.as_bytes())));
+    part("find the cookie", nanoseconds(find));
+    let key = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("any length will do");
+    let verify = || {
+        drop(black_box(
+            key.clone().chain_update(black_box([b'a'; 32])).finalize(),
+        ))
+    };
+    part(
+        "HMAC-SHA256 of the id, key schedule kept",
+        nanoseconds(verify),
+    );
+    let encode = || {
         let mut out = [0; 44];
         black_box(BASE64.encode_slice(black_box([7; 32]), &mut out)).expect("it fits");
         black_box(out);
-    });
-    part("SHA-256 of an id", &mut || {
-        black_box(Sha256::digest(black_box([7_u8; 16])));
-    });
-    part("the clock", &mut || {
-        black_box(SystemTime::now());
-    });
-    part("an allocation of 256 bytes", &mut || {
-        drop(black_box(Vec::<u8>::with_capacity(black_box(256))));
-    });
-    part("16 random bytes from the system", &mut || {
+    };
+    part("base64 of the MAC", nanoseconds(encode));
+    let parse = || {
+        drop(black_box(uuid::Uuid::try_parse_ascii(black_box(
+            &[b'a'; 32],
+        ))))
+    };
+    part("read the id", nanoseconds(parse));
+    let hash = || black_box(Sha256::digest(black_box([7_u8; 16])));
+    part("SHA-256 of the id: its handle", nanoseconds(hash));
+    part("the clock", nanoseconds(|| black_box(SystemTime::now())));
+    part("load the record, of 1,000", load(1_000));
+    let number = || {
+        drop(black_box(serde_json::from_slice::<u64>(black_box(
+            b"100000",
+        ))))
+    };
+    part("parse the value", nanoseconds(number));
+    part("`Vary: Cookie`", vary());
+    table.row(["sum".to_owned(), format!("{sum:.0}")]);
+    let times = time::figures([scenario::titled(READ)]);
+    let ours = times[&(READ.to_owned(), OURS)];
+    table.row(["the library, over `noop`".to_owned(), format!("{ours:.0}")]);
+    table.print("Where the time of a read goes");
+}
+
+fn others() {
+    let mut table = Table::new(["part of others", "ns"]);
+    let mut part = |name: &str, ns: f64| table.row([name.to_owned(), format!("{ns:.0}")]);
+    let schedule = || {
+        let key = Hmac::<Sha256>::new_from_slice(black_box(&[7; 32])).expect("any length will do");
+        black_box(key.chain_update(black_box([b'a'; 32])).finalize());
+    };
+    part("HMAC-SHA256, key scheduled anew", nanoseconds(schedule));
+    let random = || {
         let mut bytes = [0_u8; 16];
         getrandom::getrandom(&mut bytes).expect("there is randomness");
         black_box(bytes);
+    };
+    part("16 random bytes from the system", nanoseconds(random));
+    part(
+        "`Uuid::new_v4`",
+        nanoseconds(|| black_box(uuid::Uuid::new_v4())),
+    );
+    table.print("Other parts");
+}
+
+fn allocation() -> f64 {
+    nanoseconds(|| drop(black_box(Vec::<u8>::with_capacity(black_box(256)))))
+}
+
+/// What the fourth costs, where axum puts in three. Empty types need no box.
+fn extension() -> f64 {
+    #[derive(Clone)]
+    struct One;
+    #[derive(Clone)]
+    struct Two;
+    #[derive(Clone)]
+    struct Three;
+    #[derive(Clone)]
+    struct Four;
+    let three = || {
+        let mut extensions = Extensions::new();
+        extensions.insert(One);
+        extensions.insert(Two);
+        extensions.insert(Three);
+        extensions
+    };
+    let fewer = nanoseconds(|| drop(black_box(three())));
+    let more = nanoseconds(|| {
+        let mut extensions = three();
+        extensions.insert(Four);
+        drop(black_box(extensions));
     });
-    part("Uuid::new_v4", &mut || {
-        black_box(uuid::Uuid::new_v4());
+    more - fewer
+}
+
+/// What a third header costs, and to look whether it is there.
+fn vary() -> f64 {
+    const OK: HeaderValue = HeaderValue::from_static("ok");
+    let two = || {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, OK);
+        headers.insert(CONTENT_LENGTH, OK);
+        headers
+    };
+    let fewer = nanoseconds(|| drop(black_box(two())));
+    let more = nanoseconds(|| {
+        let mut headers = two();
+        if !headers.contains_key(VARY) {
+            headers.append(VARY, OK);
+        }
+        drop(black_box(headers));
     });
-    table.print("The parts of a request, alone");
-    store_calls();
+    more - fewer
+}
+
+fn load(count: usize) -> f64 {
+    let (store, handles, _) = filled(count);
+    let mut next = 0;
+    nanoseconds(|| {
+        next = (next + 1) % handles.len();
+        black_box(now(store.load(handles[next]))).expect("the memory store answers");
+    })
 }
 
 fn store_calls() {
     let mut table = Table::new(["call of the memory store, 100,000 sessions", "ns"]);
-    let (store, runtime) = (ours::store(), runtime());
+    let (store, handles, record) = filled(100_000);
+    let mut next = 0;
+    let mut handle = || {
+        next = (next + 1) % handles.len();
+        handles[next]
+    };
+    let mut call = |name: &str, ns: f64| table.row([name.to_owned(), format!("{ns:.0}")]);
+    let load = nanoseconds(|| {
+        black_box(now(store.load(handle()))).expect("the memory store answers");
+    });
+    call("load", load);
+    let far = record.expires_at();
+    let touch = nanoseconds(|| {
+        now(store.touch(handle(), far)).expect("the memory store answers");
+    });
+    call("touch", touch);
+    let replace = nanoseconds(|| {
+        let handle = handle();
+        let stored = now(store.load(handle)).expect("the memory store answers");
+        let version = stored.expect("it was created").version();
+        black_box(now(store.replace(handle, version, &record))).expect("the memory store answers");
+    });
+    call("load and replace", replace);
+    let mut rng = fastrand::Rng::with_seed(2);
+    let create = nanoseconds(|| {
+        let handle = Handle::from_bytes(rng.u128(..).to_ne_bytes());
+        black_box(now(store.create(handle, &record))).expect("the memory store answers");
+    });
+    call("create", create);
+    table.print("Store calls");
+}
+
+/// A store with so many sessions, their handles, and the record of each.
+fn filled(count: usize) -> (wiz_session::MemoryStore, Vec<Handle>, Record) {
+    let store = ours::store();
     let far = SystemTime::now() + std::time::Duration::from_secs(3_600);
     let deadline = far
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -71,61 +221,31 @@ fn store_calls() {
     let json = format!(
         r#"{{"v":1,"created_at":0,"deadline":{deadline},"data":{{"theme":"dark","user":"alice","visits":1}}}}"#
     );
-    let record = Record::from_json(&json, Version::FIRST, far).expect("it is format 1");
+    let record = || Record::from_json(&json, Version::FIRST, far).expect("it is format 1");
     let mut rng = fastrand::Rng::with_seed(1);
-    let handles: Vec<Handle> = (0..100_000)
+    let handles: Vec<Handle> = (0..count)
         .map(|_| Handle::from_bytes(rng.u128(..).to_ne_bytes()))
         .collect();
     for handle in &handles {
-        let created = runtime.block_on(store.create(*handle, &record));
-        created.expect("the memory store answers");
+        now(store.create(*handle, &record())).expect("the memory store answers");
     }
-    let mut next = 0;
-    let mut handle = || {
-        next = (next + 1) % handles.len();
-        handles[next]
-    };
-    let mut call = |name: &str, run: &mut dyn FnMut()| {
-        table.row([name.to_owned(), format!("{:.0}", nanoseconds(run))]);
-    };
-    call("(nothing, run by the runtime)", &mut || {
-        runtime.block_on(ready(handle()));
-    });
-    call("load", &mut || {
-        let loaded = runtime
-            .block_on(store.load(handle()))
-            .expect("the memory store answers");
-        black_box(loaded);
-    });
-    call("touch", &mut || {
-        runtime
-            .block_on(store.touch(handle(), far))
-            .expect("the memory store answers");
-    });
-    call("load and replace", &mut || {
-        let handle = handle();
-        let stored = runtime
-            .block_on(store.load(handle))
-            .expect("the memory store answers");
-        let version = stored.expect("it was created").version();
-        let replaced = runtime.block_on(store.replace(handle, version, &record));
-        black_box(replaced).expect("the memory store answers");
-    });
-    let mut rng = fastrand::Rng::with_seed(2);
-    call("create", &mut || {
-        let handle = Handle::from_bytes(rng.u128(..).to_ne_bytes());
-        let created = runtime.block_on(store.create(handle, &record));
-        black_box(created).expect("the memory store answers");
-    });
-    table.print("Store calls");
+    (store, handles, record())
 }
 
-fn nanoseconds(run: &mut dyn FnMut()) -> f64 {
+/// The memory store answers at once.
+fn now<T>(call: impl Future<Output = T>) -> T {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => unreachable!("the memory store waits for nothing"),
+    }
+}
+
+fn nanoseconds<T>(mut run: impl FnMut() -> T) -> f64 {
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             let start = Instant::now();
             for _ in 0..REPEATS {
-                run();
+                drop(run());
             }
             start.elapsed().as_nanos() as f64 / REPEATS as f64
         })

@@ -16,7 +16,7 @@ const SLICE: usize = 64;
 /// Slices of each contestant.
 const ROUNDS: usize = 401;
 
-/// Overheads over `noop`, in ns.
+/// Prints them too.
 pub fn measure(scenarios: impl IntoIterator<Item = &'static Scenario>) -> Figures {
     let names = || contestants::ALL.iter().map(|one| one.name);
     let head = || ["scenario".to_owned()].into_iter();
@@ -33,12 +33,9 @@ pub fn measure(scenarios: impl IntoIterator<Item = &'static Scenario>) -> Figure
     let mut figures = Figures::new();
     for scenario in scenarios {
         let title = scenario.title();
-        eprintln!("time: {title}");
         let rounds = rounds(scenario);
+        insert(&mut figures, &title, &rounds);
         let over = |index: usize, base: usize| difference(&rounds, index, base);
-        for (index, name) in names().enumerate().skip(2) {
-            figures.insert((title.clone(), name), over(index, 1));
-        }
         let ours = figures[&(title.clone(), OURS)];
         let mut cells = vec![title.clone()];
         cells.extend((2..contestants::ALL.len()).map(|index| format!("{:+.0}", over(index, 1))));
@@ -54,8 +51,24 @@ pub fn measure(scenarios: impl IntoIterator<Item = &'static Scenario>) -> Figure
     figures
 }
 
+/// Overheads over `noop`, in ns.
+pub fn figures(scenarios: impl IntoIterator<Item = &'static Scenario>) -> Figures {
+    let mut figures = Figures::new();
+    for scenario in scenarios {
+        insert(&mut figures, &scenario.title(), &rounds(scenario));
+    }
+    figures
+}
+
+fn insert(figures: &mut Figures, title: &str, rounds: &[Vec<f64>]) {
+    for (index, one) in contestants::ALL.iter().enumerate().skip(2) {
+        figures.insert((title.to_owned(), one.name), difference(rounds, index, 1));
+    }
+}
+
 /// The time of a request for each contestant, slice by slice in turn, so that a mood of the machine meets all alike.
 fn rounds(scenario: &'static Scenario) -> Vec<Vec<f64>> {
+    eprintln!("time: {}", scenario.title());
     let mut stages: Vec<Stage> = contestants::ALL
         .iter()
         .map(|one| Stage::new(one, scenario))
