@@ -8,7 +8,8 @@ use http::StatusCode;
 /// says nothing about the session: 503 for a store failure or a conflict, 413 for too much data, 409 for a session
 /// that ended meanwhile, 500 for everything else.
 ///
-/// Messages name keys and types, never a value and never a session id.
+/// Messages say what to do next. They name keys and types, never a value and never a session id. All of them, with
+/// what leads to each: [errors](crate::guide::errors).
 ///
 /// ```
 /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -25,7 +26,10 @@ pub struct Error(Box<Kind>);
 #[derive(Debug)]
 enum Kind {
     MissingLayer,
-    Store(Box<dyn StdError + Send + Sync>),
+    Store {
+        source: Box<dyn StdError + Send + Sync>,
+        advice: Option<&'static str>,
+    },
     Timeout(Duration),
     Corrupt(Cow<'static, str>),
     Decode(Mismatch),
@@ -57,7 +61,18 @@ impl Error {
     ///
     /// The source must hold neither session ids nor session data: it may be logged.
     pub fn store(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::from(Kind::Store(source.into()))
+        Self::store_advised(source, None)
+    }
+
+    /// The same, with what to do about it.
+    pub(crate) fn store_advised(
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+        advice: impl Into<Option<&'static str>>,
+    ) -> Self {
+        Self::from(Kind::Store {
+            source: source.into(),
+            advice: advice.into(),
+        })
     }
 
     /// A stored record that cannot be read: damaged, or of a format this version does not know. A kind of
@@ -119,7 +134,7 @@ impl Error {
     pub fn is_store(&self) -> bool {
         matches!(
             *self.0,
-            Kind::Store(_) | Kind::Timeout(_) | Kind::Corrupt(_)
+            Kind::Store { .. } | Kind::Timeout(_) | Kind::Corrupt(_)
         )
     }
 
@@ -160,9 +175,17 @@ impl Error {
         matches!(*self.0, Kind::MissingLayer)
     }
 
+    /// What to do about a store's failure, where the store knows.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        match *self.0 {
+            Kind::Store { advice, .. } => advice,
+            _ => None,
+        }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match *self.0 {
-            Kind::Store(_) | Kind::Timeout(_) | Kind::Corrupt(_) | Kind::Conflict => {
+            Kind::Store { .. } | Kind::Timeout(_) | Kind::Corrupt(_) | Kind::Conflict => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Kind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -184,27 +207,43 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::MissingLayer => f.write_str(
-                "no session layer: add `.layer(WizSessionLayer::new(store, key))` to the router",
+                "no session layer: add `.layer(WizSessionLayer::new(store, key))` to the router, after its routes",
             ),
-            Kind::Store(_) => f.write_str("the session store failed"),
-            Kind::Timeout(limit) => write!(f, "the session store did not answer within {limit:?}"),
-            Kind::Corrupt(what) => write!(f, "a stored session cannot be read: {what}"),
-            Kind::Decode(mismatch) => mismatch.fmt(f),
-            Kind::Encode { key, .. } => {
-                write!(f, "the value for session key `{key}` has no JSON form")
+            Kind::Store { .. } => {
+                let advice = self.advice().unwrap_or("its `source()` says why");
+                write!(f, "the session store failed: {advice}")
             }
+            Kind::Timeout(limit) => write!(
+                f,
+                "the session store did not answer within {limit:?}: see that it is up, within reach and not overloaded"
+            ),
+            Kind::Corrupt(what) => write!(
+                f,
+                "a stored session cannot be read: {what}; end it with `Sessions::revoke` (its handle is in the log), \
+                 or run the version of the application that wrote it"
+            ),
+            Kind::Decode(mismatch) => mismatch.fmt(f),
+            Kind::Encode { key, .. } => write!(
+                f,
+                "the value for session key `{key}` has no JSON form: its `source()` says why; keys of maps have to be \
+                 strings or numbers"
+            ),
             Kind::NotAnObject(wanted) => write!(
                 f,
-                "`{wanted}` is not an object whose members could be session keys"
+                "`{wanted}` is not an object whose members could be session keys: give a struct or a map with names \
+                 for keys, or `set` it under a key"
             ),
             Kind::Conflict => f.write_str("other requests kept changing the session; try again"),
-            Kind::Gone => f.write_str("the session has ended"),
-            Kind::TooLate => {
-                f.write_str("the response head has left without the cookie of a new session")
-            }
+            Kind::Gone => f.write_str(
+                "the session has ended: close what still uses it, and let the user begin anew or log in",
+            ),
+            Kind::TooLate => f.write_str(
+                "the response head has left without the cookie of a new session: begin it, or give it a new id, in \
+                 the handler",
+            ),
             Kind::TooLarge { key, limit } => write!(
                 f,
-                "with session key `{key}` the session would exceed {limit} bytes"
+                "with session key `{key}` the session would exceed {limit} bytes: keep less in it, or raise `max_bytes`"
             ),
         }
     }
@@ -220,7 +259,8 @@ impl fmt::Display for Mismatch {
         } = self;
         write!(
             f,
-            "session key `{key}` holds {found} that does not read as `{wanted}` (column {column})"
+            "session key `{key}` holds {found} that does not read as `{wanted}` (column {column}): read it as the type it \
+             was set with, or delete the key"
         )
     }
 }
@@ -228,7 +268,7 @@ impl fmt::Display for Mismatch {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &*self.0 {
-            Kind::Store(source) => Some(source.as_ref()),
+            Kind::Store { source, .. } => Some(source.as_ref()),
             Kind::Encode { source, .. } => Some(source),
             _ => None,
         }
@@ -284,7 +324,8 @@ mod tests {
         assert!(error.is_decode());
         assert_eq!(
             error.to_string(),
-            "session key `pin` holds a string that does not read as `u64` (column 9)"
+            "session key `pin` holds a string that does not read as `u64` (column 9): read it as the type it was set \
+             with, or delete the key"
         );
         assert!(error.source().is_none(), "the JSON error quotes the value");
         assert!(!format!("{error:?}").contains("hunter2"));

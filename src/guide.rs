@@ -10,6 +10,7 @@
 //! | [`operating`] | `wiz-session` on the command line: keys, tables, sweeps, a user's sessions |
 //! | [`testing`] | tests of an application that uses sessions |
 //! | [`without_axum`] | the layer around any tower service |
+//! | [`errors`] | every message: when, the response to it, what to do next |
 //! | [`from_flask`] | moving over from `wiz.session` and Flask |
 //! | [`from_tower_sessions`] | moving over from tower-sessions |
 //! | [`from_axum_session`] | moving over from axum_session |
@@ -33,6 +34,7 @@ page!(websockets_and_streams, "websockets-and-streams.md");
 page!(operating, "operating.md");
 page!(testing, "testing.md");
 page!(without_axum, "without-axum.md");
+page!(errors, "errors.md");
 page!(from_flask, "from-flask.md");
 page!(from_tower_sessions, "from-tower-sessions.md");
 page!(from_axum_session, "from-axum-session.md");

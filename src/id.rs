@@ -119,7 +119,7 @@ pub struct InvalidHandle(());
 
 impl fmt::Display for InvalidHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a session handle is 32 hexadecimal digits")
+        f.write_str("a session handle is 32 hexadecimal digits: take it from `handle()` as it is")
     }
 }
 

@@ -36,6 +36,7 @@
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
 //! - [`guide::testing`]: tests of an application that uses sessions.
 //! - [`guide::without_axum`]: any tower service.
+//! - [`guide::errors`]: every message, and what to do next.
 //! - Moving over: [`guide::from_flask`] for `wiz.session` and Flask, [`guide::from_tower_sessions`],
 //!   [`guide::from_axum_session`].
 //!

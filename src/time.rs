@@ -90,7 +90,9 @@ impl Clock {
     /// # Panics
     /// If this is the system's clock.
     pub fn advance(&self, by: Duration) {
-        let moved = self.0.as_ref().expect("only a manual clock can be moved");
+        let Some(moved) = &self.0 else {
+            panic!("the system's clock cannot be moved: give the layer a `Clock::manual()`");
+        };
         moved.fetch_add(millis(by), Ordering::Relaxed);
     }
 

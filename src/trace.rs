@@ -95,10 +95,13 @@ fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// What a store said of its failure; or else that it was a timeout or a damaged record.
+/// What a store said of its failure, and what to do about it; or else that it was a timeout or a damaged record.
 #[cfg(feature = "tracing")]
 fn source(error: &Error) -> Option<tracing::field::DisplayValue<String>> {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    let text = source.unwrap_or_else(|| error.to_string());
+    let text = match (std::error::Error::source(error), error.advice()) {
+        (Some(source), Some(advice)) => format!("{source}: {advice}"),
+        (Some(source), None) => source.to_string(),
+        (None, _) => error.to_string(),
+    };
     error.is_store().then(|| tracing::field::display(text))
 }

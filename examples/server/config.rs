@@ -35,7 +35,9 @@ fn var(name: &str) -> Result<Option<String>, String> {
     match env::var(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
+        Err(VarError::NotUnicode(_)) => Err(format!(
+            "{name} is not UTF-8: set it to plain text, or leave it out"
+        )),
     }
 }
 
@@ -50,7 +52,8 @@ fn key(secret: Option<String>) -> Result<Key, String> {
     match secret {
         Some(secret) if secret.len() >= MIN_SECRET_BYTES => Ok(Key::derive_from(secret.as_bytes())),
         Some(secret) => Err(format!(
-            "SESSION_SECRET must have at least {MIN_SECRET_BYTES} bytes, it has {}",
+            "SESSION_SECRET must have at least {MIN_SECRET_BYTES} bytes, it has {}: make one with \
+             `openssl rand -base64 48`",
             secret.len()
         )),
         None => {

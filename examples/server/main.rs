@@ -62,6 +62,9 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
+            if let Some(cause) = error.source() {
+                eprintln!("cause: {cause}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -78,9 +81,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // Until the last request is answered.
     let _sweeper = store.sweeper;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.port));
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        format!(
+            "cannot listen on {address}: {error}; set PORT to another one, or to 0 for a free one"
+        )
+    })?;
     // Before the address is announced: who reads it may stop us at once.
     let stop = shutdown::signal()?;
     announce(listener.local_addr()?)?;

@@ -6,7 +6,7 @@ use wiz_session::{
     Key, MemoryStore, SessionStore, Sweeper, WizSessionLayer, WizSessionLayerBuilder,
 };
 
-const KNOWN: &str = "memory, sqlite:PATH, postgres://…, mysql://…, redis://… and redis+cluster://…";
+const KNOWN: &str = "memory, sqlite:PATH, postgres://…, mysql://…, redis://… or redis+cluster://…";
 
 /// A store that is ready.
 pub(crate) struct Open {
@@ -36,7 +36,7 @@ pub(crate) async fn open(url: &str, key: Key) -> Opened {
         "redis" | "rediss" => redis(url, key).await,
         "redis+cluster" => redis_cluster(url, key).await,
         // The scheme alone: what follows it may hold a password.
-        unknown => Err(format!("STORE={unknown} is unknown; known are {KNOWN}").into()),
+        unknown => Err(format!("STORE={unknown} is unknown: choose one of {KNOWN}").into()),
     }
 }
 

@@ -127,12 +127,12 @@ impl CookieOptions {
         let refuse = |why: &'static str| Err(ConfigError::new(why));
         if self.name.is_empty() || !self.name.bytes().all(is_token) {
             return refuse(
-                "a cookie's name consists of letters, digits and any of !#$%&'*+-.^_`|~",
+                "a cookie's name is a token: choose one of ASCII letters, digits, `-` and `_`",
             );
         }
         if !self.path.starts_with('/') || !self.path.bytes().all(is_attribute) {
             return refuse(
-                "a cookie's path begins with `/` and holds neither `;` nor control characters",
+                "a cookie's path begins with `/` and is of ASCII characters without `;`: choose such a path",
             );
         }
         if self
@@ -140,7 +140,9 @@ impl CookieOptions {
             .as_ref()
             .is_some_and(|domain| domain.is_empty() || !domain.bytes().all(is_domain))
         {
-            return refuse("a cookie's domain consists of letters, digits, `-` and `.`");
+            return refuse(
+                "a cookie's domain is of ASCII letters, digits, `-` and `.`: choose such a domain, or none",
+            );
         }
         // Browsers compare the prefixes without regard to case (RFC 6265bis §5.7).
         let prefixed = |prefix: &str| {
@@ -157,10 +159,12 @@ impl CookieOptions {
             return refuse("a `__Secure-` cookie is secure; choose another name for plain HTTP");
         }
         if !self.secure && self.same_site == SameSite::None {
-            return refuse("`SameSite=None` needs a secure cookie");
+            return refuse(
+                "`SameSite=None` needs a secure cookie; make it one, or choose another `same_site`",
+            );
         }
         if !self.secure && self.partitioned {
-            return refuse("`Partitioned` needs a secure cookie");
+            return refuse("`Partitioned` needs a secure cookie; make it one, or drop the option");
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
-//! The documents agree: the READMEs are in step, and links lead somewhere.
+//! The documents agree: the READMEs are in step, links lead somewhere, and the layout is the code's.
 
+mod layers;
 mod markdown;
 
 use std::{
@@ -27,7 +28,13 @@ fn readmes() -> (Document, Document) {
 
 /// All Markdown that readers meet.
 fn documents() -> Vec<PathBuf> {
-    let mut paths = vec![root().join("README.md"), root().join("README.ko.md")];
+    let names = [
+        "README.md",
+        "README.ko.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
+    let mut paths = names.map(|name| root().join(name)).to_vec();
     for entry in fs::read_dir(root().join("docs")).expect("there is a folder docs") {
         let path = entry.expect("it can be listed").path();
         if path.extension().is_some_and(|extension| extension == "md") {
@@ -100,6 +107,18 @@ fn every_page_is_in_the_guide_and_is_run() {
                 "{name}: a block of `{info}`"
             );
         }
+    }
+}
+
+/// Nor in the library's own documentation.
+#[test]
+fn no_doc_test_is_ignored() {
+    for file in layers::files(&root().join("src")) {
+        let text = fs::read_to_string(&file).expect("a file");
+        let ignored = text
+            .lines()
+            .any(|line| line.contains("```") && line.contains("ignore"));
+        assert!(!ignored, "{}", file.display());
     }
 }
 

@@ -296,8 +296,9 @@ impl Inner {
             self.forget(expired);
         }
         if self.is_full() {
-            return Err(Error::store(
+            return Err(Error::store_advised(
                 "the memory store is full of sessions that are logged in",
+                "give it more room by `MemoryStore::with_max_sessions`, or use another store",
             ));
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The store that keeps sessions in Redis or Valkey: one server, or a cluster.
 
+mod advice;
 mod connect;
 mod fields;
 mod keys;
@@ -105,15 +106,19 @@ impl fmt::Debug for RedisStore {
 }
 
 fn failed(error: RedisError) -> Error {
+    let advice = advice::on(&error);
     // A server that does not know a command quotes its arguments.
     let text = error.to_string();
     match text.split_once(", with args") {
-        Some((text, _)) => Error::store(text.to_owned()),
-        None => Error::store(error),
+        Some((text, _)) => Error::store_advised(text.to_owned(), advice),
+        None => Error::store_advised(error, advice),
     }
 }
 
 /// An answer that is none to what was asked.
 fn unexpected() -> Error {
-    Error::store("Redis gave an answer of another form than expected")
+    Error::store_advised(
+        "Redis gave an answer of another form than expected",
+        "see that its address leads to Redis 6.2 or newer, or to Valkey, with nothing in between",
+    )
 }

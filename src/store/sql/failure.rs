@@ -1,5 +1,6 @@
 use sqlx::error::ErrorKind;
 
+use super::advice;
 use crate::error::Error;
 
 /// A database's error as a failure of the store.
@@ -12,11 +13,17 @@ pub(super) fn of(error: sqlx::Error) -> Error {
         .filter(|e| quotes(&**e))
         .map(|e| e.code());
     match code {
-        Some(code) => Error::store(format!(
-            "the database refused a value (code {})",
-            code.as_deref().unwrap_or("unknown")
-        )),
-        None => Error::store(error),
+        Some(code) => Error::store_advised(
+            format!(
+                "the database refused a value (code {})",
+                code.as_deref().unwrap_or("unknown")
+            ),
+            advice::TABLE_DIFFERS,
+        ),
+        None => {
+            let advice = advice::on(&error);
+            Error::store_advised(error, advice)
+        }
     }
 }
 

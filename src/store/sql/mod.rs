@@ -1,5 +1,6 @@
 //! SQLite, PostgreSQL, MySQL and MariaDB, by way of [sqlx](https://docs.rs/sqlx).
 
+mod advice;
 mod dialect;
 mod failure;
 mod lease;

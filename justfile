@@ -1,0 +1,58 @@
+# Each recipe is a step of scripts/check, which runs without `just` as well. `check` is what CI runs: all
+# steps but `advisories`.
+
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# Everything that CI checks.
+check:
+    ./scripts/check
+
+# Is each step of scripts/check a recipe here?
+recipes:
+    ./scripts/check recipes
+
+# Installs what the tests need (as root), or says what to install.
+tools:
+    ./scripts/check tools
+
+# Is all formatted?
+fmt:
+    ./scripts/check fmt
+
+# Lints, with all features.
+clippy:
+    ./scripts/check clippy
+
+# Lints, with each feature by itself.
+features:
+    ./scripts/check features
+
+# The documentation, without a warning.
+doc:
+    ./scripts/check doc
+
+# The examples, with the default features.
+examples:
+    ./scripts/check examples
+
+# Licences, sources and duplicates of the dependencies.
+deny:
+    ./scripts/check deny
+
+# The README's first program, in a fresh application.
+newcomer:
+    ./scripts/check newcomer
+
+# All tests, on servers and in a browser of their own.
+test:
+    ./scripts/check test
+
+# Known weaknesses of the dependencies. Takes GitHub's list of them.
+advisories:
+    ./scripts/check advisories
+
+# Has the library grown beyond benches/baseline.csv? That is the same compiler's.
+bench-check:
+    ./scripts/check bench-check

@@ -1,0 +1,134 @@
+//! What a handler meets, on a store that can be made to fail.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
+
+use http::Extensions;
+use wiz_session::{Error, Handle, MemoryStore, Record, SessionStore, Version, WizSession};
+
+use crate::{
+    layer::{Fault, Site, Verb},
+    met::{Met, SECRET, failure},
+};
+
+pub(crate) async fn meet() -> Vec<Met> {
+    let mut met = vec![failure(
+        WizSession::from_extensions(&Extensions::new()).await,
+    )];
+    met.extend(of_values().await);
+    met.extend(of_other_requests().await);
+    met.extend(of_the_store().await);
+    met.extend(of_records());
+    met.push(of_a_full_memory().await);
+    met
+}
+
+async fn of_values() -> Vec<Met> {
+    let site = Site::with(|builder| builder.max_bytes(100));
+    let mut met = Vec::new();
+    site.browser()
+        .visit(async |session| {
+            session.set("pin", SECRET).unwrap();
+            let by_pairs = HashMap::from([((1, 2), SECRET)]);
+            met = vec![
+                failure(session.get::<u64>("pin")),
+                failure(session.set("pairs", by_pairs)).because("key must be a string"),
+                failure(session.extend(SECRET)),
+                failure(session.set("large", SECRET.repeat(100))),
+            ];
+        })
+        .await;
+    met
+}
+
+async fn of_other_requests() -> Vec<Met> {
+    let site = Site::with(|builder| builder.store_timeout(Duration::from_millis(20)));
+    let mut met = Vec::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            site.store.fault(Verb::Replace, Fault::Conflict);
+            session.set("a", 2).unwrap();
+            met.push(failure(session.save().await));
+            site.store.heal();
+            let handle = session.handle().unwrap();
+            site.layer.sessions().revoke(handle).await.unwrap();
+            met.push(failure(session.reload().await));
+        })
+        .await;
+
+    let mut kept = None;
+    site.browser()
+        .visit(async |session| kept = Some(session))
+        .await;
+    let too_late = kept.expect("the handler ran");
+    too_late.set("a", 1).unwrap();
+    met.push(failure(too_late.save().await));
+    met
+}
+
+async fn of_the_store() -> Vec<Met> {
+    let site = Site::with(|builder| builder.store_timeout(Duration::from_millis(20)));
+    let mut met = Vec::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            site.store.fault(Verb::Load, Fault::Hang);
+            met.push(failure(session.reload().await));
+            site.store.fault(Verb::Load, Fault::Fail);
+            met.push(failure(session.reload().await).because("on fire"));
+        })
+        .await;
+    met
+}
+
+fn of_records() -> Vec<Met> {
+    let read = |json: &str| failure(Record::from_json(json, Version::FIRST, SystemTime::now()));
+    vec![
+        read(SECRET),
+        read(r#"{"v":2,"new":"hunter2"}"#),
+        read(r#"{"v":1,"created_at":1,"deadline":1,"data":["hunter2"]}"#),
+    ]
+}
+
+async fn of_a_full_memory() -> Met {
+    let full = MemoryStore::with_max_sessions(0);
+    let handle = Handle::from_bytes([1; 16]);
+    let json = r#"{"v":1,"created_at":1,"deadline":1,"user":"hunter2","data":{}}"#;
+    let record = Record::from_json(json, Version::FIRST, SystemTime::now()).unwrap();
+    failure(full.create(handle, &record).await).because("full")
+}
+
+/// The response says nothing but what a developer has to know.
+#[tokio::test]
+async fn the_body_of_a_response_is_its_status() {
+    use axum::response::IntoResponse;
+    use http_body_util::BodyExt;
+
+    let site = Site::new();
+    let mut bodies = Vec::new();
+    site.browser()
+        .visit(async |session| {
+            session.set("pin", SECRET).unwrap();
+            let errors = [
+                session.get::<u64>("pin").unwrap_err(),
+                Error::store("the disk is full"),
+                Error::corrupt("it is damaged"),
+            ];
+            for error in errors {
+                let body = error.into_response().into_body();
+                bodies.push(body.collect().await.unwrap().to_bytes());
+            }
+        })
+        .await;
+    assert_eq!(
+        bodies,
+        [
+            "Internal Server Error",
+            "Service Unavailable",
+            "Service Unavailable"
+        ]
+    );
+}
