@@ -61,6 +61,7 @@
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
+//! - `test-util`: a store that counts and fails as told, and logged-in cookies, for the tests of an application.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
 //! - `cli`: the operator's tool, by `cargo install wiz-session --features cli`; nothing for the library.
 
@@ -81,6 +82,8 @@ mod session;
 mod sessions;
 pub mod store;
 mod sweeper;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod time;
 mod trace;
 
