@@ -1,6 +1,7 @@
 //! The documents agree: the READMEs are in step, and links lead somewhere.
 
 mod markdown;
+mod observability;
 
 use std::{
     fs,
