@@ -35,3 +35,6 @@ impl Timer {
         }
     }
 }
+
+#[cfg(not(feature = "metrics"))]
+const _: () = assert!(size_of::<Timer>() == 0, "it is nothing");

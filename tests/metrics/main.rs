@@ -28,7 +28,7 @@ type Moved = BTreeMap<String, u64>;
 
 impl Meters {
     fn install() -> Self {
-        // A guard has to outlive nothing but the test's process.
+        // Leaked, so that the guard borrows nothing of the test.
         let recorder: &'static DebuggingRecorder = Box::leak(Box::default());
         Self {
             snapshotter: recorder.snapshotter(),
