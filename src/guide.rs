@@ -8,6 +8,7 @@
 //! | [`stores`] | which store for what, and writing your own |
 //! | [`websockets_and_streams`] | the session when the head of the response has left |
 //! | [`operating`] | `wiz-session` on the command line: keys, tables, sweeps, a user's sessions |
+//! | [`observability`] | every event and every metric |
 //! | [`testing`] | tests of an application that uses sessions |
 //! | [`without_axum`] | the layer around any tower service |
 //! | [`errors`] | every message: when, the response to it, what to do next |
@@ -32,6 +33,7 @@ page!(expiry, "expiry.md");
 page!(stores, "stores.md");
 page!(websockets_and_streams, "websockets-and-streams.md");
 page!(operating, "operating.md");
+page!(observability, "observability.md");
 page!(testing, "testing.md");
 page!(without_axum, "without-axum.md");
 page!(errors, "errors.md");

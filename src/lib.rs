@@ -34,6 +34,7 @@
 //! - [`guide::stores`]: choosing a store, writing your own.
 //! - [`guide::websockets_and_streams`]: when the head of the response has left.
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
+//! - [`guide::observability`]: every event and every metric.
 //! - [`guide::testing`]: tests of an application that uses sessions.
 //! - [`guide::without_axum`]: any tower service.
 //! - [`guide::errors`]: every message, and what to do next.
@@ -60,8 +61,10 @@
 //! # Features
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
+//! - `metrics`: counters, a gauge and the store's latency, on the [metrics](https://docs.rs/metrics) facade.
 //! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
+//! - `test-util`: a store that counts and fails as told, and logged-in cookies, for the tests of an application.
 //! - `conformance`: the suite for those who write a store, `store::conformance`.
 //! - `cli`: the operator's tool, by `cargo install wiz-session --features cli`; nothing for the library.
 
@@ -76,14 +79,16 @@ mod flash;
 pub mod guide;
 mod id;
 mod layer;
+mod observe;
 mod op;
 mod record;
 mod session;
 mod sessions;
 pub mod store;
 mod sweeper;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod time;
-mod trace;
 
 pub use ::cookie::{Key, SameSite};
 

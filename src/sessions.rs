@@ -4,10 +4,9 @@ use crate::{
     error::Error,
     expiry::Expiry,
     id::Handle,
+    observe,
     record::Record,
     session::{Shared, WizSession},
-    store::Answer,
-    trace,
 };
 
 /// Looks at sessions from outside, and ends them: "where am I logged in", "log out everywhere else", the
@@ -67,7 +66,7 @@ impl Sessions {
     /// [`Error::is_store`].
     pub async fn list(&self, user: &str) -> Result<Vec<SessionInfo>, Error> {
         let now = self.shared.clock.now();
-        let mut listed = self.ask(self.shared.store.list(user)).await?;
+        let mut listed = self.shared.ask("list", |store| store.list(user)).await?;
         listed.retain(|(_, record)| Expiry::is_live(record, now));
         Ok(listed
             .into_iter()
@@ -80,9 +79,12 @@ impl Sessions {
     /// # Errors
     /// [`Error::is_store`].
     pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
-        let ended = self.ask(self.shared.store.delete(handle)).await?;
+        let ended = self
+            .shared
+            .ask("delete", |store| store.delete(handle))
+            .await?;
         if ended {
-            trace::ended(handle);
+            observe::ended(handle);
         }
         Ok(ended)
     }
@@ -112,19 +114,18 @@ impl Sessions {
     /// [`Error::is_store`].
     pub async fn count(&self) -> Result<u64, Error> {
         let now = self.shared.clock.now().into();
-        self.ask(self.shared.store.count(now)).await
+        let sessions = self.shared.ask("count", |store| store.count(now)).await?;
+        observe::counted(sessions);
+        Ok(sessions)
     }
 
     async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
         let ended = self
-            .ask(self.shared.store.delete_user(user, except))
+            .shared
+            .ask("delete_user", |store| store.delete_user(user, except))
             .await?;
-        trace::revoked(ended);
+        observe::revoked(ended);
         Ok(ended)
-    }
-
-    async fn ask<T>(&self, answer: Answer<'_, T>) -> Result<T, Error> {
-        self.shared.ask(answer).await
     }
 }
 

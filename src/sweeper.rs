@@ -8,9 +8,9 @@ use tokio::{
 use crate::{
     error::{ConfigError, Error},
     id,
+    observe::{self, Timer},
     store::SessionStore,
     time::Clock,
-    trace,
 };
 
 /// Deletes expired sessions in the background, from stores whose engine does not: the SQL stores, and yours maybe.
@@ -140,11 +140,11 @@ impl<S: SessionStore> SweeperBuilder<S> {
                 Ok(0) => failures = 0,
                 Ok(sessions) => {
                     failures = 0;
-                    trace::swept(sessions);
+                    observe::swept(sessions);
                 }
                 Err(error) => {
                     failures += 1;
-                    trace::sweep_failed(&error);
+                    observe::sweep_failed(&error);
                 }
             }
             sleep(pause(self.interval, failures)).await;
@@ -156,11 +156,14 @@ impl<S: SessionStore> SweeperBuilder<S> {
         let mut swept = 0;
         loop {
             let start = Instant::now();
+            let timer = Timer::start("delete_expired");
             let batch = self
                 .store
                 .delete_expired(self.clock.now().into(), self.batch);
             let answer = timeout(BATCH_TIMEOUT, batch).await;
-            let deleted = answer.unwrap_or_else(|_| Err(Error::timeout(BATCH_TIMEOUT)))?;
+            let deleted = answer.unwrap_or_else(|_| Err(Error::timeout(BATCH_TIMEOUT)));
+            timer.stop(&deleted);
+            let deleted = deleted?;
             swept += deleted;
             if deleted < self.batch as u64 {
                 return Ok(swept);

@@ -7,6 +7,7 @@ use crate::{
     cookie::{Codec, CookieOptions, Name, Template},
     error::ConfigError,
     expiry::Expiry,
+    observe,
     session::{Queue, Shared},
     store::{ErasedStore, SessionStore},
     time::Clock,
@@ -116,6 +117,7 @@ impl WizSessionLayerBuilder {
     /// If a setting is out of its bounds, or the cookie contradicts itself.
     pub fn build(self) -> Result<WizSessionLayer, ConfigError> {
         self.validate()?;
+        observe::describe();
         let shared = Shared {
             store: self.store,
             codec: Codec::new(self.cookie.cookie_name(), &self.key, &self.previous_keys),

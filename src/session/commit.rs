@@ -20,6 +20,7 @@ pub(crate) async fn commit(
             Step::Done(committed) => return Ok(committed),
             Step::Again(Turnout::Lost) if !work.logs_in() => return Ok(lost(work)),
             Step::Again(turnout) => {
+                steps.note(&turnout);
                 progress(&turnout);
                 work.apply(turnout)?;
             }
@@ -72,6 +73,7 @@ pub(crate) async fn transact<R>(
             Step::Again(Turnout::Lost) if !work.logs_in() => return Ok((lost(&attempt), None)),
             Step::Again(turnout) => {
                 newest = matches!(turnout, Turnout::Newer(_));
+                steps.note(&turnout);
                 progress(&turnout);
                 work.apply(turnout)?;
             }

@@ -5,7 +5,8 @@ use crate::{
     cookie::{Codec, CookieOptions, Name, Template},
     error::Error,
     expiry::Expiry,
-    store::{Answer, ErasedStore},
+    observe::Timer,
+    store::{Answer, ErasedStore, Later},
     time::Clock,
 };
 
@@ -24,13 +25,27 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Waits for a store's answer, for as long as it may take.
-    pub(crate) async fn ask<T>(&self, answer: Answer<'_, T>) -> Result<T, Error> {
-        let mut answer = match answer {
-            Answer::Now(answer) => return answer,
-            Answer::Later(answer) => answer,
+    /// Asks the store, and waits for its answer for as long as that may take.
+    pub(crate) fn ask<'a, T: 'a>(
+        &'a self,
+        verb: &'static str,
+        call: impl FnOnce(&'a dyn ErasedStore) -> Answer<'a, T>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        let timer = Timer::start(verb);
+        self.timed(timer, call(&*self.store))
+    }
+
+    async fn timed<T>(&self, timer: Timer, answer: Answer<'_, T>) -> Result<T, Error> {
+        let answer = match answer {
+            Answer::Now(answer) => answer,
+            Answer::Later(answer) => self.wait(answer).await,
         };
-        // What is ready at once needs no timer.
+        timer.stop(&answer);
+        answer
+    }
+
+    async fn wait<T>(&self, mut answer: Later<'_, T>) -> Result<T, Error> {
+        // What is ready at once needs no timeout.
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
             return answer;
         }

@@ -22,8 +22,8 @@ use crate::{
     error::Error,
     expiry::Expiry,
     id::Handle,
+    observe,
     time::Timestamp,
-    trace,
 };
 
 /// The session of one request, from the unread cookie to the commit. Shared by the layer and all extracted handles.
@@ -111,12 +111,13 @@ impl Slot {
             if !lookups.allow(handle) {
                 continue;
             }
-            let answer = shared.ask(shared.store.load(handle)).await;
-            let found = answer.inspect_err(|error| trace::load_failed(handle, error))?;
+            let answer = shared.ask("load", |store| store.load(handle)).await;
+            let found = answer.inspect_err(|error| observe::load_failed(handle, error))?;
             match found.filter(|record| Expiry::is_live(record, now)) {
-                None => trace::unknown_id(handle),
+                None => observe::unknown_id(handle),
                 Some(record) if record.is_tombstone() => origin = Origin::Gone,
                 Some(record) => {
+                    observe::loaded();
                     origin = Origin::Live(Live { id, handle, record });
                     outdated = verified.outdated;
                     break;
@@ -124,7 +125,7 @@ impl Slot {
             }
         }
         if forged {
-            trace::bad_mac();
+            observe::bad_mac();
         }
         Ok(Loaded {
             work: Mutex::new(Work::new(origin, outdated, shared.max_bytes)),
@@ -267,7 +268,7 @@ impl Slot {
 
     fn outcome(&self, work: &mut Work, committed: Result<(), Error>) -> Outcome {
         let refused = committed.err().map(|error| {
-            trace::commit_failed(&error);
+            observe::commit_failed(&error);
             error.status()
         });
         Outcome {
@@ -336,7 +337,7 @@ impl Drop for Slot {
         };
         let work = loaded.work.get_mut();
         if *self.head_sent.get_mut() && work.writes() {
-            trace::unsaved(work.origin.live().map(|live| live.handle));
+            observe::unsaved(work.origin.live().map(|live| live.handle));
         }
     }
 }

@@ -10,10 +10,10 @@ use crate::{
     error::Error,
     expiry::Expiry,
     id::{self, Handle, SessionId},
+    observe,
     record::Record,
     store::{Created, Replaced},
     time::Timestamp,
-    trace,
 };
 
 /// Where a commit led.
@@ -33,7 +33,7 @@ impl Committed {
 /// The session ended before its changes could be stored.
 pub(super) fn lost(work: &Work) -> Committed {
     if work.writes() {
-        trace::discarded();
+        observe::discarded();
     }
     Committed::GONE
 }
@@ -102,9 +102,13 @@ impl<'a> Steps<'a> {
     }
 
     async fn end(&self, handle: Handle) -> Result<Step, Error> {
-        let by_us = self.shared.ask(self.shared.store.delete(handle)).await?;
+        let by_us = self
+            .shared
+            .ask("delete", |store| store.delete(handle))
+            .await?;
         if by_us {
-            trace::ended(handle);
+            observe::ended(handle);
+            observe::committed();
         }
         Ok(Step::Again(Turnout::Ended(by_us)))
     }
@@ -115,11 +119,12 @@ impl<'a> Steps<'a> {
         let handle = id.handle();
         match self
             .shared
-            .ask(self.shared.store.create(handle, &record))
+            .ask("create", |store| store.create(handle, &record))
             .await?
         {
             Created::Created => {
-                trace::created(handle);
+                observe::created(handle);
+                observe::committed();
                 Ok(done(
                     Origin::Live(Live { id, handle, record }),
                     Some(Owed::Issue),
@@ -134,10 +139,13 @@ impl<'a> Steps<'a> {
         let expected = live.record.version();
         match self
             .shared
-            .ask(self.shared.store.replace(live.handle, expected, &record))
+            .ask("replace", |store| {
+                store.replace(live.handle, expected, &record)
+            })
             .await?
         {
             Replaced::Stored(version) => {
+                observe::committed();
                 let record = record.with_version(version);
                 if let Some((_, turn)) = &mut self.conflict {
                     turn.leave(&record);
@@ -160,16 +168,21 @@ impl<'a> Steps<'a> {
         live: &Live,
         now: Timestamp,
     ) -> Result<Step, Error> {
-        let store = &self.shared.store;
         let record = work.seal(now, &self.shared.expiry);
         let expected = live.record.version();
         let tombstone = Record::tombstone(expected.next(), now);
         let id = SessionId::random();
         let handle = id.handle();
-        let moved = store.regenerate(live.handle, expected, &tombstone, handle, &record);
-        match self.shared.ask(moved).await? {
+        match self
+            .shared
+            .ask("regenerate", |store| {
+                store.regenerate(live.handle, expected, &tombstone, handle, &record)
+            })
+            .await?
+        {
             Replaced::Stored(_) => {
-                trace::regenerated(live.handle, handle);
+                observe::regenerated(live.handle, handle);
+                observe::committed();
                 Ok(done(
                     Origin::Live(Live { id, handle, record }),
                     Some(Owed::Issue),
@@ -185,15 +198,22 @@ impl<'a> Steps<'a> {
         let mut record = live.record.clone();
         match self
             .shared
-            .ask(self.shared.store.touch(live.handle, expires_at.into()))
+            .ask("touch", |store| store.touch(live.handle, expires_at.into()))
             .await
         {
             Ok(true) => record.touch(expires_at),
             // Ended meanwhile: nothing is left to keep alive.
             Ok(false) => {}
-            Err(error) => trace::touch_failed(live.handle, &error),
+            Err(error) => observe::touch_failed(live.handle, &error),
         }
         record
+    }
+
+    /// The work is about to be done again: because another request was faster, if there was a conflict.
+    pub(super) fn note(&self, turnout: &Turnout) {
+        if self.conflicts > 0 && matches!(turnout, Turnout::Newer(_)) {
+            observe::replayed();
+        }
     }
 
     async fn after_conflict(&mut self, live: &Live) -> Result<Step, Error> {
@@ -253,7 +273,10 @@ impl<'a> Steps<'a> {
     }
 
     pub(super) async fn refresh(&self, live: &Live) -> Result<Turnout, Error> {
-        let loaded = self.shared.ask(self.shared.store.load(live.handle)).await?;
+        let loaded = self
+            .shared
+            .ask("load", |store| store.load(live.handle))
+            .await?;
         let now = self.shared.clock.now();
         let lives = |record: &Record| Expiry::is_live(record, now) && !record.is_tombstone();
         Ok(loaded.filter(lives).map_or(Turnout::Lost, Turnout::Newer))

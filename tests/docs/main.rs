@@ -2,6 +2,7 @@
 
 mod layers;
 mod markdown;
+mod observability;
 
 use std::{
     fs,

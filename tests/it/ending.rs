@@ -23,10 +23,10 @@ async fn b9_clear_removes_the_cookie_as_it_was_set_and_kills_the_id() {
         let mut browser = site.browser();
         let set = browser.write("a", 1).await.cookie();
         let mut replayed = browser.clone();
-        site.store.calls();
+        site.store.take_calls();
 
         let reply = browser.visit(async |session| session.clear()).await;
-        assert_eq!(site.store.calls(), [Verb::Load, Verb::Delete]);
+        assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Delete]);
         assert_eq!(reply.lines(CACHE_CONTROL), ["no-store"]);
         let removal = reply.cookie();
         let mut expected = set;
@@ -54,7 +54,7 @@ async fn b10_clear_without_a_cookie_sends_none() {
         })
         .await;
     reply.is_ok_without_cookie();
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn b11_clear_then_write_begins_a_new_session() {
     let mut browser = site.visitor().await;
     let mut old = browser.clone();
     let former = browser.handle().await;
-    site.store.calls();
+    site.store.take_calls();
 
     let reply = browser
         .visit(async |session| {
@@ -73,7 +73,10 @@ async fn b11_clear_then_write_begins_a_new_session() {
         })
         .await;
     assert_eq!(reply.cookie().max_age(), None);
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Delete, Verb::Create]);
+    assert_eq!(
+        site.store.take_calls(),
+        [Verb::Load, Verb::Delete, Verb::Create]
+    );
     assert_ne!(browser.handle().await, former);
     assert_eq!(browser.read::<u32>("a").await, None);
     assert_eq!(browser.read("b").await, Some(2));
@@ -136,7 +139,7 @@ async fn b12_regenerate_keeps_the_data_and_the_absolute_deadline() {
         site.pass(20);
         browser.read::<u32>("a").await;
     }
-    site.store.calls();
+    site.store.take_calls();
 
     let reply = browser
         .visit(async |session| {
@@ -148,7 +151,7 @@ async fn b12_regenerate_keeps_the_data_and_the_absolute_deadline() {
     assert_eq!(reply.cookie().value(), browser.value());
     assert_eq!(reply.lines(CACHE_CONTROL), ["no-store"]);
     assert_eq!(
-        site.store.calls(),
+        site.store.take_calls(),
         [Verb::Load, Verb::Create, Verb::Replace]
     );
     assert_eq!(
@@ -240,7 +243,7 @@ async fn b13_regenerating_nothing_creates_nothing() {
         .visit(regenerate)
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 
     let reply = site
         .browser()
@@ -250,7 +253,7 @@ async fn b13_regenerating_nothing_creates_nothing() {
         })
         .await;
     assert!(!reply.cookie().value().is_empty());
-    assert_eq!(site.store.calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [Verb::Create]);
 }
 
 #[tokio::test]

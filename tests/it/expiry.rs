@@ -27,7 +27,7 @@ async fn d26_a_session_that_was_silent_too_long_is_gone_though_not_swept() {
     assert_eq!(browser.read("a").await, Some(1), "a millisecond before");
     site.clock.advance(Duration::from_millis(1));
     assert_eq!(browser.read::<u32>("a").await, None);
-    assert!(site.store.record(handle).await.is_some(), "still there");
+    assert!(site.record(handle).await.is_some(), "still there");
 
     browser.write("b", 2).await;
     assert_ne!(browser.handle().await, Some(handle));
@@ -74,7 +74,7 @@ async fn d27_only_requests_that_read_the_session_count_as_use() {
     site.pass(29);
     let service = tower::Layer::layer(&site.layer, crate::support::ignore(()));
     browser.send(service, Default::default()).await;
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
     site.pass(1);
     assert_eq!(browser.read::<u32>("a").await, None);
 }
@@ -88,18 +88,18 @@ async fn d28_a_touch_is_written_once_in_a_tenth_of_the_idle_timeout() {
     for _ in 0..50 {
         browser.read::<u32>("a").await;
     }
-    assert_eq!(site.store.calls(), [Verb::Load; 51]);
+    assert_eq!(site.store.take_calls(), [Verb::Load; 51]);
 
     site.clock.advance(Duration::from_millis(1));
     let reply = browser.visit(async |_| ()).await;
     reply.is_ok_without_cookie();
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Touch]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
     assert_eq!(
         expires_at(&mut browser).await,
         Some(created + Duration::from_secs(3 * 60))
     );
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
 }
 
 #[tokio::test]
@@ -108,10 +108,10 @@ async fn d28_a_write_counts_as_a_touch() {
     let mut browser = site.visitor().await;
     site.pass(10);
     browser.write("b", 2).await;
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Replace]);
     site.pass(2);
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load]);
     site.pass(27);
     assert_eq!(browser.read("a").await, Some(1));
 }
@@ -124,7 +124,10 @@ async fn d28_touch_after_replaces_the_tenth() {
     browser.read::<u32>("a").await;
     site.clock.advance(Duration::from_secs(1));
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Load, Verb::Touch]);
+    assert_eq!(
+        site.store.take_calls(),
+        [Verb::Load, Verb::Load, Verb::Touch]
+    );
 }
 
 #[tokio::test]
@@ -133,7 +136,7 @@ async fn d28_at_the_absolute_deadline_there_is_nothing_left_to_touch() {
     let mut browser = site.visitor().await;
     site.pass(29);
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load]);
 }
 
 #[tokio::test]
@@ -261,7 +264,7 @@ async fn expires_at_is_what_the_store_knows() {
     let handle = browser.handle().await.unwrap();
     site.pass(7);
     browser.read::<u32>("a").await;
-    let record = site.store.record(handle).await.unwrap();
+    let record = site.record(handle).await.unwrap();
     assert_eq!(expires_at(&mut browser).await, Some(record.expires_at()));
     let reply = browser
         .visit(async |session| {

@@ -17,14 +17,18 @@ async fn save_stores_now_and_the_response_still_carries_the_cookie() {
             session.set("a", 1)?;
             session.save().await?;
             assert!(!session.is_new());
-            assert_eq!(site.store.calls(), [Verb::Create]);
+            assert_eq!(site.store.take_calls(), [Verb::Create]);
             session.save().await?;
-            assert_eq!(site.store.calls(), [Verb::Load], "nothing is left to store");
+            assert_eq!(
+                site.store.take_calls(),
+                [Verb::Load],
+                "nothing is left to store"
+            );
             session.set("b", 2)
         })
         .await;
     assert_eq!(reply.cookie().value(), browser.value());
-    assert_eq!(site.store.calls(), [Verb::Replace]);
+    assert_eq!(site.store.take_calls(), [Verb::Replace]);
     assert_eq!(
         (browser.read("a").await, browser.read("b").await),
         (Some(1), Some(2))
@@ -115,7 +119,7 @@ async fn reload_without_a_session_asks_nothing() {
         .visit(async |session| session.reload().await)
         .await;
     reply.is_ok_without_cookie();
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -167,7 +171,7 @@ async fn a_transaction_answers_from_what_was_committed() {
 async fn a_transaction_that_fails_commits_nothing_and_leaves_what_is_pending() {
     let site = Site::new();
     let mut browser = site.visitor().await;
-    site.store.calls();
+    site.store.take_calls();
     browser
         .visit(async |session| {
             session.set("b", 2)?;
@@ -178,7 +182,7 @@ async fn a_transaction_that_fails_commits_nothing_and_leaves_what_is_pending() {
             assert!(failed.await.unwrap_err().is_store());
             assert!(!session.contains_key("c"));
             assert_eq!(
-                site.store.calls(),
+                site.store.take_calls(),
                 [Verb::Load, Verb::Load],
                 "it was run on the newest data before it was believed"
             );
@@ -432,14 +436,14 @@ async fn a_commit_that_was_too_slow_is_replayed_on_the_newer_record() {
     let mut browser = site.visitor().await;
     browser.write("gone", 1).await;
     let mut tab = browser.clone();
-    site.store.calls();
+    site.store.take_calls();
     browser
         .visit(async |session| {
             tab.visit(async |session| {
                 session.extend(serde_json::json!({ "a": 5, "c": 3, "gone": 2 }))
             })
             .await;
-            site.store.calls();
+            site.store.take_calls();
             session.update("a", |a: &mut u32| *a += 10)?;
             session.set("b", 2)?;
             session.delete("gone");
@@ -448,7 +452,7 @@ async fn a_commit_that_was_too_slow_is_replayed_on_the_newer_record() {
         .await
         .is_ok_without_cookie();
     assert_eq!(
-        site.store.calls(),
+        site.store.take_calls(),
         [Verb::Replace, Verb::Load, Verb::Replace]
     );
     let mut seen = serde_json::Map::new();

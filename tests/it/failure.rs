@@ -1,6 +1,6 @@
 //! F. Failure.
 
-use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, time::Duration};
 
 use axum::extract::Request;
 use futures_util::FutureExt;
@@ -95,7 +95,7 @@ async fn f37_a_failed_touch_fails_no_request() {
             .visit(async |session| assert_eq!(session.get("a").unwrap(), Some(1)))
             .await
             .is_ok_without_cookie();
-        assert_eq!(site.store.calls(), [Verb::Load, Verb::Touch]);
+        assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
     }
 }
 
@@ -119,7 +119,7 @@ async fn f38_a_store_error_never_becomes_an_empty_session() {
         .send(site.layer.layer(service), Request::default())
         .await;
     reply.is_ok_without_cookie();
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
     site.store.heal();
     assert_eq!(browser.read("a").await, Some(1));
 }
@@ -205,12 +205,11 @@ async fn f39_a_commit_dropped_amid_conflicts_leaves_no_lock() {
     let mut browser = site.visitor().await;
     let mut tab = browser.clone();
     {
-        let gate = Arc::<Gate>::default();
+        let gate = Gate::default();
         let mut dropped = browser.clone();
         let mut request = pin!(dropped.visit(async |session| {
             tab.write("b", 3).await;
-            site.store
-                .fault(Verb::Load, Fault::Pause(Arc::clone(&gate)));
+            site.store.fault(Verb::Load, Fault::Pause(gate.clone()));
             session.set("c", 3)
         }));
         tokio::select! {

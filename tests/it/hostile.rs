@@ -33,10 +33,10 @@ async fn c15_nothing_is_stored_under_an_id_that_the_store_does_not_know() {
     let mut browser = site.browser();
     browser.keep(NAME, &offered);
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load]);
 
     let reply = browser.write("a", 2).await;
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Create]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Create]);
     assert_ne!(reply.cookie().value(), offered);
     assert_eq!(browser.read("a").await, Some(2));
     assert_eq!(a(&site, &[&line(&offered)]).await, None);
@@ -60,7 +60,7 @@ async fn c16_a_bad_mac_is_not_looked_up() {
     ] {
         assert_eq!(a(&site, &[&line(&forged)]).await, None, "{forged}");
     }
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn c17_what_was_not_signed_for_this_cookie_by_these_keys_is_nothing() {
     let mut browser = site.visitor().await;
     let value = browser.value().to_owned();
     let handle = browser.handle().await.unwrap().to_string();
-    site.store.calls();
+    site.store.take_calls();
 
     let (_, id) = value.split_at(44);
     assert_eq!(a(&site, &[&line(id)]).await, None, "the id, unsigned");
@@ -95,7 +95,7 @@ async fn c17_what_was_not_signed_for_this_cookie_by_these_keys_is_nothing() {
         None,
         "by a dropped key"
     );
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn c18_a_previous_key_is_taken_and_the_cookie_signed_anew() {
     assert_eq!(reply.cookie().value(), browser.value());
     assert_ne!(browser.value(), stale.value());
     assert_eq!(
-        old.store.calls(),
+        old.store.take_calls(),
         [Verb::Load, Verb::Load],
         "the id is the same, and still lives when its cookie is sent again"
     );
@@ -158,7 +158,7 @@ async fn c19_nonsense_is_an_anonymous_visitor() {
     for line in table {
         assert_eq!(a(&site, &[line]).await, None, "{line:?}");
     }
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 
     for line in table {
         let reply = site
@@ -179,7 +179,7 @@ async fn c20_a_huge_value_is_an_anonymous_visitor_and_not_logged() {
         assert_eq!(a(&site, &[&line(&huge)]).await, None);
         assert_eq!(a(&site, &[&line(&format!("{valid}{huge}"))]).await, None);
     }
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
     assert_eq!(log.count("bad MAC"), 6);
     assert_eq!(log.count("leak"), 0);
 }
@@ -218,12 +218,12 @@ async fn c22_of_several_cookies_the_valid_one_counts() {
             "{invalid}"
         );
     }
-    site.store.calls();
+    site.store.take_calls();
     assert_eq!(a(&site, &[&join(&[value.as_str(); 100])]).await, Some(1));
     assert_eq!(a(&site, &[&join(&["forged"; 100])]).await, None);
     assert_eq!(a(&site, &[&join(&[unknown.as_str(); 100])]).await, None);
     assert_eq!(
-        site.store.calls(),
+        site.store.take_calls(),
         [Verb::Load, Verb::Load],
         "one a session"
     );
@@ -237,7 +237,7 @@ async fn c22_a_hundred_signed_cookies_are_three_lookups() {
         values.push(format!("{NAME}={}", unknown().await));
     }
     assert_eq!(a(&site, &[values.join("; ").as_bytes()]).await, None);
-    assert_eq!(site.store.calls(), [Verb::Load; 3]);
+    assert_eq!(site.store.take_calls(), [Verb::Load; 3]);
 }
 
 #[tokio::test]
@@ -276,10 +276,10 @@ async fn c24_the_real_cookie_is_found_among_strange_ones() {
     .concat();
     assert_eq!(a(&site, &[&foreign]).await, Some(1));
 
-    site.store.calls();
+    site.store.take_calls();
     let near = format!("__host-sid={value}; {NAME}2={value}; x{NAME}={value}");
     assert_eq!(a(&site, &[near.as_bytes()]).await, None);
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -296,7 +296,7 @@ async fn c25_a_record_that_cannot_be_read_is_503_and_stays() {
             ("Service Unavailable", vec![])
         );
     }
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
     assert_eq!(log.count("session not loaded"), 2);
     site.store.heal();
     assert_eq!(browser.read("a").await, Some(1));
@@ -320,5 +320,5 @@ async fn a_forged_cookie_is_an_anonymous_visitor() {
         removal.value().is_empty(),
         "the client sent one, and it is removed"
     );
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }

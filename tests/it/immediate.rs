@@ -1,16 +1,16 @@
 //! A store that answers at once is asked without a future: that must make no difference.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::StatusCode;
 use wiz_session::{Clock, MemoryStore, WizSession, WizSessionLayer};
 
-use crate::support::{Browser, Fault, Probe, Verb, key};
+use crate::support::{Browser, Fault, Immediate, TestStore, Verb, key};
 
-fn site() -> (Arc<Probe<true>>, Clock, Browser) {
-    let store = Arc::<Probe<true>>::default();
+fn site() -> (TestStore, Clock, Browser) {
+    let store = TestStore::new();
     let clock = Clock::manual();
-    let layer = WizSessionLayer::builder(Arc::clone(&store), key(1)).clock(clock.clone());
+    let layer = WizSessionLayer::builder(Immediate(store.clone()), key(1)).clock(clock.clone());
     (
         store,
         clock,
@@ -22,24 +22,27 @@ fn site() -> (Arc<Probe<true>>, Clock, Browser) {
 async fn the_calls_are_those_of_any_store() {
     let (store, clock, mut browser) = site();
     browser.write("a", 1).await;
-    assert_eq!(store.calls(), [Verb::Create]);
+    assert_eq!(store.take_calls(), [Verb::Create]);
     assert_eq!(browser.read("a").await, Some(1));
-    assert_eq!(store.calls(), [Verb::Load]);
+    assert_eq!(store.take_calls(), [Verb::Load]);
     browser.write("a", 2).await.is_ok_without_cookie();
-    assert_eq!(store.calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(store.take_calls(), [Verb::Load, Verb::Replace]);
     clock.advance(Duration::from_secs(5 * 60));
     assert_eq!(browser.read("a").await, Some(2));
-    assert_eq!(store.calls(), [Verb::Load, Verb::Touch]);
+    assert_eq!(store.take_calls(), [Verb::Load, Verb::Touch]);
     let reply = browser
         .visit(async |session: WizSession| session.log_in("alice"))
         .await;
     assert_eq!(reply.cookies().len(), 1);
-    assert_eq!(store.calls(), [Verb::Load, Verb::Create, Verb::Replace]);
+    assert_eq!(
+        store.take_calls(),
+        [Verb::Load, Verb::Create, Verb::Replace]
+    );
     let reply = browser
         .visit(async |session: WizSession| session.clear())
         .await;
     assert_eq!(reply.cookies().len(), 1);
-    assert_eq!(store.calls(), [Verb::Load, Verb::Delete]);
+    assert_eq!(store.take_calls(), [Verb::Load, Verb::Delete]);
 }
 
 #[tokio::test]
@@ -67,12 +70,12 @@ async fn a_failure_is_503_and_is_not_tried_again() {
         (Verb::Replace, Fault::Hang),
         (Verb::Load, Fault::Hang),
     ] {
-        store.calls();
+        store.take_calls();
         store.fault(verb, fault);
         let reply = browser.write("a", 2).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(reply.cookies().is_empty());
-        assert_eq!(*store.calls().last().unwrap(), verb);
+        assert_eq!(*store.take_calls().last().unwrap(), verb);
         store.heal();
         assert_eq!(browser.read("a").await, Some(1));
     }

@@ -43,19 +43,19 @@ async fn nested_layers_of_one_name_share_one_session() {
     let reply = browser.send(router.clone(), Request::default()).await;
     assert_eq!(reply.cookie().value(), browser.value());
     assert_eq!(reply.lines(VARY), ["Cookie"]);
-    assert_eq!(site.store.calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [Verb::Create]);
 
     browser
         .send(router, Request::default())
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Replace]);
     assert_eq!(
         (browser.read("in").await, browser.read("out").await),
         (Some(4), Some(4))
     );
     assert_eq!(browser.read("b").await, Some(2));
-    assert_eq!(never_asked.store.calls(), []);
+    assert_eq!(never_asked.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn all_extractors_of_a_request_are_one_session_loaded_once() {
         .send(router, Request::default())
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Replace]);
     assert_eq!(
         (browser.read("b").await, browser.read("out").await),
         (Some(3), Some(1))

@@ -16,5 +16,6 @@ mod secrets;
 mod server;
 mod set_cookie;
 mod support;
+mod test_util;
 mod users;
 mod values;

@@ -187,7 +187,7 @@ async fn a_session_first_asked_for_after_the_head_begins_nothing() {
         .send(service, Request::default())
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn nested_layers_of_one_name_share_one_session_with_another_between() {
         .layer(site.layer.clone());
     let mut browser = site.browser();
     browser.send(router, Request::default()).await;
-    assert_eq!(site.store.calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [Verb::Create]);
     assert_eq!(
         (browser.read("outer").await, browser.read("inner").await),
         (Some(1), Some(1))
@@ -226,7 +226,7 @@ async fn a_message_left_and_taken_in_one_request_leaves_nothing() {
         })
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]

@@ -55,14 +55,14 @@ async fn e32_a_5xx_drops_the_changes() {
         };
         let reply = browser.visit(write).await;
         assert_eq!((reply.status, reply.cookies()), (status, vec![]));
-        assert_eq!(site.store.calls(), []);
+        assert_eq!(site.store.take_calls(), []);
 
         let mut browser = site.visitor().await;
         let reply = browser.visit(write).await;
         assert_eq!((reply.status, reply.cookies()), (status, vec![]));
-        assert_eq!(site.store.calls(), [Verb::Load]);
+        assert_eq!(site.store.take_calls(), [Verb::Load]);
         assert_eq!(browser.read("a").await, Some(1));
-        site.store.calls();
+        site.store.take_calls();
     }
 }
 
@@ -145,7 +145,7 @@ async fn e32_a_panic_stores_nothing() {
             .await
             .is_err()
     );
-    assert_eq!(site.store.calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load]);
     assert_eq!(browser.read("a").await, Some(1));
 }
 
@@ -246,7 +246,7 @@ async fn e33_after_the_head_no_session_begins_and_none_gets_a_new_id() {
         })
         .await;
     assert_eq!((reply.body.as_str(), reply.cookies()), ("streamed", vec![]));
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 
     let mut browser = site.visitor().await;
     browser
@@ -329,7 +329,7 @@ async fn e35_options_and_switching_protocols_create_nothing() {
         .await;
     assert_eq!(reply.status, StatusCode::SWITCHING_PROTOCOLS);
     assert!(reply.cookies().is_empty());
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
 }
 
 #[tokio::test]

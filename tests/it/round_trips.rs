@@ -35,7 +35,7 @@ async fn an_untouched_request_looks_at_no_cookie_checks_no_signature_and_asks_no
             "{response:?}"
         );
     }
-    assert_eq!(site.store.calls(), []);
+    assert_eq!(site.store.take_calls(), []);
     assert_eq!(log.text(), events, "a look at the forged ones would show");
 }
 
@@ -67,10 +67,10 @@ async fn each_kind_of_request_costs_its_number_of_calls() {
         let mut browser = site.visitor().await;
         site.pass(minutes);
         browser.visit(async |session| handler(&session)).await;
-        assert_eq!(site.store.calls(), calls, "row {index}");
+        assert_eq!(site.store.take_calls(), calls, "row {index}");
     }
 
     let site = Site::new();
     site.browser().visit(async |session| update(&session)).await;
-    assert_eq!(site.store.calls(), [Create], "a new session");
+    assert_eq!(site.store.take_calls(), [Create], "a new session");
 }

@@ -220,7 +220,7 @@ async fn public_types_print_no_secret() {
     let mut secrets = Secrets::of_the_site();
     secrets.add_cookie(&browser);
     let handle = browser.handle().await.unwrap();
-    let record = site.store.record(handle).await.unwrap();
+    let record = site.record(handle).await.unwrap();
     let sessions = site.layer.sessions();
 
     let mut printed = vec![

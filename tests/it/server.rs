@@ -92,7 +92,7 @@ async fn f39_a_client_that_hangs_up_leaves_nothing_behind() {
     let gone = tokio::time::timeout(Duration::from_secs(30), progress.dropped.notified()).await;
     gone.expect("the handler is dropped");
 
-    assert_eq!(site.store.calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load]);
     assert_eq!(browser.read("a").await, Some(1));
     browser.write("a", 3).await.is_ok_without_cookie();
 }

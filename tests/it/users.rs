@@ -10,7 +10,7 @@ use crate::support::{Browser, Site, Verb};
 async fn login(site: &Site, user: &str) -> Browser {
     let mut browser = site.browser();
     browser.visit(async |session| session.log_in(user)).await;
-    site.store.calls();
+    site.store.take_calls();
     browser
 }
 
@@ -62,7 +62,7 @@ async fn a_login_alone_is_enough_to_begin_a_session() {
     let site = Site::new();
     let mut browser = site.browser();
     browser.visit(async |session| session.log_in("alice")).await;
-    assert_eq!(site.store.calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [Verb::Create]);
     assert_eq!(user(&mut browser).await.as_deref(), Some("alice"));
 }
 
@@ -176,7 +176,7 @@ async fn logging_out_is_clear() {
         })
         .await;
     assert!(reply.cookie().value().is_empty());
-    assert_eq!(site.store.calls(), [Verb::Load, Verb::Delete]);
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Delete]);
     assert_eq!(site.sessions().await, 0);
 }
 

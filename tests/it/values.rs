@@ -132,7 +132,7 @@ async fn what_a_request_does_not_touch_is_not_encoded_again() {
         .await;
     browser.write("a", 1).await;
     let handle = browser.handle().await.unwrap();
-    let record = site.store.record(handle).await.unwrap().to_json();
+    let record = site.record(handle).await.unwrap().to_json();
     assert!(record.contains(odd), "{record}");
 }
 
@@ -196,7 +196,7 @@ async fn what_has_no_json_form_is_refused_and_changes_nothing() {
             assert!(session.extend("text").unwrap_err().is_encode());
         })
         .await;
-    assert_eq!(site.store.calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [Verb::Load]);
 }
 
 #[tokio::test]

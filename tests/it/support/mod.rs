@@ -1,15 +1,17 @@
 //! What the tests share: a site with the session layer, browsers that visit it, a store and a log to look into.
 
 mod browser;
+mod immediate;
 mod log;
-mod probe;
 mod server;
 mod site;
 
+pub(crate) use wiz_session::test_util::{Fault, Gate, TestStore, Verb};
+
 pub(crate) use self::{
     browser::{Browser, Reply, handle, ignore},
+    immediate::Immediate,
     log::Log,
-    probe::{Fault, Gate, Probe, Verb},
     server::Server,
     site::{Site, key},
 };

@@ -1,12 +1,14 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use wiz_session::{Clock, Key, WizSessionLayer, WizSessionLayerBuilder};
+use wiz_session::{
+    Clock, Handle, Key, Record, SessionStore, WizSessionLayer, WizSessionLayerBuilder,
+};
 
-use super::{Browser, Probe};
+use super::{Browser, TestStore};
 
 /// A layer on a store that is watched, with a clock that the test moves.
 pub(crate) struct Site {
-    pub(crate) store: Arc<Probe>,
+    pub(crate) store: TestStore,
     pub(crate) clock: Clock,
     pub(crate) layer: WizSessionLayer,
 }
@@ -21,7 +23,7 @@ impl Site {
     pub(crate) fn with(
         settings: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilder,
     ) -> Self {
-        Self::launch(Arc::default(), Clock::manual(), key(1), settings)
+        Self::launch(TestStore::new(), Clock::manual(), key(1), settings)
     }
 
     /// The same store and clock behind another layer.
@@ -30,16 +32,16 @@ impl Site {
         key: Key,
         settings: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilder,
     ) -> Self {
-        Self::launch(Arc::clone(&self.store), self.clock.clone(), key, settings)
+        Self::launch(self.store.clone(), self.clock.clone(), key, settings)
     }
 
     fn launch(
-        store: Arc<Probe>,
+        store: TestStore,
         clock: Clock,
         key: Key,
         settings: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilder,
     ) -> Self {
-        let builder = WizSessionLayer::builder(Arc::clone(&store), key).clock(clock.clone());
+        let builder = WizSessionLayer::builder(store.clone(), key).clock(clock.clone());
         let layer = settings(builder).build().expect("the settings are valid");
         Self {
             store,
@@ -57,7 +59,7 @@ impl Site {
     pub(crate) async fn visitor(&self) -> Browser {
         let mut browser = self.browser();
         browser.write("a", 1).await;
-        self.store.calls();
+        self.store.take_calls();
         browser
     }
 
@@ -66,12 +68,18 @@ impl Site {
         self.clock.advance(Duration::from_secs(60 * minutes));
     }
 
+    /// What is stored of a session. Not counted as a call.
+    pub(crate) async fn record(&self, handle: Handle) -> Option<Record> {
+        let stored = self.store.sessions().load(handle).await;
+        stored.expect("memory does not fail")
+    }
+
     /// How many sessions live. Not counted as a call.
     pub(crate) async fn sessions(&self) -> u64 {
-        self.store
-            .uncounted(self.layer.sessions().count())
-            .await
-            .expect("the store counts")
+        let unwatched = self.store.sessions().clone();
+        let layer = WizSessionLayer::builder(unwatched, key(1)).clock(self.clock.clone());
+        let sessions = layer.build().expect("the settings are valid").sessions();
+        sessions.count().await.expect("memory counts")
     }
 }
 

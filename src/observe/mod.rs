@@ -1,6 +1,12 @@
-//! Every event the crate emits, in one place: so that no other file knows whether `tracing` is there, and none can
-//! log an id, a cookie, a key or a value.
+//! Every event and every metric the crate emits, in one place: so that no other file knows whether `tracing` and
+//! `metrics` are there, and none can log an id, a cookie, a key or a value. What they mean is a table of the guide:
+//! `docs/observability.md`.
 
+#[cfg(feature = "metrics")]
+mod metrics;
+mod timer;
+
+pub(crate) use self::{causes::*, timer::Timer};
 use crate::{error::Error, id::Handle};
 
 macro_rules! event {
@@ -10,12 +16,34 @@ macro_rules! event {
     };
 }
 
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-mod events {
+macro_rules! count {
+    ($metric:ident, $by:expr) => {
+        #[cfg(feature = "metrics")]
+        ::metrics::counter!(metrics::$metric).increment($by)
+    };
+}
+
+/// Tells the recorder of metrics, if there is one by now, what they are.
+pub(crate) fn describe() {
+    #[cfg(feature = "metrics")]
+    metrics::describe();
+}
+
+/// What can happen.
+#[cfg_attr(
+    not(all(feature = "tracing", feature = "metrics")),
+    expect(unused_variables)
+)]
+mod causes {
     use super::*;
+
+    pub(crate) fn loaded() {
+        count!(LOADED, 1);
+    }
 
     pub(crate) fn created(handle: Handle) {
         event!(debug, %handle, "session created");
+        count!(CREATED, 1);
     }
 
     pub(crate) fn regenerated(from: Handle, to: Handle) {
@@ -24,10 +52,12 @@ mod events {
 
     pub(crate) fn ended(handle: Handle) {
         event!(debug, %handle, "session ended");
+        count!(ENDED, 1);
     }
 
     pub(crate) fn revoked(sessions: u64) {
         event!(info, sessions, "sessions revoked");
+        count!(ENDED, sessions);
     }
 
     pub(crate) fn unknown_id(handle: Handle) {
@@ -36,10 +66,27 @@ mod events {
 
     pub(crate) fn bad_mac() {
         event!(warn, "session cookie with a bad MAC");
+        count!(BAD_MACS, 1);
     }
 
     pub(crate) fn discarded() {
         event!(info, "write discarded: the session ended meanwhile");
+        count!(DISCARDED_WRITES, 1);
+    }
+
+    /// Something was stored for a request: a session created, changed, moved to a new id or ended.
+    pub(crate) fn committed() {
+        count!(COMMITS, 1);
+    }
+
+    /// Another request was faster, and a commit is done again on what that one stored.
+    pub(crate) fn replayed() {
+        count!(REPLAYS, 1);
+    }
+
+    pub(crate) fn counted(sessions: u64) {
+        #[cfg(feature = "metrics")]
+        metrics::live(sessions);
     }
 
     pub(crate) fn unsaved(handle: Option<Handle>) {
@@ -80,8 +127,6 @@ mod events {
         );
     }
 }
-
-pub(crate) use events::*;
 
 /// What kind of error it is. Not its message: that may name a key.
 #[cfg(feature = "tracing")]

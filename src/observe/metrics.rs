@@ -1,0 +1,36 @@
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+
+pub(super) const CREATED: &str = "wiz_session_created_total";
+pub(super) const LOADED: &str = "wiz_session_loaded_total";
+pub(super) const ENDED: &str = "wiz_session_ended_total";
+pub(super) const COMMITS: &str = "wiz_session_commits_total";
+pub(super) const REPLAYS: &str = "wiz_session_replays_total";
+pub(super) const DISCARDED_WRITES: &str = "wiz_session_discarded_writes_total";
+pub(super) const BAD_MACS: &str = "wiz_session_bad_macs_total";
+pub(super) const STORE_DURATION: &str = "wiz_session_store_duration_seconds";
+const LIVE: &str = "wiz_session_live";
+
+pub(super) fn describe() {
+    let counters = [
+        (CREATED, "Sessions that began"),
+        (LOADED, "Requests that found a live session"),
+        (ENDED, "Sessions that were ended before they expired"),
+        (COMMITS, "Changes of sessions that were stored"),
+        (REPLAYS, "Commits done again as another request was faster"),
+        (
+            DISCARDED_WRITES,
+            "Changes dropped as their session had ended",
+        ),
+        (BAD_MACS, "Requests with a forged or damaged session cookie"),
+    ];
+    for (name, meaning) in counters {
+        describe_counter!(name, Unit::Count, meaning);
+    }
+    describe_histogram!(STORE_DURATION, Unit::Seconds, "How long the store took");
+    describe_gauge!(LIVE, Unit::Count, "Live sessions when last counted");
+}
+
+#[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 sessions")]
+pub(super) fn live(sessions: u64) {
+    gauge!(LIVE).set(sessions as f64);
+}

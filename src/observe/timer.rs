@@ -1,0 +1,40 @@
+#[cfg(feature = "metrics")]
+use std::time::Instant;
+
+use crate::error::Error;
+
+/// Measures how long a store takes for one call. Without the feature `metrics` it is nothing and does nothing.
+#[must_use]
+pub(crate) struct Timer {
+    #[cfg(feature = "metrics")]
+    verb: &'static str,
+    #[cfg(feature = "metrics")]
+    start: Instant,
+}
+
+impl Timer {
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+    #[inline]
+    pub(crate) fn start(verb: &'static str) -> Self {
+        Self {
+            #[cfg(feature = "metrics")]
+            verb,
+            #[cfg(feature = "metrics")]
+            start: Instant::now(),
+        }
+    }
+
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+    #[inline]
+    pub(crate) fn stop<T>(self, answer: &Result<T, Error>) {
+        #[cfg(feature = "metrics")]
+        {
+            let result = if answer.is_ok() { "ok" } else { "error" };
+            metrics::histogram!(super::metrics::STORE_DURATION, "verb" => self.verb, "result" => result)
+                .record(self.start.elapsed());
+        }
+    }
+}
+
+#[cfg(not(feature = "metrics"))]
+const _: () = assert!(size_of::<Timer>() == 0, "it is nothing");

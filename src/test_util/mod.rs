@@ -1,0 +1,33 @@
+//! Help for the tests of an application: visitors with a session, and a store that counts and fails as it is told.
+//!
+//! ```
+//! use axum::{Router, body::Body, http::{Request, StatusCode, header::COOKIE}, routing::get};
+//! use tower::ServiceExt;
+//! use wiz_session::{Key, WizSession, WizSessionLayer, test_util::{TestStore, Verb, logged_in}};
+//!
+//! async fn account(session: WizSession) -> String {
+//!     format!("hello, {}", session.user().unwrap_or_default())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let store = TestStore::new();
+//! let layer = WizSessionLayer::new(store.clone(), Key::generate());
+//! let app = Router::new().route("/account", get(account)).layer(layer.clone());
+//!
+//! let cookie = logged_in(&layer, "alice").await;
+//! let request = Request::get("/account").header(COOKIE, cookie).body(Body::empty()).unwrap();
+//! assert_eq!(app.clone().oneshot(request).await.unwrap().status(), StatusCode::OK);
+//!
+//! assert_eq!(store.calls(), [Verb::Create, Verb::Load]);
+//! # }
+//! ```
+//!
+//! The [guide](crate::guide::testing) has whole tests. A clock to move is [`Clock::manual`](crate::Clock::manual).
+
+mod store;
+mod visit;
+
+pub use self::{
+    store::{Fault, Gate, TestStore, Verb},
+    visit::{cookie_of, logged_in, peek, session},
+};

@@ -1,0 +1,387 @@
+use std::{collections::HashMap, fmt, future::pending, sync::Arc, time::SystemTime};
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::{
+    error::Error,
+    id::Handle,
+    record::{Record, Version},
+    store::{Created, MemoryStore, Replaced, SessionStore},
+};
+
+/// A [`MemoryStore`] that writes down what it is asked, and fails as it is told. Clones are the same store.
+///
+/// ```
+/// use std::time::Duration;
+/// use wiz_session::{Key, WizSessionLayer, test_util::{Fault, TestStore, Verb, logged_in}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = TestStore::new();
+/// let layer = WizSessionLayer::builder(store.clone(), Key::generate()).store_timeout(Duration::from_millis(5)).build()?;
+/// logged_in(&layer, "alice").await;
+/// assert_eq!(store.take_calls(), [Verb::Create]);
+///
+/// store.fail(Verb::List);
+/// assert!(layer.sessions().list("alice").await.is_err());
+/// store.fault(Verb::List, Fault::Hang);
+/// assert!(layer.sessions().list("alice").await.is_err()); // after five milliseconds
+/// store.heal();
+/// assert_eq!(layer.sessions().list("alice").await?.len(), 1);
+/// assert_eq!(store.calls_of(Verb::List), 3);
+/// # Ok(()) }
+/// ```
+///
+/// A new id, by [`log_in`](crate::WizSession::log_in) or [`regenerate`](crate::WizSession::regenerate), is a `create`
+/// and a `replace`, as in a store that cannot do it in one step.
+#[derive(Clone, Default)]
+pub struct TestStore(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    sessions: MemoryStore,
+    calls: Mutex<Vec<Verb>>,
+    faults: Mutex<HashMap<Verb, Fault>>,
+}
+
+/// What a store is asked: the methods of [`SessionStore`].
+///
+/// ```
+/// use wiz_session::test_util::{TestStore, Verb};
+///
+/// assert_eq!(TestStore::new().calls_of(Verb::Load), 0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// A session is stored for the first time, or under a new id.
+    Create,
+    /// A session is read.
+    Load,
+    /// A session's changes are stored, or what is left under an old id.
+    Replace,
+    /// A session is kept alive.
+    Touch,
+    /// A session is ended.
+    Delete,
+    /// Expired sessions are swept.
+    DeleteExpired,
+    /// A user's sessions are looked for.
+    List,
+    /// A user's sessions are ended.
+    DeleteUser,
+    /// Sessions are counted.
+    Count,
+}
+
+impl Verb {
+    const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Load,
+        Self::Replace,
+        Self::Touch,
+        Self::Delete,
+        Self::DeleteExpired,
+        Self::List,
+        Self::DeleteUser,
+        Self::Count,
+    ];
+}
+
+/// What becomes of a call in place of its work.
+///
+/// ```
+/// use wiz_session::test_util::{Fault, TestStore, Verb};
+///
+/// TestStore::new().fault(Verb::Load, Fault::Corrupt);
+/// ```
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// An error.
+    Fail,
+    /// The error of a record that cannot be read.
+    Corrupt,
+    /// No answer, ever: the layer gives up after its `store_timeout`.
+    Hang,
+    /// A panic.
+    Panic,
+    /// The answer that somebody else was faster, to [`Verb::Replace`]. The layer tries again until its
+    /// `store_timeout`. Other calls do their work.
+    Conflict,
+    /// The work, but once the gate is open.
+    Pause(Gate),
+}
+
+impl TestStore {
+    /// An empty store that works.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All calls, in order, since the store was made or they were last [taken](Self::take_calls).
+    ///
+    /// ```
+    /// # use wiz_session::test_util::TestStore;
+    /// assert_eq!(TestStore::new().calls(), []);
+    /// ```
+    #[must_use]
+    pub fn calls(&self) -> Vec<Verb> {
+        self.0.calls.lock().clone()
+    }
+
+    /// How many of the [calls](Self::calls) were of this kind.
+    ///
+    /// ```
+    /// # use wiz_session::test_util::{TestStore, Verb};
+    /// assert_eq!(TestStore::new().calls_of(Verb::Touch), 0);
+    /// ```
+    #[must_use]
+    pub fn calls_of(&self, verb: Verb) -> usize {
+        let calls = self.0.calls.lock();
+        calls.iter().filter(|call| **call == verb).count()
+    }
+
+    /// Gives the [calls](Self::calls) and forgets them.
+    ///
+    /// ```
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, Verb, logged_in}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let store = TestStore::new();
+    /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
+    /// logged_in(&layer, "alice").await;
+    /// assert_eq!(store.take_calls(), [Verb::Create]);
+    /// assert_eq!(store.take_calls(), []);
+    /// # }
+    /// ```
+    #[allow(clippy::must_use_candidate, reason = "also to forget")]
+    pub fn take_calls(&self) -> Vec<Verb> {
+        std::mem::take(&mut self.0.calls.lock())
+    }
+
+    /// From now on such calls fail, until the store is [healed](Self::heal).
+    ///
+    /// ```
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, Verb}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let store = TestStore::new();
+    /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
+    /// store.fail(Verb::Count);
+    /// assert!(layer.sessions().count().await.unwrap_err().is_store());
+    /// # }
+    /// ```
+    pub fn fail(&self, verb: Verb) {
+        self.fault(verb, Fault::Fail);
+    }
+
+    /// From now on every call fails: the store is away.
+    ///
+    /// ```
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::TestStore};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let store = TestStore::new();
+    /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
+    /// store.fail_all();
+    /// assert!(layer.sessions().revoke_user("alice").await.unwrap_err().is_store());
+    /// # }
+    /// ```
+    pub fn fail_all(&self) {
+        for verb in Verb::ALL {
+            self.fail(verb);
+        }
+    }
+
+    /// From now on this is what becomes of such calls, in place of what was said before.
+    ///
+    /// ```
+    /// # use wiz_session::test_util::{Fault, TestStore, Verb};
+    /// # let store = TestStore::new();
+    /// store.fault(Verb::Replace, Fault::Conflict);
+    /// store.fault(Verb::Touch, Fault::Hang);
+    /// ```
+    pub fn fault(&self, verb: Verb, fault: Fault) {
+        self.0.faults.lock().insert(verb, fault);
+    }
+
+    /// From now on such calls wait until the gate is opened: for tests of requests that meet.
+    ///
+    /// ```
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, Verb}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let store = TestStore::new();
+    /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
+    /// let gate = store.pause(Verb::Count);
+    /// let count = tokio::spawn(async move { layer.sessions().count().await });
+    /// gate.reached().await;
+    /// gate.open();
+    /// assert_eq!(count.await.unwrap().unwrap(), 0);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pause(&self, verb: Verb) -> Gate {
+        let gate = Gate::default();
+        self.fault(verb, Fault::Pause(gate.clone()));
+        gate
+    }
+
+    /// It works again.
+    ///
+    /// ```
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::TestStore};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let store = TestStore::new();
+    /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
+    /// store.fail_all();
+    /// store.heal();
+    /// assert!(layer.sessions().count().await.is_ok());
+    /// # }
+    /// ```
+    pub fn heal(&self) {
+        self.0.faults.lock().clear();
+    }
+
+    /// The sessions in it, to look at without being counted or failing.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use wiz_session::{SessionStore, test_util::TestStore};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let store = TestStore::new();
+    /// assert_eq!(store.sessions().count(SystemTime::now()).await.unwrap(), 0);
+    /// assert_eq!(store.calls(), []);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sessions(&self) -> &MemoryStore {
+        &self.0.sessions
+    }
+
+    async fn enter(&self, verb: Verb) -> Result<(), Error> {
+        self.0.calls.lock().push(verb);
+        let fault = self.0.faults.lock().get(&verb).cloned();
+        match fault {
+            None | Some(Fault::Conflict) => Ok(()),
+            Some(Fault::Fail) => Err(Error::store("the test store was told to fail")),
+            Some(Fault::Corrupt) => Err(Error::corrupt("the test store was told so")),
+            Some(Fault::Hang) => pending().await,
+            Some(Fault::Panic) => panic!("the test store was told to panic"),
+            Some(Fault::Pause(gate)) => {
+                gate.pass().await;
+                Ok(())
+            }
+        }
+    }
+
+    fn conflicts(&self) -> bool {
+        let faults = self.0.faults.lock();
+        matches!(faults.get(&Verb::Replace), Some(Fault::Conflict))
+    }
+}
+
+impl SessionStore for TestStore {
+    async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
+        self.enter(Verb::Create).await?;
+        self.0.sessions.create(handle, record).await
+    }
+
+    async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
+        self.enter(Verb::Load).await?;
+        self.0.sessions.load(handle).await
+    }
+
+    async fn replace(
+        &self,
+        handle: Handle,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, Error> {
+        self.enter(Verb::Replace).await?;
+        if self.conflicts() {
+            return Ok(Replaced::Conflict);
+        }
+        self.0.sessions.replace(handle, expected, record).await
+    }
+
+    async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
+        self.enter(Verb::Touch).await?;
+        self.0.sessions.touch(handle, expires_at).await
+    }
+
+    async fn delete(&self, handle: Handle) -> Result<bool, Error> {
+        self.enter(Verb::Delete).await?;
+        self.0.sessions.delete(handle).await
+    }
+
+    async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
+        self.enter(Verb::DeleteExpired).await?;
+        self.0.sessions.delete_expired(now, limit).await
+    }
+
+    async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
+        self.enter(Verb::List).await?;
+        self.0.sessions.list(user).await
+    }
+
+    async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
+        self.enter(Verb::DeleteUser).await?;
+        self.0.sessions.delete_user(user, except).await
+    }
+
+    async fn count(&self, now: SystemTime) -> Result<u64, Error> {
+        self.enter(Verb::Count).await?;
+        self.0.sessions.count(now).await
+    }
+}
+
+impl fmt::Debug for TestStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestStore")
+            .field("sessions", &self.0.sessions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Holds calls until it is opened, see [`TestStore::pause`]. Clones are the same gate.
+///
+/// ```
+/// use wiz_session::test_util::{Fault, Gate, TestStore, Verb};
+///
+/// let (store, gate) = (TestStore::new(), Gate::default());
+/// store.fault(Verb::Load, Fault::Pause(gate.clone()));
+/// store.fault(Verb::Create, Fault::Pause(gate)); // one gate for both
+/// ```
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Barrier>);
+
+#[derive(Debug)]
+struct Barrier {
+    arrived: Semaphore,
+    opened: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Arc::new(Barrier {
+            arrived: Semaphore::new(0),
+            opened: Semaphore::new(0),
+        }))
+    }
+}
+
+impl Gate {
+    async fn pass(&self) {
+        self.0.arrived.add_permits(1);
+        // Nobody ever gets a permit: the wait ends when the semaphore is closed.
+        let _closed = self.0.opened.acquire().await;
+    }
+
+    /// Waits until a call has come. Each wait is for one more.
+    pub async fn reached(&self) {
+        let arrival = self.0.arrived.acquire().await;
+        arrival.expect("never closed").forget();
+    }
+
+    /// Lets all calls through, now and later.
+    pub fn open(&self) {
+        self.0.opened.close();
+    }
+}

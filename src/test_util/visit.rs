@@ -1,0 +1,171 @@
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use ::cookie::Cookie;
+use http::{
+    HeaderValue, Request, Response,
+    header::{COOKIE, SET_COOKIE},
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{error::Error, layer::WizSessionLayer, session::WizSession};
+
+/// Logs a user in, as a request to this layer would, and gives the `Cookie` header of the visitor who did it.
+///
+/// ```
+/// use http::{Request, header::COOKIE};
+/// use wiz_session::{Key, MemoryStore, WizSessionLayer, test_util::logged_in};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+/// let cookie = logged_in(&layer, "alice").await;
+/// let request = Request::get("/account").header(COOKIE, cookie).body(());
+/// # }
+/// ```
+///
+/// # Panics
+/// If the store fails.
+pub async fn logged_in(layer: &WizSessionLayer, user: impl Into<String>) -> HeaderValue {
+    let log_in = |session: &WizSession| {
+        session.log_in(user);
+        Ok(())
+    };
+    session(layer, log_in).await
+}
+
+/// Begins a session with what this puts into it, and gives the `Cookie` header of its visitor.
+///
+/// ```
+/// use wiz_session::{Key, MemoryStore, WizSessionLayer, test_util};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+/// let anonymous = test_util::session(&layer, |session| session.set("cart", [7, 8])).await;
+/// let administrator = test_util::session(&layer, |session| {
+///     session.log_in("alice");
+///     session.set("is_admin", true)
+/// })
+/// .await;
+/// # }
+/// ```
+///
+/// # Panics
+/// If nothing is put into the session, if that fails, or if the store does.
+pub async fn session(
+    layer: &WizSessionLayer,
+    fill: impl FnOnce(&WizSession) -> Result<(), Error>,
+) -> HeaderValue {
+    let (filled, response) = visit(layer, None, fill).await;
+    filled.expect("the closure fills the session");
+    cookie_of(&response).unwrap_or_else(|| match response.status() {
+        status if status.is_success() => {
+            panic!("no session began: put a value into it, or log somebody in")
+        }
+        status => panic!("the session could not be stored: {status}"),
+    })
+}
+
+/// What there is in the session of the visitor with this `Cookie` header: what a handler left in it. Changes are
+/// stored, and it counts as a use of the session.
+///
+/// ```
+/// use wiz_session::{Key, MemoryStore, WizSessionLayer, test_util::{logged_in, peek}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+/// let cookie = logged_in(&layer, "alice").await;
+/// assert_eq!(peek(&layer, &cookie, |session| session.user()).await.as_deref(), Some("alice"));
+/// # }
+/// ```
+///
+/// # Panics
+/// If the store fails.
+pub async fn peek<R>(
+    layer: &WizSessionLayer,
+    cookie: &HeaderValue,
+    look: impl FnOnce(&WizSession) -> R,
+) -> R {
+    let (result, response) = visit(layer, Some(cookie), look).await;
+    let status = response.status();
+    assert!(
+        status.is_success(),
+        "the session could not be stored: {status}"
+    );
+    result
+}
+
+/// The `Cookie` header with which a browser would send back what this response set. `None` if it set no cookie, or
+/// removed those it named.
+///
+/// ```
+/// use axum::{Router, body::Body, http::Request, routing::post};
+/// use tower::ServiceExt;
+/// use wiz_session::{Key, MemoryStore, WizSession, WizSessionLayer, test_util::{cookie_of, peek}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+/// let log_in = async |session: WizSession| session.log_in("alice");
+/// let app = Router::new().route("/login", post(log_in)).layer(layer.clone());
+///
+/// let response = app.oneshot(Request::post("/login").body(Body::empty()).unwrap()).await.unwrap();
+/// let cookie = cookie_of(&response).expect("a login sends a cookie");
+/// assert!(peek(&layer, &cookie, |session| session.user().is_some()).await);
+/// # }
+/// ```
+#[must_use]
+pub fn cookie_of<B>(response: &Response<B>) -> Option<HeaderValue> {
+    let lines = response.headers().get_all(SET_COOKIE).iter();
+    let pairs: Vec<String> = lines
+        .filter_map(|line| Cookie::parse(line.to_str().ok()?).ok())
+        .filter(|cookie| !cookie.max_age().is_some_and(|age| age.is_zero()))
+        .map(|cookie| format!("{}={}", cookie.name(), cookie.value()))
+        .collect();
+    let line = (!pairs.is_empty()).then(|| pairs.join("; "))?;
+    Some(line.parse().expect("parts of a header make a header"))
+}
+
+/// A request through the layer, whose handler does this with its session.
+async fn visit<R>(
+    layer: &WizSessionLayer,
+    cookie: Option<&HeaderValue>,
+    act: impl FnOnce(&WizSession) -> R,
+) -> (R, Response<()>) {
+    let mut request = Request::new(());
+    if let Some(cookie) = cookie {
+        request.headers_mut().insert(COOKIE, cookie.clone());
+    }
+    let mut result = None;
+    let place = &mut result;
+    let handler = Handler(Some(|request: Request<()>| async move {
+        let session = WizSession::from_extensions(request.extensions()).await;
+        *place = Some(act(&session.expect("the store answers")));
+        Ok::<_, Infallible>(Response::new(()))
+    }));
+    let Ok(response) = layer.layer(handler).call(request).await;
+    (result.expect("the handler ran"), response)
+}
+
+/// A service for one request.
+struct Handler<F>(Option<F>);
+
+impl<F, Answer> Service<Request<()>> for Handler<F>
+where
+    F: FnOnce(Request<()>) -> Answer,
+    Answer: Future<Output = Result<Response<()>, Infallible>>,
+{
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Answer {
+        let Self(handler) = self;
+        handler.take().expect("one request")(request)
+    }
+}
