@@ -167,3 +167,20 @@ fn the_test_sees_what_it_looks_for() {
         ["there"]
     );
 }
+
+/// What the page on Flask says that Flask does, it does.
+#[test]
+fn the_program_before_moving_over_from_flask_runs() {
+    let script = root().join("tests/docs/flask/before.py");
+    let page = root().join("docs/from-flask.md");
+    let python = std::process::Command::new("/usr/bin/python3")
+        .args([script, page])
+        .output()
+        .expect("the test needs Python: apt-get install python3-flask");
+    let said = String::from_utf8_lossy(&python.stderr);
+    assert!(
+        python.status.success(),
+        "is python3-flask installed? {said}"
+    );
+    assert_eq!(python.stdout, b"ok\n");
+}
