@@ -122,10 +122,12 @@ impl Data {
         Err(low)
     }
 
+    #[inline]
     fn key(&self, place: usize) -> &[u8] {
         &self.payload()[self.start(place)..self.end(2 * place)]
     }
 
+    #[inline]
     fn payload(&self) -> &[u8] {
         self.0.get(index_len(self.len())..).unwrap_or_default()
     }
@@ -139,6 +141,7 @@ impl Data {
         &self.0[index_len(entries.start)..index_len(entries.end)]
     }
 
+    #[inline]
     fn start(&self, place: usize) -> usize {
         match (2 * place).checked_sub(1) {
             None => 0,
@@ -147,6 +150,7 @@ impl Data {
     }
 
     /// The end of a key (even) or of a value (odd).
+    #[inline]
     fn end(&self, index: usize) -> usize {
         let end = self.0[WORD * (1 + index)..].first_chunk();
         unword(end.expect("the index is whole"))
@@ -192,6 +196,7 @@ enum Run<'a> {
 }
 
 /// Bytes of the index of so many entries.
+#[inline]
 fn index_len(len: usize) -> usize {
     WORD * (1 + 2 * len)
 }
@@ -202,6 +207,7 @@ fn word(value: usize) -> [u8; WORD] {
         .to_ne_bytes()
 }
 
+#[inline]
 fn unword(word: &[u8; WORD]) -> usize {
     u32::from_ne_bytes(*word) as usize
 }

@@ -241,6 +241,7 @@ pub(crate) struct Outcome {
 
 impl Slot {
     /// The handler answered, or `failed` to.
+    #[inline]
     pub(crate) fn finish(self: &Arc<Self>, failed: bool) -> Finish {
         let Some(loaded) = self.loaded.get() else {
             self.head_sent.store(true, Ordering::Release);
