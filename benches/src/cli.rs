@@ -29,14 +29,16 @@ wrk            requests per second over loopback (needs wrk)
 scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
-databases      Redis and PostgreSQL
+databases      Redis and PostgreSQL (needs their servers)
+dependencies   crates of an application, and the time to build it
 
-spin CONTESTANT SCENARIO   one scenario for ten seconds, for a profiler
+spin CONTESTANT SCENARIO               one scenario for ten seconds, for a profiler
+spin DATABASE CONTESTANT reads|writes   the same on Redis or PostgreSQL
 
 check            allocations and instructions beside baseline.csv; fails if one grew by more than 5 %
 check --update   writes baseline.csv";
 
-const ALL: [(&str, fn()); 10] = [
+const ALL: [(&str, fn()); 11] = [
     ("time", || {
         targets::print_time(&measure::time::measure(&scenario::ALL));
     }),
@@ -51,6 +53,7 @@ const ALL: [(&str, fn()); 10] = [
     ("hot", measure::hot::measure),
     ("parts", measure::parts::measure),
     ("databases", measure::databases::measure),
+    ("dependencies", measure::dependencies::measure),
 ];
 
 fn main() -> ExitCode {
@@ -73,6 +76,9 @@ fn main() -> ExitCode {
         }
         ["spin", contestant, scenario] => {
             measure::time::spin(contestants::named(contestant), scenario::titled(scenario))
+        }
+        ["spin", database, contestant, requested] => {
+            measure::databases::spin(database, contestant, requested);
         }
         ["serve", contestant] => measure::wrk::serve(contestants::named(contestant)),
         [command] if ALL.iter().any(|(name, _)| *name == command) => {

@@ -37,7 +37,7 @@ pub const ADD: &str = "/add";
 pub const ADD_TOGETHER: &str = "/add-together";
 
 /// The key that is read and written, in small and in large sessions.
-const KEY: &str = "visits";
+pub const KEY: &str = "visits";
 
 pub fn router<S: Session>() -> Router {
     Router::new()

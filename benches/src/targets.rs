@@ -79,6 +79,28 @@ pub fn print_heap(bytes: &Figures) {
     table.print("Target: heap");
 }
 
+/// One of a measurement that knows its own.
+pub struct Target {
+    pub what: String,
+    pub target: String,
+    pub measured: String,
+    pub holds: bool,
+}
+
+pub fn print(title: &str, targets: &[Target]) {
+    let mut table = Table::new(["", "target", "measured", ""]);
+    for Target {
+        what,
+        target,
+        measured,
+        holds,
+    } in targets
+    {
+        table.row([what, target, measured, &verdict(*holds)]);
+    }
+    table.print(title);
+}
+
 pub fn verdict(holds: bool) -> String {
     if holds { "ok" } else { "MISSED" }.to_owned()
 }

@@ -3,6 +3,7 @@
 pub mod allocations;
 pub mod connection;
 pub mod databases;
+pub mod dependencies;
 pub mod heap;
 pub mod hot;
 pub mod instructions;

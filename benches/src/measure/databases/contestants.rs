@@ -1,0 +1,144 @@
+//! Who runs on which database. tower-sessions is 0.14 here, which its stores are for.
+
+use axum::Router;
+use serde::Serialize;
+use tower_sessions_14::{Session as TowerSession, SessionManagerLayer, SessionStore, cookie::Key};
+use tower_sessions_redis_store::{
+    RedisStore as TowerRedisStore,
+    fred::{
+        interfaces::ClientLike,
+        prelude::{Config, Pool},
+    },
+};
+use tower_sessions_sqlx_store::{
+    PostgresStore as TowerPostgresStore,
+    sqlx::postgres::{PgPool, PgPoolOptions},
+};
+use wiz_session::{RedisStore, WizSession, WizSessionLayer, store::PostgresStore};
+
+use super::hot;
+use crate::{
+    contestants::{OURS, wiz_session as ours},
+    routes::{Session, router},
+};
+
+pub struct Contestant {
+    pub name: &'static str,
+    who: Who,
+}
+
+#[derive(Clone, Copy)]
+enum Who {
+    WizOnRedis,
+    TowerOnRedis { connections: usize },
+    WizOnPostgres,
+    TowerOnPostgres { pool: fn() -> PgPoolOptions },
+}
+
+/// The library comes last.
+pub const ON_REDIS: [Contestant; 3] = [
+    Contestant {
+        name: "tower_sessions_signed",
+        who: Who::TowerOnRedis { connections: 6 },
+    },
+    Contestant {
+        name: "tower_sessions_signed, 1 connection",
+        who: Who::TowerOnRedis { connections: 1 },
+    },
+    Contestant {
+        name: OURS,
+        who: Who::WizOnRedis,
+    },
+];
+
+pub const ON_POSTGRES: [Contestant; 3] = [
+    Contestant {
+        name: "tower_sessions_signed",
+        who: Who::TowerOnPostgres {
+            pool: PgPoolOptions::new,
+        },
+    },
+    Contestant {
+        name: "tower_sessions_signed, our pool's settings",
+        who: Who::TowerOnPostgres {
+            pool: PostgresStore::pool_options,
+        },
+    },
+    Contestant {
+        name: OURS,
+        who: Who::WizOnPostgres,
+    },
+];
+
+impl Contestant {
+    pub fn is_ours(&self) -> bool {
+        self.name == OURS
+    }
+
+    /// The routes below this contestant's layer, on a server with room for its sessions. The number of connections
+    /// counts where there is a pool.
+    pub async fn app(&self, url: &str, connections: u32) -> Router {
+        match self.who {
+            Who::WizOnRedis => {
+                let store = RedisStore::connect(url).await;
+                wiz(store.expect("the server is there"))
+            }
+            Who::TowerOnRedis { connections } => {
+                let config = Config::from_url(url).expect("it is a URL");
+                let pool = Pool::new(config, None, None, None, connections).expect("it has a size");
+                pool.init().await.expect("the server is there");
+                tower(TowerRedisStore::new(pool))
+            }
+            Who::WizOnPostgres => {
+                let pool = connect(PostgresStore::pool_options(), url, connections).await;
+                let store = PostgresStore::from_pool(pool);
+                store.migrate().await.expect("a table");
+                wiz(store)
+            }
+            Who::TowerOnPostgres { pool } => {
+                let store = TowerPostgresStore::new(connect(pool(), url, connections).await);
+                store.migrate().await.expect("a table");
+                tower(store)
+            }
+        }
+    }
+}
+
+async fn connect(options: PgPoolOptions, url: &str, connections: u32) -> PgPool {
+    let pool = options.max_connections(connections).connect(url).await;
+    pool.expect("the server is there")
+}
+
+fn wiz(store: impl wiz_session::SessionStore) -> Router {
+    routes::<WizSession>()
+        .layer(WizSessionLayer::new(store, ours::key()))
+        .with_state(())
+}
+
+fn tower(store: impl SessionStore + Clone) -> Router {
+    let layer = SessionManagerLayer::new(store).with_signed(Key::from(&[7; 64]));
+    routes::<TowerSession>().layer(layer).with_state(())
+}
+
+fn routes<S: hot::Session>() -> Router {
+    router::<S>().merge(hot::routes::<S>())
+}
+
+impl Session for TowerSession {
+    async fn read(&self, key: &str) -> Option<u64> {
+        self.get(key).await.expect("the store answers")
+    }
+
+    async fn write<T: Serialize + Send + Sync>(&self, key: &str, value: T) {
+        self.insert(key, value).await.expect("the store answers");
+    }
+
+    async fn add_one(&self, key: &str) {
+        let before = self.read(key).await.unwrap_or_default();
+        self.write(key, before + 1).await;
+    }
+
+    async fn regenerate(&self) {
+        self.cycle_id().await.expect("the store answers");
+    }
+}
