@@ -4,7 +4,7 @@ use crate::{
     error::Error,
     expiry::Expiry,
     id::Handle,
-    observe,
+    observe::{self, Timer},
     record::Record,
     session::{Shared, WizSession},
 };
@@ -66,7 +66,10 @@ impl Sessions {
     /// [`Error::is_store`].
     pub async fn list(&self, user: &str) -> Result<Vec<SessionInfo>, Error> {
         let now = self.shared.clock.now();
-        let mut listed = self.shared.ask("list", |store| store.list(user)).await?;
+        let mut listed = self
+            .shared
+            .ask(Timer::start("list"), self.shared.store.list(user))
+            .await?;
         listed.retain(|(_, record)| Expiry::is_live(record, now));
         Ok(listed
             .into_iter()
@@ -81,7 +84,7 @@ impl Sessions {
     pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
         let ended = self
             .shared
-            .ask("delete", |store| store.delete(handle))
+            .ask(Timer::start("delete"), self.shared.store.delete(handle))
             .await?;
         if ended {
             observe::ended(handle);
@@ -114,16 +117,18 @@ impl Sessions {
     /// [`Error::is_store`].
     pub async fn count(&self) -> Result<u64, Error> {
         let now = self.shared.clock.now().into();
-        let sessions = self.shared.ask("count", |store| store.count(now)).await?;
+        let sessions = self
+            .shared
+            .ask(Timer::start("count"), self.shared.store.count(now))
+            .await?;
         observe::counted(sessions);
         Ok(sessions)
     }
 
     async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        let ended = self
-            .shared
-            .ask("delete_user", |store| store.delete_user(user, except))
-            .await?;
+        let timer = Timer::start("delete_user");
+        let deleted = self.shared.store.delete_user(user, except);
+        let ended = self.shared.ask(timer, deleted).await?;
         observe::revoked(ended);
         Ok(ended)
     }

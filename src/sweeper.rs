@@ -161,9 +161,8 @@ impl<S: SessionStore> SweeperBuilder<S> {
                 .store
                 .delete_expired(self.clock.now().into(), self.batch);
             let answer = timeout(BATCH_TIMEOUT, batch).await;
-            let deleted = answer.unwrap_or_else(|_| Err(Error::timeout(BATCH_TIMEOUT)));
-            timer.stop(&deleted);
-            let deleted = deleted?;
+            let answer = answer.unwrap_or_else(|_| Err(Error::timeout(BATCH_TIMEOUT)));
+            let deleted = timer.stop(answer)?;
             swept += deleted;
             if deleted < self.batch as u64 {
                 return Ok(swept);

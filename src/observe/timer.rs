@@ -24,15 +24,16 @@ impl Timer {
         }
     }
 
-    #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+    /// The store answered this.
     #[inline]
-    pub(crate) fn stop<T>(self, answer: &Result<T, Error>) {
+    pub(crate) fn stop<T>(self, answer: Result<T, Error>) -> Result<T, Error> {
         #[cfg(feature = "metrics")]
         {
             let result = if answer.is_ok() { "ok" } else { "error" };
             metrics::histogram!(super::metrics::STORE_DURATION, "verb" => self.verb, "result" => result)
                 .record(self.start.elapsed());
         }
+        answer
     }
 }
 

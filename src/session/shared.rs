@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     expiry::Expiry,
     observe::Timer,
-    store::{Answer, ErasedStore, Later},
+    store::{Answer, ErasedStore},
     time::Clock,
 };
 
@@ -25,34 +25,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Asks the store, and waits for its answer for as long as that may take.
-    pub(crate) fn ask<'a, T: 'a>(
-        &'a self,
-        verb: &'static str,
-        call: impl FnOnce(&'a dyn ErasedStore) -> Answer<'a, T>,
-    ) -> impl Future<Output = Result<T, Error>> {
-        let timer = Timer::start(verb);
-        self.timed(timer, call(&*self.store))
-    }
-
-    async fn timed<T>(&self, timer: Timer, answer: Answer<'_, T>) -> Result<T, Error> {
-        let answer = match answer {
-            Answer::Now(answer) => answer,
-            Answer::Later(answer) => self.wait(answer).await,
+    /// Waits for a store's answer, for as long as it may take. The timer was started before the store was asked.
+    pub(crate) async fn ask<T>(&self, timer: Timer, answer: Answer<'_, T>) -> Result<T, Error> {
+        let mut answer = match answer {
+            Answer::Now(answer) => return timer.stop(answer),
+            Answer::Later(answer) => answer,
         };
-        timer.stop(&answer);
-        answer
-    }
-
-    async fn wait<T>(&self, mut answer: Later<'_, T>) -> Result<T, Error> {
         // What is ready at once needs no timeout.
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
-            return answer;
+            return timer.stop(answer);
         }
         // Boxed, so that the futures around it are small; next to a store that has to be waited for it is nothing.
         match Box::pin(tokio::time::timeout(self.store_timeout, answer)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::timeout(self.store_timeout)),
+            Ok(answer) => timer.stop(answer),
+            Err(_) => timer.stop(Err(Error::timeout(self.store_timeout))),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     error::Error,
     expiry::Expiry,
     id::Handle,
-    observe,
+    observe::{self, Timer},
     time::Timestamp,
 };
 
@@ -111,7 +111,9 @@ impl Slot {
             if !lookups.allow(handle) {
                 continue;
             }
-            let answer = shared.ask("load", |store| store.load(handle)).await;
+            let answer = shared
+                .ask(Timer::start("load"), shared.store.load(handle))
+                .await;
             let found = answer.inspect_err(|error| observe::load_failed(handle, error))?;
             match found.filter(|record| Expiry::is_live(record, now)) {
                 None => observe::unknown_id(handle),

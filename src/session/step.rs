@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     expiry::Expiry,
     id::{self, Handle, SessionId},
-    observe,
+    observe::{self, Timer},
     record::Record,
     store::{Created, Replaced},
     time::Timestamp,
@@ -104,7 +104,7 @@ impl<'a> Steps<'a> {
     async fn end(&self, handle: Handle) -> Result<Step, Error> {
         let by_us = self
             .shared
-            .ask("delete", |store| store.delete(handle))
+            .ask(Timer::start("delete"), self.shared.store.delete(handle))
             .await?;
         if by_us {
             observe::ended(handle);
@@ -114,12 +114,13 @@ impl<'a> Steps<'a> {
     }
 
     async fn create(&self, work: &Work, now: Timestamp) -> Result<Step, Error> {
-        let record = work.seal(now, &self.shared.expiry);
+        let Shared { store, expiry, .. } = self.shared;
+        let record = work.seal(now, expiry);
         let id = SessionId::random();
         let handle = id.handle();
         match self
             .shared
-            .ask("create", |store| store.create(handle, &record))
+            .ask(Timer::start("create"), store.create(handle, &record))
             .await?
         {
             Created::Created => {
@@ -135,15 +136,12 @@ impl<'a> Steps<'a> {
     }
 
     async fn replace(&mut self, work: &Work, live: &Live, now: Timestamp) -> Result<Step, Error> {
-        let record = work.seal(now, &self.shared.expiry);
+        let Shared { store, expiry, .. } = self.shared;
+        let record = work.seal(now, expiry);
         let expected = live.record.version();
-        match self
-            .shared
-            .ask("replace", |store| {
-                store.replace(live.handle, expected, &record)
-            })
-            .await?
-        {
+        let timer = Timer::start("replace");
+        let replaced = store.replace(live.handle, expected, &record);
+        match self.shared.ask(timer, replaced).await? {
             Replaced::Stored(version) => {
                 observe::committed();
                 let record = record.with_version(version);
@@ -168,18 +166,15 @@ impl<'a> Steps<'a> {
         live: &Live,
         now: Timestamp,
     ) -> Result<Step, Error> {
-        let record = work.seal(now, &self.shared.expiry);
+        let Shared { store, expiry, .. } = self.shared;
+        let record = work.seal(now, expiry);
         let expected = live.record.version();
         let tombstone = Record::tombstone(expected.next(), now);
         let id = SessionId::random();
         let handle = id.handle();
-        match self
-            .shared
-            .ask("regenerate", |store| {
-                store.regenerate(live.handle, expected, &tombstone, handle, &record)
-            })
-            .await?
-        {
+        let timer = Timer::start("regenerate");
+        let moved = store.regenerate(live.handle, expected, &tombstone, handle, &record);
+        match self.shared.ask(timer, moved).await? {
             Replaced::Stored(_) => {
                 observe::regenerated(live.handle, handle);
                 observe::committed();
@@ -196,11 +191,9 @@ impl<'a> Steps<'a> {
     /// The record, touched. A touch that fails costs the session some of its idle time, and no request its answer.
     async fn touch(&self, live: &Live, expires_at: Timestamp) -> Record {
         let mut record = live.record.clone();
-        match self
-            .shared
-            .ask("touch", |store| store.touch(live.handle, expires_at.into()))
-            .await
-        {
+        let timer = Timer::start("touch");
+        let touched = self.shared.store.touch(live.handle, expires_at.into());
+        match self.shared.ask(timer, touched).await {
             Ok(true) => record.touch(expires_at),
             // Ended meanwhile: nothing is left to keep alive.
             Ok(false) => {}
@@ -275,7 +268,7 @@ impl<'a> Steps<'a> {
     pub(super) async fn refresh(&self, live: &Live) -> Result<Turnout, Error> {
         let loaded = self
             .shared
-            .ask("load", |store| store.load(live.handle))
+            .ask(Timer::start("load"), self.shared.store.load(live.handle))
             .await?;
         let now = self.shared.clock.now();
         let lives = |record: &Record| Expiry::is_live(record, now) && !record.is_tombstone();

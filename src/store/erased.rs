@@ -37,10 +37,8 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
 /// A store call: answered at once by an [immediate](SessionStore::IMMEDIATE) store, under way elsewhere.
 pub(crate) enum Answer<'a, T> {
     Now(Result<T, Error>),
-    Later(Later<'a, T>),
+    Later(Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>),
 }
-
-pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 fn answer<'a, S: SessionStore, T>(
     call: impl Future<Output = Result<T, Error>> + Send + 'a,

@@ -13,7 +13,7 @@ pub mod conformance;
 
 use std::{sync::Arc, time::SystemTime};
 
-pub(crate) use self::erased::{Answer, ErasedStore, Later};
+pub(crate) use self::erased::{Answer, ErasedStore};
 pub use self::memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
