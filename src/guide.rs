@@ -12,6 +12,7 @@
 //! | [`testing`] | tests of an application that uses sessions |
 //! | [`without_axum`] | the layer around any tower service |
 //! | [`errors`] | every message: when, the response to it, what to do next |
+//! | [`performance`] | what a request costs, beside the peers; how it grows; where the time goes |
 //! | [`from_flask`] | moving over from `wiz.session` and Flask |
 //! | [`from_tower_sessions`] | moving over from tower-sessions |
 //! | [`from_axum_session`] | moving over from axum_session |
@@ -37,6 +38,7 @@ page!(observability, "observability.md");
 page!(testing, "testing.md");
 page!(without_axum, "without-axum.md");
 page!(errors, "errors.md");
+page!(performance, "performance.md");
 page!(from_flask, "from-flask.md");
 page!(from_tower_sessions, "from-tower-sessions.md");
 page!(from_axum_session, "from-axum-session.md");

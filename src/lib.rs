@@ -35,6 +35,7 @@
 //! - [`guide::websockets_and_streams`]: when the head of the response has left.
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
 //! - [`guide::observability`]: every event and every metric.
+//! - [`guide::performance`]: what a request costs, beside the peers, and where the time goes.
 //! - [`guide::testing`]: tests of an application that uses sessions.
 //! - [`guide::without_axum`]: any tower service.
 //! - [`guide::errors`]: every message, and what to do next.
