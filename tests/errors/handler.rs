@@ -78,7 +78,7 @@ async fn of_the_store() -> Vec<Met> {
             site.store.fault(Verb::Load, Fault::Hang);
             met.push(failure(session.reload().await));
             site.store.fault(Verb::Load, Fault::Fail);
-            met.push(failure(session.reload().await).because("on fire"));
+            met.push(failure(session.reload().await).because("told to fail"));
         })
         .await;
     met
