@@ -57,6 +57,14 @@ impl Expiry {
         (gain > 0 && is_worth_it).then_some(touched)
     }
 
+    /// When a record's session was last used, as far as that was written down.
+    pub(crate) fn last_used(&self, record: &Record) -> Timestamp {
+        let body = record.body();
+        let idle = body.remember.unwrap_or(self.idle_timeout);
+        let began = body.authenticated_at.unwrap_or(body.created_at);
+        record.expires().saturating_sub(idle).max(began)
+    }
+
     /// Whether a record's session still lives, swept or not.
     pub(crate) fn is_live(record: &Record, now: Timestamp) -> bool {
         now < record.expires() && now < record.body().deadline
@@ -98,6 +106,15 @@ mod tests {
         for (now, due) in table {
             assert_eq!(expiry.touch_due(&record, at(now)), due, "minute {now}");
         }
+    }
+
+    #[test]
+    fn the_last_use_is_an_idle_timeout_before_the_end_and_not_before_the_beginning() {
+        let expiry = Expiry::default();
+        assert_eq!(expiry.last_used(&record(70, 720, None)), at(40));
+        assert_eq!(expiry.last_used(&record(10, 10, None)), at(0));
+        let day = Some(Duration::from_secs(24 * 3600));
+        assert_eq!(expiry.last_used(&record(1440, 1440, day)), at(0));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::{
     observe::{self, Timer},
     record::Record,
     session::{Shared, WizSession},
+    time::Timestamp,
 };
 
 /// Looks at sessions from outside, and ends them: "where am I logged in", "log out everywhere else", the
@@ -73,7 +74,11 @@ impl Sessions {
         listed.retain(|(_, record)| Expiry::is_live(record, now));
         Ok(listed
             .into_iter()
-            .map(|(handle, record)| SessionInfo { handle, record })
+            .map(|(handle, record)| SessionInfo {
+                handle,
+                last_used: self.shared.expiry.last_used(&record),
+                record,
+            })
             .collect())
     }
 
@@ -150,6 +155,7 @@ impl fmt::Debug for Sessions {
 #[derive(Debug, Clone)]
 pub struct SessionInfo {
     handle: Handle,
+    last_used: Timestamp,
     record: Record,
 }
 
@@ -176,6 +182,14 @@ impl SessionInfo {
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
         self.record.authenticated_at()
+    }
+
+    /// When it was last used, as far as that was written down: uses within a tenth of the idle timeout count as one,
+    /// and one that could not prolong the session, near the absolute timeout or with
+    /// [`remember`](WizSession::remember), is not written down.
+    #[must_use]
+    pub fn last_used_at(&self) -> SystemTime {
+        self.last_used.into()
     }
 
     /// When it ends unless it is used before.

@@ -23,6 +23,10 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(duration)).min(Self::LATEST))
     }
 
+    pub(crate) fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
     /// Zero if `earlier` is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis_since(earlier))

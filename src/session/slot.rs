@@ -253,8 +253,12 @@ impl Slot {
         if failed {
             work.roll_back();
         }
-        // A touch is due if it was when the session was loaded: a look at the clock costs as much as the plan.
-        let plan = work.plan(loaded.at, &self.shared.expiry);
+        // Only whether a touch is due depends on the time, and a look at the clock costs as much as all the rest.
+        let now = match work.origin {
+            Origin::Live(_) => self.shared.clock.now(),
+            Origin::New | Origin::Gone => loaded.at,
+        };
+        let plan = work.plan(now, &self.shared.expiry);
         let committed = match plan {
             Plan::Nothing => Some(Ok(())),
             _ => self.commit_at_once(&mut work, plan),

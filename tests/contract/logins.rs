@@ -60,7 +60,8 @@ async fn a_user_sees_their_own_with_this_one_first() {
         for login in &logins {
             let since = login["since"].as_u64().expect("a number");
             let expires_at = login["expires_at"].as_u64().expect("a number");
-            assert!(since < expires_at, "{login}");
+            let last_seen = login["last_seen"].as_u64().expect("a number");
+            assert!(since <= last_seen && last_seen < expires_at, "{login}");
             assert_eq!(login.as_object().expect("an object").len(), 4, "{login}");
         }
     }

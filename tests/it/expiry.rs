@@ -277,3 +277,12 @@ async fn expires_at_is_what_the_store_knows() {
         .await;
     assert_eq!(reply.status, StatusCode::NO_CONTENT);
 }
+
+#[tokio::test]
+async fn d28_a_long_request_is_touched_by_the_time_of_its_answer() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    site.pass(2);
+    browser.visit(async |_| site.pass(2)).await;
+    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
+}

@@ -236,6 +236,7 @@ async fn sessions_of_a_user_are_listed_by_their_handles() {
             info.expires_at(),
             info.created_at() + Duration::from_secs(30 * 60)
         );
+        assert_eq!(info.last_used_at(), info.created_at());
     }
     assert_eq!(sessions.count().await.unwrap(), 4);
     assert_eq!(sessions.list("nobody").await.unwrap().len(), 0);

@@ -13,6 +13,7 @@ use crate::model::{Users, identity};
 pub(crate) struct Login {
     handle: Handle,
     since: u64,
+    last_seen: u64,
     expires_at: u64,
     /// Whether it is the one that asks.
     current: bool,
@@ -70,6 +71,7 @@ impl<'a> Logins<'a> {
         Login {
             handle: info.handle(),
             since: millis(info.authenticated_at().unwrap_or(info.created_at())),
+            last_seen: millis(info.last_used_at()),
             expires_at: millis(info.expires_at()),
             current: self.session.handle() == Some(info.handle()),
         }

@@ -24,12 +24,12 @@ export function show({ logins }) {
   byId("end-others").hidden = !logins.some(({ current }) => !current);
 }
 
-function item({ handle, since, expires_at, current }) {
+function item({ handle, since, last_seen, current }) {
   const name = element("code", { textContent: handle.slice(0, 8) });
   const mark = current
     ? element("span", { className: "tag", textContent: t("이 브라우저") })
     : endButton(handle);
-  return element("li", {}, name, mark, time("로그인한 때", since), time("만료", expires_at));
+  return element("li", {}, name, mark, time("로그인한 때", since), time("마지막 사용", last_seen));
 }
 
 const time = (korean, millis) =>

@@ -65,7 +65,7 @@ const english = {
   "로그인된 곳": "Where you are logged in",
   "이 브라우저": "This browser",
   "로그인한 때": "Since",
-  "만료": "Expires",
+  "마지막 사용": "Last seen",
   "끝내기": "End",
   "다른 곳에서 모두 로그아웃": "Log out everywhere else",
 
