@@ -64,7 +64,7 @@ pub async fn session(
         status if status.is_success() => {
             panic!("no session began: put a value into it, or log somebody in")
         }
-        status => panic!("the session could not be stored: {status}"),
+        status => panic!("the session could not be stored: {status}; see what the layer logs"),
     })
 }
 
@@ -92,7 +92,7 @@ pub async fn peek<R>(
     let status = response.status();
     assert!(
         status.is_success(),
-        "the session could not be stored: {status}"
+        "the session could not be stored: {status}; see what the layer logs"
     );
     result
 }

@@ -38,7 +38,12 @@ async fn every_message_is_a_row_of_the_table_and_every_row_is_met() {
         sql::meet_sqlite(),
         redis::meet(),
     );
-    let elsewhere = [settings::meet(), settings::panics(), startup::meet()];
+    let elsewhere = [
+        settings::meet(),
+        settings::panics(),
+        settings::panics_of_tests().await,
+        startup::meet(),
+    ];
     let met = [handler, postgres, mysql, sqlite, redis].into_iter();
     let met: Vec<_> = met.chain(elsewhere).flatten().collect();
 

@@ -1,10 +1,12 @@
 //! What is refused before anything runs.
 
-use std::{panic::UnwindSafe, time::Duration};
+use std::{any::Any, panic::UnwindSafe, time::Duration};
 
 use wiz_session::{
     Clock, ConfigError, CookieOptions, Handle, Key, MemoryStore, SameSite, Sweeper, SweeperBuilder,
-    WizSessionLayer, WizSessionLayerBuilder, store::SqliteStore,
+    WizSessionLayer, WizSessionLayerBuilder,
+    store::SqliteStore,
+    test_util::{self, TestStore},
 };
 
 use crate::met::Met;
@@ -76,8 +78,28 @@ pub(crate) fn panics() -> Vec<Met> {
 }
 
 fn panic_of(work: impl FnOnce() + UnwindSafe) -> Met {
-    let panic = std::panic::catch_unwind(work).expect_err("it panics");
+    told_by(&*std::panic::catch_unwind(work).expect_err("it panics"))
+}
+
+fn told_by(panic: &(dyn Any + Send)) -> Met {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     Met::told(&text.expect("a panic with a text"))
+}
+
+/// What helps with the tests of an application.
+pub(crate) async fn panics_of_tests() -> Vec<Met> {
+    let empty = async {
+        let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
+        test_util::session(&layer, |_| Ok(())).await;
+    };
+    let failing = async {
+        let store = TestStore::new();
+        store.fail_all();
+        let layer = WizSessionLayer::new(store, Key::generate());
+        test_util::session(&layer, |session| session.set("pin", "hunter2")).await;
+    };
+    let (empty, failing) = (tokio::spawn(empty).await, tokio::spawn(failing).await);
+    let panics = [empty, failing].map(|end| end.expect_err("it panics").into_panic());
+    panics.iter().map(|panic| told_by(&**panic)).collect()
 }

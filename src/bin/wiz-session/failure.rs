@@ -37,7 +37,11 @@ impl Failure {
     pub(crate) fn of_store(error: &Error) -> Self {
         let advice = advice(error);
         Self {
-            what: chain(error),
+            what: match advice {
+                // In the words of this tool, not in the library's.
+                Some(_) => chain("the session store failed", error),
+                None => chain(&error.to_string(), error),
+            },
             advice: advice.map(str::to_owned),
             exit: match advice {
                 Some(BAD_URL) => Exit::Usage,
@@ -100,9 +104,9 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// An error and its sources, but for those that only say again what was said.
-fn chain(error: &Error) -> String {
-    let mut said = error.to_string();
+/// What an error says and its sources, but for those that only say again what was said.
+fn chain(what: &str, error: &Error) -> String {
+    let mut said = what.to_owned();
     let mut source = error.source();
     while let Some(error) = source {
         let saying = error.to_string();
