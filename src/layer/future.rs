@@ -29,6 +29,8 @@ pin_project! {
 pub(super) struct Mount {
     pub(super) slot: Arc<Slot>,
     pub(super) jar: Option<Cookies>,
+    /// The handler was polled, and did not answer yet.
+    pub(super) waited: bool,
 }
 
 pin_project! {
@@ -51,14 +53,18 @@ where
         let mut this = self.project();
         if let PhaseProjection::Handler { handler } = this.phase.as_mut().project() {
             let mut polled = handler.poll(cx);
-            let (Poll::Ready(result), Some(mount)) = (&mut polled, &this.mount) else {
+            let Some(mount) = this.mount else {
+                return polled;
+            };
+            let Poll::Ready(result) = &mut polled else {
+                mount.waited = true;
                 return polled;
             };
             let failed = match result {
                 Ok(response) => response.status().is_server_error(),
                 Err(_) => true,
             };
-            match mount.slot.finish(failed) {
+            match mount.slot.finish(failed, mount.waited) {
                 Finish::Untouched => return polled,
                 Finish::Done(outcome) => {
                     mount.mark(result, outcome);

@@ -62,14 +62,19 @@ where
         let mut slot = self.slot(presented, None);
         let mut is_ours = true;
         let extensions = request.extensions_mut();
+        // First: a look right after an insert has to wait for the processor's writes.
+        let jar = extensions.get::<Cookies>().cloned();
         // Inserted first and asked later: most applications have one layer.
         if let Some(Mounted(outer)) = extensions.insert(Mounted(Arc::clone(&slot))) {
             (slot, is_ours) = self.nested(outer, slot.presented().clone());
             extensions.insert(Mounted(Arc::clone(&slot)));
         }
-        let jar = extensions.get::<Cookies>().cloned();
         ResponseFuture {
-            mount: is_ours.then_some(Mount { slot, jar }),
+            mount: is_ours.then_some(Mount {
+                slot,
+                jar,
+                waited: false,
+            }),
             phase: Phase::Handler {
                 handler: self.inner.call(request),
             },

@@ -1,10 +1,11 @@
 use super::{
+    plan::Plan,
     shared::Shared,
     step::{Committed, Step, Steps, lost},
     tx::Tx,
     work::{Origin, Turnout, Work},
 };
-use crate::{at_once::at_once, error::Error};
+use crate::{at_once::at_once, error::Error, time::Timestamp};
 
 /// Carries work out: plans, does one store call, and plans again with what came of it, until nothing is left to do.
 /// Each turn on the way is shown to `progress`.
@@ -28,10 +29,15 @@ pub(crate) async fn commit(
     }
 }
 
-/// The first step of a commit, of a store that answers at once. `None` if it is not the last one too.
-pub(crate) fn first_step(shared: &Shared, work: &Work) -> Option<Result<Committed, Error>> {
+/// The first step of a commit, planned for now, of a store that answers at once. `None` if it is not the last one too.
+pub(crate) fn first_step(
+    shared: &Shared,
+    plan: Plan,
+    work: &Work,
+    now: Timestamp,
+) -> Option<Result<Committed, Error>> {
     let mut steps = Steps::new(shared, false);
-    match at_once(steps.step(work))? {
+    match at_once(steps.carry_out(plan, work, now))? {
         Ok(Step::Done(committed)) => Some(Ok(committed)),
         // It met another request: a commit that can wait begins anew.
         Ok(Step::Again(_)) => None,

@@ -73,7 +73,7 @@ impl Slot {
         if self.loaded.get().is_some() {
             return Ok(());
         }
-        let loaded = Box::new(self.read().await?);
+        let loaded = self.read().await?;
         // If another extractor of this request was faster, its answer is the one.
         let _ = self.loaded.set(loaded);
         Ok(())
@@ -95,7 +95,7 @@ impl Slot {
             .expect("a session is loaded before anybody gets hold of it")
     }
 
-    async fn read(&self) -> Result<Loaded, Error> {
+    async fn read(&self) -> Result<Box<Loaded>, Error> {
         let shared = &*self.shared;
         let now = shared.clock.now();
         let mut lookups = Lookups::default();
@@ -129,12 +129,12 @@ impl Slot {
         if forged {
             observe::bad_mac();
         }
-        Ok(Loaded {
+        Ok(Box::new(Loaded {
             work: Mutex::new(Work::new(origin, outdated, shared.max_bytes)),
             io: tokio::sync::Mutex::default(),
             presented,
             at: now,
-        })
+        }))
     }
 }
 
@@ -242,9 +242,9 @@ pub(crate) struct Outcome {
 }
 
 impl Slot {
-    /// The handler answered, or `failed` to.
+    /// The handler answered, or `failed` to. If it never `waited`, it did so when the session was loaded.
     #[inline]
-    pub(crate) fn finish(self: &Arc<Self>, failed: bool) -> Finish {
+    pub(crate) fn finish(self: &Arc<Self>, failed: bool, waited: bool) -> Finish {
         let Some(loaded) = self.loaded.get() else {
             self.head_sent.store(true, Ordering::Release);
             return Finish::Untouched;
@@ -253,15 +253,16 @@ impl Slot {
         if failed {
             work.roll_back();
         }
-        // Only whether a touch is due depends on the time, and a look at the clock costs as much as all the rest.
-        let now = match work.origin {
-            Origin::Live(_) => self.shared.clock.now(),
-            Origin::New | Origin::Gone => loaded.at,
+        // A look at the clock costs as much as all the rest of this.
+        let now = if waited {
+            self.shared.clock.now()
+        } else {
+            loaded.at
         };
         let plan = work.plan(now, &self.shared.expiry);
         let committed = match plan {
             Plan::Nothing => Some(Ok(())),
-            _ => self.commit_at_once(&mut work, plan),
+            _ => self.commit_at_once(&mut work, plan, now),
         };
         if let Some(committed) = committed {
             return Finish::Done(self.outcome(&mut work, committed));
@@ -286,13 +287,18 @@ impl Slot {
 
     /// The commit without a future, if the store answers at once and the first step is all there is. If not, `None`,
     /// and nothing was changed.
-    fn commit_at_once(&self, work: &mut Work, plan: Plan) -> Option<Result<(), Error>> {
+    fn commit_at_once(
+        &self,
+        work: &mut Work,
+        plan: Plan,
+        now: Timestamp,
+    ) -> Option<Result<(), Error>> {
         // To end a session is to change it, and never the last step.
         if !self.shared.store.is_immediate() || matches!(plan, Plan::End(_)) {
             return None;
         }
         let _turn = self.loaded().io.try_lock().ok()?;
-        match commit::first_step(&self.shared, work)? {
+        match commit::first_step(&self.shared, plan, work, now)? {
             Ok(Committed { origin, owed }) => {
                 work.restart(origin, owed);
                 Some(Ok(()))

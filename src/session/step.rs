@@ -68,9 +68,18 @@ impl<'a> Steps<'a> {
     }
 
     pub(super) async fn step(&mut self, work: &Work) -> Result<Step, Error> {
-        let shared = self.shared;
-        let now = shared.clock.now();
-        let plan = work.plan(now, &shared.expiry);
+        let now = self.shared.clock.now();
+        let plan = work.plan(now, &self.shared.expiry);
+        self.carry_out(plan, work, now).await
+    }
+
+    /// What was planned for this work at this time.
+    pub(super) async fn carry_out(
+        &mut self,
+        plan: Plan,
+        work: &Work,
+        now: Timestamp,
+    ) -> Result<Step, Error> {
         if self.head_sent && matches!(plan, Plan::Create | Plan::Regenerate) {
             return Err(Error::too_late());
         }

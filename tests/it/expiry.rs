@@ -283,6 +283,11 @@ async fn d28_a_long_request_is_touched_by_the_time_of_its_answer() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     site.pass(2);
-    browser.visit(async |_| site.pass(2)).await;
+    browser
+        .visit(async |_| {
+            site.pass(2);
+            tokio::task::yield_now().await;
+        })
+        .await;
     assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
 }
