@@ -3,9 +3,9 @@
 use std::{fmt::Write, fs, process::ExitCode};
 
 use crate::{
-    contestants::{OURS, named},
+    contestants::wiz_session::GROWN,
     measure::{allocations, instructions},
-    scenario::{self, Cookie, Scenario},
+    scenario,
     table::Table,
 };
 
@@ -13,8 +13,6 @@ const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.csv");
 const HEAD: &str = "scenario;allocations;instructions without SHA-256;instructions of SHA-256";
 /// How much more is no failure.
 const SLACK: f64 = 1.05;
-/// The same for instructions where each request has a session of its own: then tables grow at another request each time.
-const SLACK_OF_TABLES: f64 = 2.0;
 
 struct Row {
     scenario: String,
@@ -53,13 +51,7 @@ pub fn check() -> ExitCode {
         };
         let pairs = || former.figures.iter().zip(&figures);
         // Rounding is no growth.
-        let slack = match scenario::titled(&scenario).cookie {
-            Cookie::OwnOnce => [SLACK, SLACK_OF_TABLES, SLACK],
-            _ => [SLACK; 3],
-        };
-        let has_grown = pairs()
-            .zip(slack)
-            .any(|((before, now), slack)| *now > before * slack + 0.1);
+        let has_grown = pairs().any(|(before, now)| *now > before * SLACK + 0.1);
         grown += usize::from(has_grown);
         let mut cells = vec![scenario];
         cells.extend(pairs().map(|(before, now)| format!("{before} → {now:.1}")));
@@ -80,27 +72,15 @@ fn measure() -> Option<Vec<Row>> {
     if !instructions::is_available() {
         return None;
     }
-    let contestant = named(OURS);
     let row = |scenario| {
-        let calls = allocations::per_request(contestant, scenario).calls;
-        let instructions::PerRequest { sha256, rest } = instructions(scenario);
+        let calls = allocations::per_request(&GROWN, scenario).calls;
+        let instructions::PerRequest { sha256, rest } = instructions::per_request(&GROWN, scenario);
         Row {
             scenario: scenario.title(),
             figures: [calls, rest, sha256],
         }
     };
     Some(scenario::ALL.iter().map(row).collect())
-}
-
-/// Requests that make sessions grow tables by chance, so the middle of three counts is taken.
-fn instructions(scenario: &Scenario) -> instructions::PerRequest {
-    let count = || instructions::per_request(named(OURS), scenario);
-    if matches!(scenario.cookie, Cookie::Own | Cookie::Forged) {
-        return count();
-    }
-    let mut counts = [count(), count(), count()];
-    counts.sort_by(|one, other| one.rest.total_cmp(&other.rest));
-    counts[1]
 }
 
 fn read() -> Vec<Row> {

@@ -2,8 +2,6 @@
 
 use std::{
     hint::black_box,
-    pin::pin,
-    task::{Context, Poll, Waker},
     time::{Instant, SystemTime},
 };
 
@@ -15,11 +13,14 @@ use http::{
 };
 use memchr::memmem;
 use sha2::{Digest, Sha256};
-use wiz_session::{Handle, Record, SessionStore, Version};
+use wiz_session::{Handle, SessionStore};
 
 use super::time;
 use crate::{
-    contestants::{OURS, wiz_session as ours},
+    contestants::{
+        OURS,
+        wiz_session::{filled, now},
+    },
     scenario,
     stats::median,
     table::Table,
@@ -196,36 +197,6 @@ fn store_calls() {
     });
     call("create", create);
     table.print("Store calls");
-}
-
-/// A store with so many sessions, their handles, and the record of each.
-fn filled(count: usize) -> (wiz_session::MemoryStore, Vec<Handle>, Record) {
-    let store = ours::store();
-    let far = SystemTime::now() + std::time::Duration::from_secs(3_600);
-    let deadline = far
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("it is later")
-        .as_millis();
-    let json = format!(
-        r#"{{"v":1,"created_at":0,"deadline":{deadline},"data":{{"theme":"dark","user":"alice","visits":1}}}}"#
-    );
-    let record = || Record::from_json(&json, Version::FIRST, far).expect("it is format 1");
-    let mut rng = fastrand::Rng::with_seed(1);
-    let handles: Vec<Handle> = (0..count)
-        .map(|_| Handle::from_bytes(rng.u128(..).to_ne_bytes()))
-        .collect();
-    for handle in &handles {
-        now(store.create(*handle, &record())).expect("the memory store answers");
-    }
-    (store, handles, record())
-}
-
-/// The memory store answers at once.
-fn now<T>(call: impl Future<Output = T>) -> T {
-    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => unreachable!("the memory store waits for nothing"),
-    }
 }
 
 fn nanoseconds<T>(mut run: impl FnMut() -> T) -> f64 {
