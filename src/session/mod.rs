@@ -1,6 +1,7 @@
 //! The session of a request: its handle, what it wants done, and the commit.
 
 mod commit;
+mod load;
 mod plan;
 mod queue;
 mod shared;

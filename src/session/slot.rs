@@ -11,18 +11,17 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     commit,
+    load::{self, Found},
     plan::Plan,
     shared::Shared,
     step::Committed,
     tx::Tx,
-    work::{Done, Live, Origin, Owed, Turnout, Work},
+    work::{Done, Owed, Turnout, Work},
 };
 use crate::{
     cookie::{Presented, SetCookie},
     error::Error,
-    expiry::Expiry,
-    id::Handle,
-    observe::{self, Timer},
+    observe,
     time::Timestamp,
 };
 
@@ -73,7 +72,18 @@ impl Slot {
         if self.loaded.get().is_some() {
             return Ok(());
         }
-        let loaded = self.read().await?;
+        let Found {
+            origin,
+            outdated,
+            presented,
+            at,
+        } = load::find(&self.shared, &self.presented).await?;
+        let loaded = Box::new(Loaded {
+            work: Mutex::new(Work::new(origin, outdated, self.shared.max_bytes)),
+            io: tokio::sync::Mutex::default(),
+            presented,
+            at,
+        });
         // If another extractor of this request was faster, its answer is the one.
         let _ = self.loaded.set(loaded);
         Ok(())
@@ -93,65 +103,6 @@ impl Slot {
         self.loaded
             .get()
             .expect("a session is loaded before anybody gets hold of it")
-    }
-
-    async fn read(&self) -> Result<Box<Loaded>, Error> {
-        let shared = &*self.shared;
-        let now = shared.clock.now();
-        let mut lookups = Lookups::default();
-        let (mut presented, mut forged, mut outdated) = (false, false, false);
-        let mut origin = Origin::New;
-        for value in self.presented.values(&shared.cookie_name) {
-            presented = true;
-            let Some(verified) = shared.codec.verify(value) else {
-                forged = true;
-                continue;
-            };
-            let (id, handle) = (verified.id, verified.id.handle());
-            if !lookups.allow(handle) {
-                continue;
-            }
-            let answer = shared
-                .ask(Timer::start("load"), shared.store.load(handle))
-                .await;
-            let found = answer.inspect_err(|error| observe::load_failed(handle, error))?;
-            match found.filter(|record| Expiry::is_live(record, now)) {
-                None => observe::unknown_id(handle),
-                Some(record) if record.is_tombstone() => origin = Origin::Gone,
-                Some(record) => {
-                    observe::loaded();
-                    origin = Origin::Live(Live { id, handle, record });
-                    outdated = verified.outdated;
-                    break;
-                }
-            }
-        }
-        if forged {
-            observe::bad_mac();
-        }
-        Ok(Box::new(Loaded {
-            work: Mutex::new(Work::new(origin, outdated, shared.max_bytes)),
-            io: tokio::sync::Mutex::default(),
-            presented,
-            at: now,
-        }))
-    }
-}
-
-/// The sessions that a client named: each is looked up once, and no more than three.
-#[derive(Default)]
-struct Lookups([Option<Handle>; 3]);
-
-impl Lookups {
-    fn allow(&mut self, handle: Handle) -> bool {
-        let Self(handles) = self;
-        match handles
-            .iter()
-            .position(|other| *other == Some(handle) || other.is_none())
-        {
-            Some(place) => handles[place].replace(handle).is_none(),
-            None => false,
-        }
     }
 }
 

@@ -157,24 +157,21 @@ impl Work {
     /// needs the cookie of what was saved before; nothing else is true of it.
     pub(crate) fn take_rest(&mut self) -> Self {
         let saved = self.owed.filter(|owed| *owed == Owed::Issue);
-        let mut work = self.clone_stored();
-        work.owed = saved;
-        std::mem::replace(self, work)
+        let nothing = self.after(self.origin.clone(), saved);
+        std::mem::replace(self, nothing)
     }
 
     /// Goes on from where a commit of all there is led, without another change meanwhile.
     pub(crate) fn restart(&mut self, origin: Origin, owed: Option<Owed>) {
-        *self = Self {
+        *self = self.after(origin, owed);
+    }
+
+    /// Nothing to do, in the same request.
+    fn after(&self, origin: Origin, owed: Option<Owed>) -> Self {
+        Self {
             clears: self.clears,
             owed,
             ..Self::new(origin, false, self.draft.max_bytes())
-        };
-    }
-
-    fn clone_stored(&self) -> Self {
-        Self {
-            clears: self.clears,
-            ..Self::new(self.origin.clone(), false, self.draft.max_bytes())
         }
     }
 

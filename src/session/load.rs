@@ -1,0 +1,80 @@
+use super::{
+    shared::Shared,
+    work::{Live, Origin},
+};
+use crate::{
+    cookie::Presented,
+    error::Error,
+    expiry::Expiry,
+    id::Handle,
+    observe::{self, Timer},
+    time::Timestamp,
+};
+
+/// What a client's cookies led to.
+pub(super) struct Found {
+    pub(super) origin: Origin,
+    /// Its cookie was signed by a previous key.
+    pub(super) outdated: bool,
+    /// The client sent a cookie of our name, of whatever worth.
+    pub(super) presented: bool,
+    pub(super) at: Timestamp,
+}
+
+/// Looks for the session of a request: that of the first cookie which has one.
+pub(super) async fn find(shared: &Shared, cookies: &Presented) -> Result<Found, Error> {
+    let mut found = Found {
+        origin: Origin::New,
+        outdated: false,
+        presented: false,
+        at: shared.clock.now(),
+    };
+    let mut lookups = Lookups::default();
+    let mut forged = false;
+    for value in cookies.values(&shared.cookie_name) {
+        found.presented = true;
+        let Some(verified) = shared.codec.verify(value) else {
+            forged = true;
+            continue;
+        };
+        let (id, handle) = (verified.id, verified.id.handle());
+        if !lookups.allow(handle) {
+            continue;
+        }
+        let answer = shared
+            .ask(Timer::start("load"), shared.store.load(handle))
+            .await;
+        let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
+        match record.filter(|record| Expiry::is_live(record, found.at)) {
+            None => observe::unknown_id(handle),
+            Some(record) if record.is_tombstone() => found.origin = Origin::Gone,
+            Some(record) => {
+                observe::loaded();
+                found.origin = Origin::Live(Live { id, handle, record });
+                found.outdated = verified.outdated;
+                break;
+            }
+        }
+    }
+    if forged {
+        observe::bad_mac();
+    }
+    Ok(found)
+}
+
+/// The sessions that a client named: each is looked up once, and no more than three.
+#[derive(Default)]
+struct Lookups([Option<Handle>; 3]);
+
+impl Lookups {
+    fn allow(&mut self, handle: Handle) -> bool {
+        let Self(handles) = self;
+        match handles
+            .iter()
+            .position(|other| *other == Some(handle) || other.is_none())
+        {
+            Some(place) => handles[place].replace(handle).is_none(),
+            None => false,
+        }
+    }
+}
