@@ -2,12 +2,12 @@
 
 mod advice;
 mod connect;
-mod fields;
 mod keys;
 mod link;
 mod scan;
 mod script;
 mod users;
+mod value;
 mod verbs;
 
 use std::{fmt, sync::Arc};

@@ -5,9 +5,9 @@ use redis::Value;
 
 use super::{
     RedisStore, failed,
-    fields::{self, Life},
     link::Question,
     script, unexpected,
+    value::{self, Life},
 };
 use crate::{error::Error, id::Handle, time::Timestamp};
 
@@ -110,13 +110,20 @@ impl<'a> Scan<'a> {
         let mut get = redis::pipe();
         for &handle in handles {
             let key = self.store.keys.record(handle);
-            get.cmd("HMGET").arg(key).arg(&fields::OF_A_LIFE);
+            get.cmd("GETRANGE").arg(key).arg(0).arg(Life::LAST);
         }
         match self.store.link.ask(Question::Many(&get), node).await {
-            Ok(Value::Array(answers)) => Ok(answers.iter().map(fields::life).collect()),
+            Ok(Value::Array(answers)) => answers.iter().map(life).collect(),
             Ok(_) => Err(unexpected()),
             Err(error) => Err(failed(error)),
         }
+    }
+}
+
+fn life(answer: &Value) -> Result<Option<Life>, Error> {
+    match answer {
+        Value::BulkString(head) => Ok(value::life(head)),
+        _ => Err(unexpected()),
     }
 }
 

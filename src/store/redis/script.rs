@@ -16,13 +16,13 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CREATE = "write.lua" "create.lua";
-    REPLACE = "write.lua" "replace.lua";
-    REGENERATE = "write.lua" "regenerate.lua";
-    ENLIST = "write.lua" "enlist.lua";
-    TOUCH = "touch.lua";
-    DELETE = "delete.lua";
-    EXPIRE = "expire.lua";
+    CREATE = "head.lua" "index.lua" "create.lua";
+    REPLACE = "unchanged.lua" "head.lua" "index.lua" "replace.lua";
+    REGENERATE = "head.lua" "index.lua" "regenerate.lua";
+    ENLIST = "index.lua" "enlist.lua";
+    TOUCH = "head.lua" "touch.lua";
+    DELETE = "head.lua" "delete.lua";
+    EXPIRE = "head.lua" "expire.lua";
 }
 
 impl Script {
@@ -43,7 +43,14 @@ impl Script {
 }
 
 fn command(verb: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-    let mut command = redis::cmd(verb);
-    command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+    let bytes = keys.iter().map(|key| key.len()).sum::<usize>()
+        + arguments
+            .iter()
+            .map(|argument| argument.len())
+            .sum::<usize>();
+    let words = 3 + keys.len() + arguments.len();
+    let mut command = Cmd::with_capacity(words, verb.len() + script.len() + 1 + bytes);
+    command.arg(verb).arg(script).arg(keys.len());
+    command.arg(keys).arg(arguments);
     command
 }
