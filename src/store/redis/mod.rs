@@ -1,6 +1,7 @@
 //! The store that keeps sessions in Redis or Valkey: one server, or a cluster.
 
 mod advice;
+mod batch;
 mod connect;
 mod keys;
 mod link;
@@ -32,7 +33,8 @@ use crate::error::Error;
 /// # Ok(()) }
 /// ```
 ///
-/// Clones share one connection, over which all requests are sent without waiting for one another.
+/// Clones share one connection, over which all requests are sent without waiting for one another; what is there at once
+/// leaves at once.
 ///
 /// # What it takes
 ///
@@ -59,9 +61,21 @@ use crate::error::Error;
 ///
 /// # Keys
 ///
-/// `wiz:s:<handle>` is a hash, one for each session: `version`, `expires_at`, `kind`, `user`, `listed_until`,
-/// `tokens` and `data`, which is JSON. `wiz:u:<user>` is a sorted set, the handles of a user's sessions. Every key
-/// expires by itself. Another [prefix](Self::with_prefix) lets applications share a server.
+/// `wiz:s:<handle>` is a string, one for each session, in which everything before the user has its place and width:
+///
+/// ```text
+/// 0000…fedcba9876543210 001700001800123 00000000000000000007 u 001700043200000 000000005 alice{"v":1,…}
+/// ```
+///
+/// - the tokens of the last eight writes, by which one is recognised whose answer was lost;
+/// - when it expires, in milliseconds since 1970, and its version;
+/// - `u` for a user's, `a` for an anonymous one, `t` for an id that was left for a new one;
+/// - until when the user's list has it, the length of the user in bytes, the user, and all else as JSON.
+///
+/// `wiz:u:<user>` is a sorted set, the handles of a user's sessions. Every key expires by itself. Another
+/// [prefix](Self::with_prefix) lets applications share a server. What is no such string is an
+/// [error](Error::is_store), never an empty session, and only [`revoke`](crate::Sessions::revoke) and
+/// [`revoke_user`](crate::Sessions::revoke_user) remove it.
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,
@@ -77,13 +91,17 @@ impl RedisStore {
     }
 
     /// Runs a script, and sends it along if the server does not know it.
-    async fn run(
+    async fn run<'a>(
         &self,
         script: &Script,
-        keys: &[&str],
+        keys: impl Iterator<Item = &'a str> + Clone,
         arguments: &[&[u8]],
     ) -> Result<Value, Error> {
-        match self.link.send(&script.by_name(keys, arguments)).await {
+        match self
+            .link
+            .send(&script.by_name(keys.clone(), arguments))
+            .await
+        {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let answer = self.link.send(&script.in_full(keys, arguments)).await;
                 answer.map_err(failed)

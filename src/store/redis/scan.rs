@@ -1,4 +1,4 @@
-use std::{collections::HashSet, vec};
+use std::{collections::HashSet, iter::once, vec};
 
 use futures_util::future::try_join_all;
 use redis::Value;
@@ -46,7 +46,7 @@ impl RedisStore {
     async fn expire(&self, handle: Handle, now: Timestamp) -> Result<bool, Error> {
         let (key, now) = (self.keys.record(handle), now.as_millis().to_string());
         let answer = self
-            .run(&script::EXPIRE, &[&key], &[now.as_bytes()])
+            .run(&script::EXPIRE, once(&*key), &[now.as_bytes()])
             .await?;
         Ok(answer == Value::BulkString(b"gone".to_vec()))
     }

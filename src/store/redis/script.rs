@@ -32,25 +32,40 @@ impl Script {
     }
 
     /// Runs a script that the server knows.
-    pub(super) fn by_name(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+    pub(super) fn by_name<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a str> + Clone,
+        arguments: &[&[u8]],
+    ) -> Cmd {
         command("EVALSHA", &self.sha, keys, arguments)
     }
 
     /// Runs it and makes the server know it.
-    pub(super) fn in_full(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+    pub(super) fn in_full<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a str> + Clone,
+        arguments: &[&[u8]],
+    ) -> Cmd {
         command("EVAL", self.source, keys, arguments)
     }
 }
 
-fn command(verb: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-    let bytes = keys.iter().map(|key| key.len()).sum::<usize>()
-        + arguments
-            .iter()
-            .map(|argument| argument.len())
-            .sum::<usize>();
-    let words = 3 + keys.len() + arguments.len();
-    let mut command = Cmd::with_capacity(words, verb.len() + script.len() + 1 + bytes);
-    command.arg(verb).arg(script).arg(keys.len());
-    command.arg(keys).arg(arguments);
+fn command<'a>(
+    verb: &str,
+    script: &str,
+    keys: impl Iterator<Item = &'a str> + Clone,
+    arguments: &[&[u8]],
+) -> Cmd {
+    let (count, bytes) = keys.clone().fold((0_usize, 1), |(count, bytes), key| {
+        (count + 1, bytes + key.len())
+    });
+    let bytes = bytes + verb.len() + script.len();
+    let bytes = bytes + arguments.iter().map(|word| word.len()).sum::<usize>();
+    let mut command = Cmd::with_capacity(3 + count + arguments.len(), bytes);
+    command.arg(verb).arg(script).arg(count);
+    for key in keys {
+        command.arg(key);
+    }
+    command.arg(arguments);
     command
 }

@@ -1,3 +1,5 @@
+use std::iter::once;
+
 use redis::Value;
 
 use super::{RedisStore, script, unexpected, value};
@@ -39,7 +41,7 @@ impl RedisStore {
         let left = value::left_until(value::listed_until(record));
         let arguments = [handle.to_string(), left];
         let arguments = arguments.each_ref().map(String::as_bytes);
-        self.run(&script::ENLIST, &[&index], &arguments).await?;
+        self.run(&script::ENLIST, once(&*index), &arguments).await?;
         Ok(())
     }
 
@@ -60,7 +62,10 @@ impl RedisStore {
     pub(super) async fn end(&self, handle: Handle, of: Option<&str>) -> Result<End, Error> {
         let record = self.keys.record(handle);
         let of = of.map(str::as_bytes);
-        match self.run(&script::DELETE, &[&record], of.as_slice()).await? {
+        match self
+            .run(&script::DELETE, once(&*record), of.as_slice())
+            .await?
+        {
             Value::BulkString(word) if word == b"gone" => Ok(End::Gone),
             Value::BulkString(word) if word == b"other" => Ok(End::NotTheirs),
             Value::Array(ended) => match &ended[..] {

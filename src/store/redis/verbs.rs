@@ -1,4 +1,4 @@
-use std::{collections::HashSet, time::SystemTime};
+use std::{collections::HashSet, iter::once, time::SystemTime};
 
 use futures_util::future::try_join_all;
 use redis::Value;
@@ -21,9 +21,7 @@ impl SessionStore for RedisStore {
         let written = Written::by(Token::new(), record, record.version());
         let keys = Names::new(self, [handle], record.user());
         let arguments = [written.whole(), written.left()];
-        let answer = self
-            .run(&script::CREATE, &keys.as_slice(), &arguments)
-            .await?;
+        let answer = self.run(&script::CREATE, keys.iter(), &arguments).await?;
         match word(&answer)? {
             b"taken" => Ok(Created::Exists),
             b"stored" => {
@@ -62,10 +60,7 @@ impl SessionStore for RedisStore {
             last.as_bytes(),
             b"listed",
         ];
-        let run = async |arguments| {
-            self.run(&script::REPLACE, &keys.as_slice(), arguments)
-                .await
-        };
+        let run = async |arguments| self.run(&script::REPLACE, keys.iter(), arguments).await;
         let mut answer = run(&arguments[..4]).await?;
         if let (b"unlisted", Some(user)) = (word(&answer)?, keys.listed_elsewhere) {
             self.enlist(user, handle, record).await?;
@@ -79,7 +74,7 @@ impl SessionStore for RedisStore {
         let (end, left) = (value::instant(expires_at), value::left_until(expires_at));
         let key = self.keys.record(handle);
         let answer = self
-            .run(&script::TOUCH, &[&key], &[&end, left.as_bytes()])
+            .run(&script::TOUCH, once(&*key), &[&end, left.as_bytes()])
             .await?;
         Ok(word(&answer)? == b"stored")
     }
@@ -120,7 +115,7 @@ impl SessionStore for RedisStore {
             &value::number(expected),
         ];
         let answer = self
-            .run(&script::REGENERATE, &keys.as_slice(), &arguments)
+            .run(&script::REGENERATE, keys.iter(), &arguments)
             .await?;
         replaced(&answer, record.version())
     }
@@ -199,32 +194,28 @@ impl RedisStore {
 }
 
 /// The keys of a script that writes records.
-struct Names<'a> {
-    names: Vec<String>,
+struct Names<'a, const N: usize> {
+    records: [String; N],
+    index: Option<String>,
     /// The user whose index is on another node than the record, so that no script can write both.
     listed_elsewhere: Option<&'a str>,
 }
 
-impl<'a> Names<'a> {
-    fn new<const N: usize>(
-        store: &RedisStore,
-        records: [Handle; N],
-        user: Option<&'a str>,
-    ) -> Self {
-        let keys = &store.keys;
+impl<'a, const N: usize> Names<'a, N> {
+    fn new(store: &RedisStore, records: [Handle; N], user: Option<&'a str>) -> Self {
         let (here, elsewhere) = match user {
             user if store.link.is_cluster() => (None, user),
             user => (user, None),
         };
-        let records = records.into_iter().map(|handle| keys.record(handle));
         Self {
-            names: records.chain(here.map(|user| keys.index(user))).collect(),
+            records: records.map(|handle| store.keys.record(handle)),
+            index: here.map(|user| store.keys.index(user)),
             listed_elsewhere: elsewhere,
         }
     }
 
-    fn as_slice(&self) -> Vec<&str> {
-        self.names.iter().map(String::as_str).collect()
+    fn iter(&self) -> impl Iterator<Item = &str> + Clone {
+        self.records.iter().chain(&self.index).map(String::as_str)
     }
 }
 
