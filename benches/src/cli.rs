@@ -52,7 +52,9 @@ const ALL: [(&str, fn()); 11] = [
     ("scaling", measure::scaling::measure),
     ("hot", measure::hot::measure),
     ("parts", measure::parts::measure),
-    ("databases", || measure::databases::measure(&measure::databases::ALL)),
+    ("databases", || {
+        measure::databases::measure(&measure::databases::ALL)
+    }),
     ("dependencies", measure::dependencies::measure),
 ];
 

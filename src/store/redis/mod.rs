@@ -33,8 +33,7 @@ use crate::error::Error;
 /// # Ok(()) }
 /// ```
 ///
-/// Clones share one connection, over which all requests are sent without waiting for one another; what is there at once
-/// leaves at once.
+/// Clones share one connection, over which all requests are sent without waiting for one another.
 ///
 /// # What it takes
 ///
