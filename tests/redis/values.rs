@@ -8,7 +8,7 @@ use wiz_session::{
     store::{Created, Replaced},
 };
 
-use crate::servers::Redis;
+use crate::servers::{self, Redis};
 
 const HANDLE: Handle = Handle::from_bytes([1; 16]);
 const OTHER: Handle = Handle::from_bytes([2; 16]);
@@ -169,4 +169,32 @@ async fn a_write_keeps_the_time_that_redis_has_to_keep_it() {
     let record = store.load(HANDLE).await.ok().flatten();
     let ends = record.map(|record| record.expires_at());
     assert!(ends.is_some_and(|end| later.duration_since(end).is_ok_and(|d| d.as_millis() == 0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_changes_hands_is_found_by_its_new_user_only() {
+    changes_hands(servers::store().await).await;
+    changes_hands(servers::cluster_store().await).await;
+}
+
+async fn changes_hands(store: RedisStore) {
+    // All to be found for as long: what differs is the user.
+    let end = SystemTime::now() + Duration::from_secs(60);
+    let of = |user: &str| record(&format!(r#""user":"{user}","#)).with_expires_at(end);
+    let listed = async |user: &str| store.list(user).await.expect("the server is there").len();
+    let users = ["alice", "carol", "ali", "", "alice", "앨리스"];
+    let created = store.create(HANDLE, &of(users[0])).await;
+    assert_eq!(created.ok(), Some(Created::Created));
+    for (version, pair) in (1..).map(Version::new).zip(users.windows(2)) {
+        let [before, after] = pair else {
+            unreachable!("windows of two")
+        };
+        let replaced = store.replace(HANDLE, version, &of(after)).await;
+        assert_eq!(replaced.ok(), Some(Replaced::Stored(version.next())));
+        assert_eq!(listed(after).await, 1, "{before} to {after}");
+        assert_eq!(store.delete_user(before, None).await.ok(), Some(0));
+        assert_eq!(listed(before).await, 0, "{before} to {after}");
+        assert_eq!(listed(after).await, 1, "{before} to {after}");
+    }
+    assert_eq!(store.delete_user("앨리스", None).await.ok(), Some(1));
 }
