@@ -72,9 +72,11 @@ use crate::error::Error;
 /// - until when the user's list has it, the length of the user in bytes, the user, and all else as JSON.
 ///
 /// `wiz:u:<user>` is a sorted set, the handles of a user's sessions. Every key expires by itself. Another
-/// [prefix](Self::with_prefix) lets applications share a server. What is no such string is an
-/// [error](Error::is_store), never an empty session, and only [`revoke`](crate::Sessions::revoke) and
-/// [`revoke_user`](crate::Sessions::revoke_user) remove it.
+/// [prefix](Self::with_prefix) lets applications share a server.
+///
+/// A damaged string is an [error](Error::is_store), never an empty session, and stays until
+/// [`revoke`](crate::Sessions::revoke) or [`revoke_user`](crate::Sessions::revoke_user) ends it. So is a key of another
+/// type, which nothing here removes.
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,
