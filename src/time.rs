@@ -38,7 +38,7 @@ impl Timestamp {
     }
 
     /// The end of the year 9999: every platform's `SystemTime` and every database's integer holds it.
-    const LATEST: u64 = 253_402_300_799_999;
+    pub(crate) const LATEST: u64 = 253_402_300_799_999;
 }
 
 impl From<SystemTime> for Timestamp {

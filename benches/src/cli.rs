@@ -29,7 +29,7 @@ wrk            requests per second over loopback (needs wrk)
 scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
-databases      Redis and PostgreSQL (needs their servers)
+databases      Redis and PostgreSQL (needs their servers); of the one that follows, if any
 dependencies   crates of an application, and the time to build it
 
 spin CONTESTANT SCENARIO               one scenario for ten seconds, for a profiler
@@ -52,7 +52,9 @@ const ALL: [(&str, fn()); 11] = [
     ("scaling", measure::scaling::measure),
     ("hot", measure::hot::measure),
     ("parts", measure::parts::measure),
-    ("databases", measure::databases::measure),
+    ("databases", || {
+        measure::databases::measure(&measure::databases::ALL)
+    }),
     ("dependencies", measure::dependencies::measure),
 ];
 
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
                 titles.iter().map(|title| scenario::titled(title)),
             ));
         }
+        ["databases", database] => measure::databases::measure(&[database]),
         ["spin", contestant, scenario] => {
             measure::time::spin(contestants::named(contestant), scenario::titled(scenario))
         }

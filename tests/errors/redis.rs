@@ -89,12 +89,12 @@ async fn of_a_server() -> Vec<Met> {
     say::<()>(&redis, "DEL wiz:u:hunter2").await;
     say::<()>(&redis, "ZADD wiz:u:hunter2 1 hunter2").await;
     met.push(list(&store).await);
-    say::<()>(
-        &redis,
-        "HSET wiz:s:01010101010101010101010101010101 version hunter2",
-    )
-    .await;
+    let name = format!("wiz:s:{HANDLE}");
+    say::<()>(&redis, &format!("SET {name} hunter2")).await;
     met.push(failure(store.load(HANDLE).await));
+    say::<()>(&redis, &format!("DEL {name}")).await;
+    say::<()>(&redis, &format!("HSET {name} version hunter2")).await;
+    met.push(failure(store.load(HANDLE).await).because("WRONGTYPE"));
     say::<()>(&redis, "FLUSHALL").await;
 
     say::<()>(&redis, "ACL SETUSER weak on nopass ~* +ping").await;

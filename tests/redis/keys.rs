@@ -53,14 +53,11 @@ async fn dump(redis: &Redis) -> BTreeMap<String, Vec<u8>> {
     for name in names {
         let kind: String = redis.ask(cmd("TYPE").arg(&name)).await;
         let mut read = match kind.as_str() {
-            "hash" => cmd("HGETALL"),
+            "string" => cmd("GETRANGE"),
             "zset" => cmd("ZRANGE"),
             other => panic!("a key of kind {other}"),
         };
-        read.arg(&name);
-        if kind == "zset" {
-            read.arg(0).arg(-1);
-        }
+        read.arg(&name).arg(0).arg(-1);
         let mut bytes: Vec<Vec<u8>> = redis.ask(&read).await;
         bytes.push(redis.ask(cmd("DUMP").arg(&name)).await);
         dump.insert(name, bytes.concat());

@@ -102,6 +102,13 @@ fn data(n: u32) -> Record {
     ))
 }
 
+/// What a write replaces without a look at the user's index.
+fn anonymous(n: u32) -> Record {
+    record(&format!(
+        r#"{{"v":1,"created_at":1700000000000,"deadline":1700043200000,"data":{{"n":{n}}}}}"#
+    ))
+}
+
 fn tombstone() -> Record {
     record(r#"{"v":1,"created_at":1000,"deadline":31000,"tombstone":true,"data":{}}"#)
 }
@@ -128,6 +135,12 @@ async fn send_scripts(store: &RedisStore) {
 
 #[tokio::test]
 async fn nothing_is_done_twice() {
+    for data in [data, anonymous] {
+        nothing_of_this_is_done_twice(data).await;
+    }
+}
+
+async fn nothing_of_this_is_done_twice(data: fn(u32) -> Record) {
     let redis = Redis::start(&[]);
     let proxy = Proxy::before(&redis).await;
     let store = proxy.store().await;
@@ -154,6 +167,11 @@ async fn nothing_is_done_twice() {
     proxy.swallow_one();
     let end = SystemTime::now() + Duration::from_secs(120);
     assert_eq!(store.touch(session, end).await.ok(), Some(true));
+    let kept = store.load(session).await.ok().flatten().expect("it lives");
+    assert_eq!(
+        (kept.version(), kept.to_json()),
+        (Version::new(20), data(2).to_json())
+    );
 
     let (version, stone, moved) = (Version::new(20), tombstone(), data(4));
     proxy.swallow_one();
@@ -170,6 +188,12 @@ async fn nothing_is_done_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_is_recognised_under_later_ones() {
+    for data in [data, anonymous] {
+        one_is_recognised_under_later_ones(data).await;
+    }
+}
+
+async fn one_is_recognised_under_later_ones(data: fn(u32) -> Record) {
     let redis = Redis::start(&[]);
     let proxy = Proxy::before(&redis).await;
     let (store, other) = (proxy.store().await, redis.store().await);

@@ -17,4 +17,6 @@ mod servers;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
+mod together;
 mod trips;
+mod values;

@@ -17,7 +17,8 @@ impl Keys {
     }
 
     pub(super) fn record(&self, handle: Handle) -> String {
-        format!("{}{handle}", self.records)
+        let handle = handle.to_string();
+        [&self.records, &*handle].concat()
     }
 
     pub(super) fn index(&self, user: &str) -> String {

@@ -4,7 +4,7 @@ use futures_util::future::{BoxFuture, FutureExt, Shared};
 use parking_lot::Mutex;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
-    ServerErrorKind, Value,
+    ServerErrorKind, Value, aio::ConnectionLike,
 };
 #[cfg(feature = "redis-cluster")]
 use redis::{
@@ -12,6 +12,8 @@ use redis::{
     cluster_async::ClusterConnection,
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
 };
+
+use super::batch::Batched;
 
 /// The one connection that all requests share. When it breaks, the next request makes another.
 ///
@@ -50,8 +52,12 @@ impl Link {
         loop {
             tries += 1;
             let opening = self.current.lock().clone();
-            let (answer, opened) = match opening.clone().await {
-                Ok(mut connection) => (connection.ask(question, slot).await, true),
+            let opened = match opening.peek() {
+                Some(opened) => opened.clone(),
+                None => opening.clone().await,
+            };
+            let (answer, opened) = match opened {
+                Ok(connection) => (connection.ask(question, slot).await, true),
                 Err(error) => (Err(error), false),
             };
             let Err(error) = answer else { return answer };
@@ -97,7 +103,8 @@ impl Server {
                     .set_response_timeout(Some(ANSWER_TIMEOUT));
                 let open = async move {
                     let connected = client.get_multiplexed_async_connection_with_config(&config);
-                    connected.await.map(Connection::Single)
+                    let batched = |connection| Batched::over(connection, ANSWER_TIMEOUT);
+                    connected.await.map(batched).map(Connection::Single)
                 };
                 open.boxed().shared()
             }
@@ -146,24 +153,26 @@ pub(super) enum Question<'a> {
 
 #[derive(Clone)]
 enum Connection {
-    Single(redis::aio::MultiplexedConnection),
+    Single(Batched),
     #[cfg(feature = "redis-cluster")]
     Cluster(ClusterConnection),
 }
 
 impl Connection {
     #[cfg_attr(not(feature = "redis-cluster"), expect(unused_variables))]
-    async fn ask(&mut self, question: Question<'_>, slot: Option<u16>) -> RedisResult<Value> {
+    async fn ask(self, question: Question<'_>, slot: Option<u16>) -> RedisResult<Value> {
         match (self, question) {
             (Self::Single(connection), Question::One(command)) => {
-                command.query_async(connection).await
+                connection.ask(command.clone()).await
             }
             (Self::Single(connection), Question::Many(commands)) => {
-                commands.query_async(connection).await
+                let mut connection = connection.alone();
+                let answers = connection.req_packed_commands(commands, 0, commands.len());
+                Value::Array(answers.await?).extract_error()
             }
             #[cfg(feature = "redis-cluster")]
-            (Self::Cluster(connection), Question::One(command)) => match slot {
-                None => command.query_async(connection).await,
+            (Self::Cluster(mut connection), Question::One(command)) => match slot {
+                None => command.query_async(&mut connection).await,
                 Some(slot) => {
                     let node = RoutingInfo::SingleNode(primary(slot));
                     let answer = connection.route_command(command.clone(), node).await?;
@@ -171,7 +180,7 @@ impl Connection {
                 }
             },
             #[cfg(feature = "redis-cluster")]
-            (Self::Cluster(connection), Question::Many(commands)) => {
+            (Self::Cluster(mut connection), Question::Many(commands)) => {
                 let node = slot.map_or(SingleNodeRoutingInfo::RandomPrimary, primary);
                 let answers = connection.route_pipeline(commands.clone(), 0, commands.len(), node);
                 Value::Array(answers.await?).extract_error()

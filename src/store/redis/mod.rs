@@ -1,13 +1,14 @@
 //! The store that keeps sessions in Redis or Valkey: one server, or a cluster.
 
 mod advice;
+mod batch;
 mod connect;
-mod fields;
 mod keys;
 mod link;
 mod scan;
 mod script;
 mod users;
+mod value;
 mod verbs;
 
 use std::{fmt, sync::Arc};
@@ -59,9 +60,23 @@ use crate::error::Error;
 ///
 /// # Keys
 ///
-/// `wiz:s:<handle>` is a hash, one for each session: `version`, `expires_at`, `kind`, `user`, `listed_until`,
-/// `tokens` and `data`, which is JSON. `wiz:u:<user>` is a sorted set, the handles of a user's sessions. Every key
-/// expires by itself. Another [prefix](Self::with_prefix) lets applications share a server.
+/// `wiz:s:<handle>` is a string, one for each session, in which everything before the user has its place and width:
+///
+/// ```text
+/// 0000…fedcba9876543210 001700001800123 00000000000000000007 u 001700043200000 000000005 alice{"v":1,…}
+/// ```
+///
+/// - the tokens of the last eight writes, by which one is recognised whose answer was lost;
+/// - when it expires, in milliseconds since 1970, and its version;
+/// - `u` for a user's, `a` for an anonymous one, `t` for an id that was left for a new one;
+/// - until when the user's list has it, the length of the user in bytes, the user, and all else as JSON.
+///
+/// `wiz:u:<user>` is a sorted set, the handles of a user's sessions. Every key expires by itself. Another
+/// [prefix](Self::with_prefix) lets applications share a server.
+///
+/// A damaged string is an [error](Error::is_store), never an empty session, and stays until
+/// [`revoke`](crate::Sessions::revoke) or [`revoke_user`](crate::Sessions::revoke_user) ends it. So is a key of another
+/// type, which nothing here removes.
 #[derive(Clone)]
 pub struct RedisStore {
     link: Arc<Link>,
@@ -77,13 +92,17 @@ impl RedisStore {
     }
 
     /// Runs a script, and sends it along if the server does not know it.
-    async fn run(
+    async fn run<'a>(
         &self,
         script: &Script,
-        keys: &[&str],
+        keys: impl Iterator<Item = &'a str> + Clone,
         arguments: &[&[u8]],
     ) -> Result<Value, Error> {
-        match self.link.send(&script.by_name(keys, arguments)).await {
+        match self
+            .link
+            .send(&script.by_name(keys.clone(), arguments))
+            .await
+        {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let answer = self.link.send(&script.in_full(keys, arguments)).await;
                 answer.map_err(failed)

@@ -1,13 +1,13 @@
-use std::{collections::HashSet, vec};
+use std::{collections::HashSet, iter::once, vec};
 
 use futures_util::future::try_join_all;
 use redis::Value;
 
 use super::{
     RedisStore, failed,
-    fields::{self, Life},
     link::Question,
     script, unexpected,
+    value::{self, Life},
 };
 use crate::{error::Error, id::Handle, time::Timestamp};
 
@@ -46,7 +46,7 @@ impl RedisStore {
     async fn expire(&self, handle: Handle, now: Timestamp) -> Result<bool, Error> {
         let (key, now) = (self.keys.record(handle), now.as_millis().to_string());
         let answer = self
-            .run(&script::EXPIRE, &[&key], &[now.as_bytes()])
+            .run(&script::EXPIRE, once(&*key), &[now.as_bytes()])
             .await?;
         Ok(answer == Value::BulkString(b"gone".to_vec()))
     }
@@ -110,13 +110,20 @@ impl<'a> Scan<'a> {
         let mut get = redis::pipe();
         for &handle in handles {
             let key = self.store.keys.record(handle);
-            get.cmd("HMGET").arg(key).arg(&fields::OF_A_LIFE);
+            get.cmd("GETRANGE").arg(key).arg(0).arg(Life::LAST);
         }
         match self.store.link.ask(Question::Many(&get), node).await {
-            Ok(Value::Array(answers)) => Ok(answers.iter().map(fields::life).collect()),
+            Ok(Value::Array(answers)) => answers.iter().map(life).collect(),
             Ok(_) => Err(unexpected()),
             Err(error) => Err(failed(error)),
         }
+    }
+}
+
+fn life(answer: &Value) -> Result<Option<Life>, Error> {
+    match answer {
+        Value::BulkString(head) => Ok(value::life(head)),
+        _ => Err(unexpected()),
     }
 }
 

@@ -16,13 +16,13 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CREATE = "write.lua" "create.lua";
-    REPLACE = "write.lua" "replace.lua";
-    REGENERATE = "write.lua" "regenerate.lua";
-    ENLIST = "write.lua" "enlist.lua";
-    TOUCH = "touch.lua";
-    DELETE = "delete.lua";
-    EXPIRE = "expire.lua";
+    CREATE = "head.lua" "index.lua" "create.lua";
+    REPLACE = "unchanged.lua" "head.lua" "index.lua" "replace.lua";
+    REGENERATE = "head.lua" "index.lua" "regenerate.lua";
+    ENLIST = "index.lua" "enlist.lua";
+    TOUCH = "head.lua" "touch.lua";
+    DELETE = "head.lua" "delete.lua";
+    EXPIRE = "head.lua" "expire.lua";
 }
 
 impl Script {
@@ -32,18 +32,40 @@ impl Script {
     }
 
     /// Runs a script that the server knows.
-    pub(super) fn by_name(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+    pub(super) fn by_name<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a str> + Clone,
+        arguments: &[&[u8]],
+    ) -> Cmd {
         command("EVALSHA", &self.sha, keys, arguments)
     }
 
     /// Runs it and makes the server know it.
-    pub(super) fn in_full(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+    pub(super) fn in_full<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a str> + Clone,
+        arguments: &[&[u8]],
+    ) -> Cmd {
         command("EVAL", self.source, keys, arguments)
     }
 }
 
-fn command(verb: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-    let mut command = redis::cmd(verb);
-    command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+fn command<'a>(
+    verb: &str,
+    script: &str,
+    keys: impl Iterator<Item = &'a str> + Clone,
+    arguments: &[&[u8]],
+) -> Cmd {
+    let (count, bytes) = keys.clone().fold((0_usize, 1), |(count, bytes), key| {
+        (count + 1, bytes + key.len())
+    });
+    let bytes = bytes + verb.len() + script.len();
+    let bytes = bytes + arguments.iter().map(|word| word.len()).sum::<usize>();
+    let mut command = Cmd::with_capacity(3 + count + arguments.len(), bytes);
+    command.arg(verb).arg(script).arg(count);
+    for key in keys {
+        command.arg(key);
+    }
+    command.arg(arguments);
     command
 }

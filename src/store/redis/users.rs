@@ -1,6 +1,8 @@
+use std::iter::once;
+
 use redis::Value;
 
-use super::{RedisStore, fields, script, unexpected};
+use super::{RedisStore, script, unexpected, value};
 use crate::{error::Error, id::Handle, record::Record};
 
 /// What became of a session that was to end.
@@ -36,12 +38,10 @@ impl RedisStore {
         record: &Record,
     ) -> Result<(), Error> {
         let index = self.keys.index(user);
-        let (name, left) = (
-            handle.to_string(),
-            fields::left_until(fields::listed_until(record)).to_string(),
-        );
-        let arguments: [&[u8]; 3] = [b"", name.as_bytes(), left.as_bytes()];
-        self.run(&script::ENLIST, &[&index], &arguments).await?;
+        let left = value::left_until(value::listed_until(record));
+        let arguments = [handle.to_string(), left];
+        let arguments = arguments.each_ref().map(String::as_bytes);
+        self.run(&script::ENLIST, once(&*index), &arguments).await?;
         Ok(())
     }
 
@@ -62,11 +62,14 @@ impl RedisStore {
     pub(super) async fn end(&self, handle: Handle, of: Option<&str>) -> Result<End, Error> {
         let record = self.keys.record(handle);
         let of = of.map(str::as_bytes);
-        match self.run(&script::DELETE, &[&record], of.as_slice()).await? {
+        match self
+            .run(&script::DELETE, once(&*record), of.as_slice())
+            .await?
+        {
             Value::BulkString(word) if word == b"gone" => Ok(End::Gone),
             Value::BulkString(word) if word == b"other" => Ok(End::NotTheirs),
-            Value::Array(fields) => match &fields[..] {
-                [Value::BulkString(kind), Value::BulkString(user)] if kind == b"user" => {
+            Value::Array(ended) => match &ended[..] {
+                [Value::BulkString(kind), Value::BulkString(user)] if kind == b"u" => {
                     Ok(End::Ended(String::from_utf8(user.clone()).ok()))
                 }
                 _ => Ok(End::Ended(None)),

@@ -1,13 +1,12 @@
-use std::{collections::HashSet, time::SystemTime};
+use std::{collections::HashSet, iter::once, time::SystemTime};
 
 use futures_util::future::try_join_all;
 use redis::Value;
 
 use super::{
-    RedisStore,
-    fields::{self, Fields},
-    script, unexpected,
+    RedisStore, script, unexpected,
     users::End,
+    value::{self, Token, Written},
 };
 use crate::{
     error::Error,
@@ -19,13 +18,10 @@ use crate::{
 
 impl SessionStore for RedisStore {
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
-        let fields = Fields::of(record, record.version());
+        let written = Written::by(Token::new(), record, record.version());
         let keys = Names::new(self, [handle], record.user());
-        let (token, name) = (fields::token(), handle.to_string());
-        let arguments = [&[&token, name.as_bytes()], &fields.arguments()[..]].concat();
-        let answer = self
-            .run(&script::CREATE, &keys.as_slice(), &arguments)
-            .await?;
+        let arguments = [written.whole(), written.left()];
+        let answer = self.run(&script::CREATE, keys.iter(), &arguments).await?;
         match word(&answer)? {
             b"taken" => Ok(Created::Exists),
             b"stored" => {
@@ -39,9 +35,13 @@ impl SessionStore for RedisStore {
     }
 
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        let mut get = redis::cmd("HMGET");
-        get.arg(self.keys.record(handle)).arg(&fields::OF_A_RECORD);
-        fields::record(self.send(&get).await?)
+        let mut get = redis::cmd("GET");
+        get.arg(self.keys.record(handle));
+        match self.send(&get).await? {
+            Value::BulkString(value) => value::record(&value).map(Some),
+            Value::Nil => Ok(None),
+            _ => Err(unexpected()),
+        }
     }
 
     async fn replace(
@@ -50,34 +50,31 @@ impl SessionStore for RedisStore {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, Error> {
-        let fields = Fields::of(record, expected.next());
+        let written = Written::by(Token::new(), record, expected.next());
         let keys = Names::new(self, [handle], record.user());
-        let (token, name) = (fields::token(), handle.to_string());
-        let number = expected.get().to_string();
-        let mut arguments = [&[&token, name.as_bytes()], &fields.arguments()[..]].concat();
-        arguments.extend([number.as_bytes(), b""]);
-        let mut answer = self
-            .run(&script::REPLACE, &keys.as_slice(), &arguments)
-            .await?;
+        let (unless, last) = (written.unless_for(expected), written.last_of_user());
+        let arguments: [&[u8]; 5] = [
+            written.since_token(),
+            &unless,
+            written.left(),
+            last.as_bytes(),
+            b"listed",
+        ];
+        let run = async |arguments| self.run(&script::REPLACE, keys.iter(), arguments).await;
+        let mut answer = run(&arguments[..4]).await?;
         if let (b"unlisted", Some(user)) = (word(&answer)?, keys.listed_elsewhere) {
             self.enlist(user, handle, record).await?;
-            *arguments.last_mut().expect("it is not empty") = b"listed";
-            answer = self
-                .run(&script::REPLACE, &keys.as_slice(), &arguments)
-                .await?;
+            answer = run(&arguments).await?;
         }
         replaced(&answer, expected.next())
     }
 
     async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
         let expires_at = Timestamp::from(expires_at);
-        let (end, left) = (
-            expires_at.as_millis().to_string(),
-            fields::left_until(expires_at).to_string(),
-        );
+        let (end, left) = (value::instant(expires_at), value::left_until(expires_at));
         let key = self.keys.record(handle);
         let answer = self
-            .run(&script::TOUCH, &[&key], &[end.as_bytes(), left.as_bytes()])
+            .run(&script::TOUCH, once(&*key), &[&end, left.as_bytes()])
             .await?;
         Ok(word(&answer)? == b"stored")
     }
@@ -106,19 +103,19 @@ impl SessionStore for RedisStore {
                 .regenerate_in_steps(old, expected, tombstone, new, record)
                 .await;
         }
-        let fields = Fields::of(record, record.version());
-        let stone = Fields::of(tombstone, expected.next());
+        let token = Token::new();
+        let written = Written::by(token, record, record.version());
+        let stone = Written::by(token, tombstone, expected.next());
         let keys = Names::new(self, [old, new], record.user());
-        let (token, number) = (fields::token(), expected.get().to_string());
-        let (old, new) = (old.to_string(), new.to_string());
         let arguments = [
-            &[&token, new.as_bytes()],
-            &fields.arguments()[..],
-            &[number.as_bytes(), old.as_bytes()],
-            &stone.arguments()[..],
+            written.whole(),
+            written.left(),
+            stone.since_token(),
+            stone.left(),
+            &value::number(expected),
         ];
         let answer = self
-            .run(&script::REGENERATE, &keys.as_slice(), &arguments.concat())
+            .run(&script::REGENERATE, keys.iter(), &arguments)
             .await?;
         replaced(&answer, record.version())
     }
@@ -197,32 +194,28 @@ impl RedisStore {
 }
 
 /// The keys of a script that writes records.
-struct Names<'a> {
-    names: Vec<String>,
+struct Names<'a, const N: usize> {
+    records: [String; N],
+    index: Option<String>,
     /// The user whose index is on another node than the record, so that no script can write both.
     listed_elsewhere: Option<&'a str>,
 }
 
-impl<'a> Names<'a> {
-    fn new<const N: usize>(
-        store: &RedisStore,
-        records: [Handle; N],
-        user: Option<&'a str>,
-    ) -> Self {
-        let keys = &store.keys;
+impl<'a, const N: usize> Names<'a, N> {
+    fn new(store: &RedisStore, records: [Handle; N], user: Option<&'a str>) -> Self {
         let (here, elsewhere) = match user {
             user if store.link.is_cluster() => (None, user),
             user => (user, None),
         };
-        let records = records.into_iter().map(|handle| keys.record(handle));
         Self {
-            names: records.chain(here.map(|user| keys.index(user))).collect(),
+            records: records.map(|handle| store.keys.record(handle)),
+            index: here.map(|user| store.keys.index(user)),
             listed_elsewhere: elsewhere,
         }
     }
 
-    fn as_slice(&self) -> Vec<&str> {
-        self.names.iter().map(String::as_str).collect()
+    fn iter(&self) -> impl Iterator<Item = &str> + Clone {
+        self.records.iter().chain(&self.index).map(String::as_str)
     }
 }
 
@@ -237,6 +230,7 @@ fn replaced(answer: &Value, version: Version) -> Result<Replaced, Error> {
 
 fn word(answer: &Value) -> Result<&[u8], Error> {
     match answer {
+        Value::BulkString(word) if word == b"damaged" => Err(value::damaged()),
         Value::BulkString(word) => Ok(word),
         _ => Err(unexpected()),
     }

@@ -30,11 +30,13 @@ struct Database {
     settings: &'static str,
 }
 
-pub fn measure() {
-    for (database, package) in [(redis(), "redis-server"), (postgres(), "postgresql")] {
-        match database {
-            Some(database) => database.measure(),
-            None => println!("\nNo {package}: `apt-get install -y {package}`"),
+pub const ALL: [&str; 2] = ["Redis", "PostgreSQL"];
+
+pub fn measure(names: &[&str]) {
+    for name in names {
+        match named(name) {
+            (Some(database), _) => database.measure(),
+            (None, package) => println!("\nNo {package}: `apt-get install -y {package}`"),
         }
     }
     println!(
@@ -44,13 +46,18 @@ pub fn measure() {
 }
 
 pub fn spin(name: &str, contestant: &str, requested: &str) {
-    let database = match name {
-        "Redis" => redis(),
-        "PostgreSQL" => postgres(),
-        _ => panic!("Redis or PostgreSQL"),
-    };
+    let (database, _) = named(name);
     let database = database.expect("the server is installed");
     runtime().block_on(load::spin(&database, contestant, requested));
+}
+
+/// The database, if it is installed, and its package.
+fn named(name: &str) -> (Option<Database>, &'static str) {
+    match name {
+        "Redis" => (redis(), "redis-server"),
+        "PostgreSQL" => (postgres(), "postgresql"),
+        _ => panic!("Redis or PostgreSQL"),
+    }
 }
 
 fn redis() -> Option<Database> {

@@ -1,11 +1,15 @@
 -- KEYS: record. ARGV: the user whose it must be, or nothing.
-local kind = redis.call('HGET', KEYS[1], 'kind')
-if not kind or kind == 'tombstone' then
+local record, answer = head(KEYS[1])
+if answer == 'gone' or record and record.kind == 't' then
   return 'gone'
 end
-local user = redis.call('HGET', KEYS[1], 'user')
-if ARGV[1] and not (kind == 'user' and user == ARGV[1]) then
-  return 'other'
+-- One that is damaged is anybody's, for there is no other way to be rid of it.
+local user = ''
+if record then
+  user = redis.call('GETRANGE', KEYS[1], '194', 193 + record.length)
+  if ARGV[1] and not (record.kind == 'u' and user == ARGV[1]) then
+    return 'other'
+  end
 end
 redis.call('UNLINK', KEYS[1])
-return { kind, user }
+return { record and record.kind or 'a', user }

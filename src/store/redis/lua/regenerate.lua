@@ -1,20 +1,20 @@
--- KEYS: old record, new record, the user's index if there is a user. ARGV: token, new handle, new record, the version
--- expected of the old one, old handle, tombstone.
+-- KEYS: old record, new record, the user's index if there is a user. ARGV: new record, the time it has left, the
+-- tombstone from its token on, the time that has left, the version expected of the old record.
 local old, new = KEYS[1], KEYS[2]
 if redis.call('EXISTS', new) == 1 then
-  return is_mine(new) and 'stored' or 'conflict'
+  return was_created(new, ARGV[1]) and 'stored' or 'conflict'
 end
-local version = field(old, 'version')
-if not version then
-  return 'gone'
+local record, answer = head(old)
+if not record then
+  return answer
 end
-if version ~= ARGV[10] then
+if record.version ~= ARGV[5] then
   return 'conflict'
 end
 if KEYS[3] then
-  enlist_record(KEYS[3], 3)
-  redis.call('ZREM', KEYS[3], ARGV[11])
+  enlist_record(KEYS[3], new, words(ARGV[1]), ARGV[2])
+  redis.call('ZREM', KEYS[3], handle(old))
 end
-write(new, 3, '')
-write(old, 12, field(old, 'tokens'))
+redis.call('SET', new, ARGV[1], 'PX', ARGV[2])
+redis.call('SET', old, string.sub(record.tokens, 17) .. ARGV[3], 'PX', ARGV[4])
 return 'stored'

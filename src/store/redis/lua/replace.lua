@@ -1,26 +1,22 @@
--- KEYS: record, its user's index where there is one on this node. ARGV: token, handle, record, the version expected,
--- whether the session was put into an index on another node.
-local key = KEYS[1]
-local version = field(key, 'version')
-if not version then
-  return 'gone'
+local stored, answer = head(KEYS[1])
+if not stored then
+  return answer
 end
-if is_mine(key) then
+if is_mine(stored.tokens, string.sub(ARGV[1], 1, 16)) then
   return 'stored'
 end
-if version ~= ARGV[10] then
+if stored.version ~= string.sub(ARGV[2], 1, 20) then
   return 'conflict'
 end
 
-local kind, user, listed_until = ARGV[6], ARGV[7], ARGV[8]
-local is_listed = field(key, 'kind') == 'user' and field(key, 'user') == user
-  and tonumber(field(key, 'listed_until')) >= tonumber(listed_until)
-if kind == 'user' and not is_listed then
+local record = words(ARGV[1])
+local is_same_user = stored.kind == 'u' and string.sub(old, 185) == string.sub(ARGV[2], 40)
+if record.kind == 'u' and not (is_same_user and stored.listed_until >= record.listed_until) then
   if KEYS[2] then
-    enlist_record(KEYS[2], 3)
-  elseif ARGV[11] ~= 'listed' then
+    enlist_record(KEYS[2], KEYS[1], record, ARGV[3])
+  elseif not ARGV[5] then
     return 'unlisted'
   end
 end
-write(key, 3, field(key, 'tokens'))
+redis.call('SET', KEYS[1], string.sub(stored.tokens, 17) .. ARGV[1], 'PX', ARGV[3])
 return 'stored'

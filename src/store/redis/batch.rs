@@ -1,0 +1,116 @@
+use std::{io, mem, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use redis::{
+    Cmd, Pipeline, RedisResult, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
+use tokio::{sync::oneshot, task::yield_now, time::timeout};
+
+/// A connection to one server, over which commands that are there at once leave together.
+///
+/// By itself the `redis` crate's connection makes a system call for nearly each, which costs more than what the server
+/// does. Here the first to wait starts a task that lets all others run which can, and then takes along what these want
+/// to send. Nobody waits for time to pass.
+#[derive(Clone)]
+pub(super) struct Batched {
+    connection: MultiplexedConnection,
+    waiting: Arc<Waiting>,
+    limit: Duration,
+}
+
+/// Commands that leave next.
+#[derive(Default)]
+struct Waiting(Mutex<Vec<Sent>>);
+
+struct Sent {
+    command: Cmd,
+    answer: oneshot::Sender<RedisResult<Value>>,
+}
+
+impl Batched {
+    /// Fails what takes longer than the limit.
+    pub(super) fn over(connection: MultiplexedConnection, limit: Duration) -> Self {
+        Self {
+            connection,
+            waiting: Arc::default(),
+            limit,
+        }
+    }
+
+    pub(super) async fn ask(&self, command: Cmd) -> RedisResult<Value> {
+        let (answer, answered) = oneshot::channel();
+        if self.waiting.push(Sent { command, answer }) {
+            let boarding = Boarding(Some(Arc::clone(&self.waiting)));
+            tokio::spawn(leave(boarding, self.connection.clone()));
+        }
+        match timeout(self.limit, answered).await {
+            Ok(Ok(answer)) => answer,
+            // The runtime that the task was on has ended.
+            Ok(Err(_)) => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        }
+    }
+
+    /// The connection itself, for what leaves by itself.
+    pub(super) fn alone(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+}
+
+async fn leave(boarding: Boarding, mut connection: MultiplexedConnection) {
+    let mut batch = boarding.end().await;
+    // Who stopped waiting before anything was sent wants nothing done.
+    batch.retain(|sent| !sent.answer.is_closed());
+    let mut commands = Pipeline::with_capacity(batch.len());
+    let mut answers = Vec::with_capacity(batch.len());
+    for Sent { command, answer } in batch {
+        commands.add_command(command);
+        answers.push(answer);
+    }
+    if answers.is_empty() {
+        return;
+    }
+    let values = connection.req_packed_commands(&commands, 0, answers.len());
+    let values = match values.await {
+        Ok(values) => values.into_iter().map(Value::extract_error).collect(),
+        Err(error) => vec![Err(error); answers.len()],
+    };
+    for (answer, value) in answers.into_iter().zip(values) {
+        // Whoever asked may have stopped waiting.
+        let _ = answer.send(value);
+    }
+}
+
+impl Waiting {
+    /// Whether there was nothing before.
+    fn push(&self, sent: Sent) -> bool {
+        let mut waiting = self.0.lock();
+        waiting.push(sent);
+        waiting.len() == 1
+    }
+
+    fn take(&self) -> Vec<Sent> {
+        mem::take(&mut self.0.lock())
+    }
+}
+
+/// The time until a batch leaves. If that is cut short, by the end of a runtime, nobody is left waiting.
+struct Boarding(Option<Arc<Waiting>>);
+
+impl Boarding {
+    async fn end(mut self) -> Vec<Sent> {
+        yield_now().await;
+        self.0
+            .take()
+            .map_or_else(Vec::new, |waiting| waiting.take())
+    }
+}
+
+impl Drop for Boarding {
+    fn drop(&mut self) {
+        if let Some(waiting) = &self.0 {
+            drop(waiting.take());
+        }
+    }
+}

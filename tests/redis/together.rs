@@ -1,0 +1,91 @@
+//! Commands that leave together.
+
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::runtime::{Builder, Runtime};
+use wiz_session::{Handle, RedisStore, SessionStore};
+
+use crate::servers::Redis;
+
+fn runtime() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime starts")
+}
+
+fn store(redis: &Redis) -> RedisStore {
+    RedisStore::from_client(redis::Client::open(redis.url()).expect("a valid URL"))
+}
+
+/// How often the server has read from its connections.
+fn reads(redis: &Redis) -> usize {
+    let info = redis.info("stats");
+    let line = |line: &str| line.strip_prefix("total_reads_processed:")?.parse().ok();
+    info.lines().find_map(line).expect("it counts them")
+}
+
+#[tokio::test]
+async fn what_is_there_at_once_leaves_at_once() {
+    let redis = Redis::start(&[]);
+    let store = redis.store().await;
+    let before = reads(&redis);
+    let loads = (0..100).map(|n| store.load(Handle::from_bytes([n; 16])));
+    for loaded in join_all(loads).await {
+        assert!(matches!(loaded, Ok(None)));
+    }
+    let read = reads(&redis) - before;
+    assert!(read < 10, "100 commands were read in {read} pieces");
+}
+
+#[tokio::test]
+async fn an_error_is_the_own_one_of_who_asked() {
+    let redis = Redis::start(&[]);
+    let store = redis.store().await;
+    let name = format!("wiz:s:{}", Handle::from_bytes([7; 16]));
+    let mut set = redis::cmd("HSET");
+    redis
+        .ask::<usize>(set.arg(name).arg("version").arg(1))
+        .await;
+    let loads = (0..20).map(|n| store.load(Handle::from_bytes([n; 16])));
+    for (n, loaded) in join_all(loads).await.into_iter().enumerate() {
+        assert_eq!(loaded.is_err(), n == 7, "{n}");
+    }
+}
+
+/// Begins to load, and gives up before anything left.
+async fn begin(store: &RedisStore) {
+    let mut load = pin!(store.load(Handle::from_bytes([1; 16])));
+    poll_fn(|context| {
+        assert!(load.as_mut().poll(context).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
+fn a_runtime_that_ended_keeps_nobody_waiting() {
+    let redis = Redis::start(&[]);
+    let store = store(&redis);
+    let load = async || store.load(Handle::from_bytes([2; 16])).await;
+    let ended = runtime();
+    assert!(matches!(ended.block_on(load()), Ok(None)));
+    ended.block_on(begin(&store));
+    drop(ended);
+    let answer =
+        runtime().block_on(async { tokio::time::timeout(Duration::from_secs(1), load()).await });
+    assert!(matches!(answer, Ok(Ok(None))), "on a new connection");
+}
+
+#[test]
+fn a_runtime_that_stands_still_is_left() {
+    let redis = Redis::start(&[]);
+    let store = store(&redis);
+    let load = async || store.load(Handle::from_bytes([2; 16])).await;
+    let still = runtime();
+    assert!(matches!(still.block_on(load()), Ok(None)));
+    still.block_on(begin(&store));
+    let other = runtime();
+    assert!(other.block_on(load()).is_err_and(|error| error.is_store()));
+    assert!(matches!(other.block_on(load()), Ok(None)));
+    drop(still);
+}
