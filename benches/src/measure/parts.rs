@@ -2,6 +2,7 @@
 
 use std::{
     hint::black_box,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Instant, SystemTime},
 };
 
@@ -78,6 +79,10 @@ fn read() {
     let number = || black_box(serde_json::from_slice::<u64>(black_box(b"100000")));
     part("parse the value", nanoseconds(number));
     part("`Vary: Cookie`", vary());
+    part(
+        "reference counts and locks, some twenty, which nobody else holds",
+        20.0 * nanoseconds(atomic),
+    );
     table.row(["sum".to_owned(), format!("{sum:.0}")]);
     let times = time::figures([scenario::titled(READ)]);
     let ours = times[&(READ.to_owned(), OURS)];
@@ -104,6 +109,11 @@ fn others() {
         nanoseconds(|| black_box(uuid::Uuid::new_v4())),
     );
     table.print("Other parts");
+}
+
+fn atomic() -> usize {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    COUNT.fetch_add(1, Ordering::AcqRel)
 }
 
 fn allocation() -> f64 {
