@@ -75,7 +75,7 @@ async fn log_out_in_one_tab_while_the_other_works() {
         json!(null),
         "the logout came too late to say anything"
     );
-    browser.until("window.late === true").await;
+    browser.resolve("window.slow.then(() => null)").await;
     assert_eq!(
         browser
             .resolve("fetch('/api/session').then((answer) => answer.json())")

@@ -1,13 +1,9 @@
 //! A visitor with a real browser: what they do, and what they wait for.
 
-use std::{
-    fs,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use fantoccini::{
-    Client, ClientBuilder, Locator,
+    Client, ClientBuilder,
     actions::{InputSource, KeyAction, KeyActions},
     cookies::Cookie,
     elements::Element,
@@ -18,17 +14,23 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use crate::{chrome, server::Server};
+use crate::{chromium::Context, driver, server::Server};
 
 const PATIENCE: Duration = Duration::from_secs(15);
-const POLL: Duration = Duration::from_millis(25);
 
-/// A Chromium with a profile of its own, at one site. It is closed on drop, also by a panic.
+const SETTLED: &str =
+    "document.readyState === 'complete' && !document.querySelector('[aria-busy=true]')";
+
+/// How WebDriver writes an element: an object with this key.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A Chromium that knows nothing yet, at one site. It is closed on drop, also by a panic.
 pub(crate) struct Browser {
     client: Client,
     session: String,
-    profile: PathBuf,
     root: Url,
+    // Dropped after the driver has let go.
+    context: Context,
 }
 
 impl Browser {
@@ -39,20 +41,21 @@ impl Browser {
 
     /// Opens the start page at this address.
     pub(crate) async fn open_at(root: &str) -> Self {
-        let profile = chrome::profile();
+        let root: Url = root.parse().expect("a URL");
+        let context = Context::new(root.as_str());
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(chrome::capabilities(&profile))
-            .connect(&chrome::driver_url())
+            .capabilities(context.capabilities())
+            .connect(&driver::url())
             .await
-            .expect("Chromium starts");
+            .expect("the driver finds Chromium");
         let session = client.session_id().await.expect("a client");
         let browser = Self {
             client,
             session: session.expect("a session of the driver"),
-            profile,
-            root: root.parse().expect("a URL"),
+            root,
+            context,
         };
-        browser.go("/").await;
+        browser.arrive("/").await;
         browser
     }
 
@@ -76,36 +79,29 @@ impl Browser {
 
     /// Waits until no script is at work.
     pub(crate) async fn settled(&self) {
-        self.until(
-            "document.readyState === 'complete' && !document.querySelector('[aria-busy=true]')",
-        )
-        .await;
+        self.until(SETTLED).await;
     }
 
     /// Waits until this page is open and filled.
     pub(crate) async fn arrive(&self, path: &str) {
-        self.until(&format!("location.pathname === '{path}'")).await;
-        self.settled().await;
+        self.until(&format!("location.pathname === '{path}' && {SETTLED}"))
+            .await;
     }
 
-    /// Waits until a JavaScript expression is true.
-    pub(crate) async fn until(&self, condition: &str) {
+    /// Waits until a JavaScript expression is true, or something else that is not false, and gives it.
+    pub(crate) async fn until(&self, condition: &str) -> Value {
         let start = Instant::now();
+        let wait = wait_for(condition);
         loop {
-            // A page that is just being left has no answer.
-            let result = self
-                .client
-                .execute(&format!("return {condition}"), vec![])
-                .await;
-            if matches!(result, Ok(Value::Bool(true))) {
-                return;
+            // A page that is just being left has no answer; the driver puts the next question to the new one.
+            match self.client.execute(&wait, vec![]).await {
+                Ok(value) if value != false => return value,
+                result => assert!(
+                    start.elapsed() < PATIENCE,
+                    "waited in vain for {condition}: {result:?}\nthe page says: {}",
+                    self.text("body").await
+                ),
             }
-            assert!(
-                start.elapsed() < PATIENCE,
-                "waited in vain for {condition}: {result:?}\nthe page says: {}",
-                self.text("body").await
-            );
-            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -140,9 +136,14 @@ impl Browser {
     }
 
     async fn find(&self, css: &str) -> Element {
-        self.until_shown(css).await;
-        let found = self.client.find(Locator::Css(css)).await;
-        found.unwrap_or_else(|error| panic!("{css}: {error}"))
+        let found = format!(
+            "{} && document.querySelector({})",
+            is_shown(css),
+            json!(css)
+        );
+        let id = self.until(&found).await[ELEMENT].take();
+        let id = id.as_str().expect("an element's id").to_owned();
+        Element::from_element_id(self.client.clone(), id.into())
     }
 
     /// Clicks, and waits until what that started is done.
@@ -155,7 +156,13 @@ impl Browser {
     /// Types into a field that may hold something.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
         let field = self.find(css).await;
-        field.clear().await.expect("a field");
+        if self
+            .eval(&format!("document.querySelector({}).value", json!(css)))
+            .await
+            != ""
+        {
+            field.clear().await.expect("a field");
+        }
         field.send_keys(text).await.expect("a field");
     }
 
@@ -198,9 +205,10 @@ impl Browser {
 
     /// Opens the start page in another tab and looks at that.
     pub(crate) async fn new_tab(&self) -> WindowHandle {
-        let tab = self.client.new_window(true).await.expect("a tab").handle;
+        let tab =
+            WindowHandle::try_from(self.context.new_tab(self.root.as_str())).expect("a handle");
         self.switch_to(&tab).await;
-        self.go("/").await;
+        self.arrive("/").await;
         tab
     }
 
@@ -218,7 +226,7 @@ impl Browser {
     pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let url = format!(
             "{}/session/{}/goog/cdp/execute",
-            chrome::driver_url(),
+            driver::url(),
             self.session
         );
         let answer = reqwest::Client::new()
@@ -264,6 +272,32 @@ impl Browser {
     }
 }
 
+/// A promise of what is waited for. The page looks again at whatever may bring it; `false` is that nothing did.
+fn wait_for(condition: &str) -> String {
+    let patience = PATIENCE.as_millis();
+    format!(
+        "return new Promise((resolve) => {{
+           const events = ['readystatechange', 'resize', 'transitionend'];
+           const value = () => {{ try {{ return {condition} || false; }} catch {{ return false; }} }};
+           const look = () => {{
+             const found = value();
+             if (found) end(found);
+           }};
+           const end = (result) => {{
+             changes.disconnect();
+             clearTimeout(late);
+             for (const event of events) removeEventListener(event, look, true);
+             resolve(result);
+           }};
+           const changes = new MutationObserver(look);
+           const late = setTimeout(() => end(value()), {patience});
+           changes.observe(document, {{ subtree: true, childList: true, attributes: true, characterData: true }});
+           for (const event of events) addEventListener(event, look, true);
+           look();
+         }})"
+    )
+}
+
 fn is_shown(css: &str) -> String {
     let css = json!(css);
     format!("!!document.querySelector({css})?.checkVisibility({{ visibilityProperty: true }})")
@@ -277,9 +311,7 @@ fn read(css: &str) -> String {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver may be gone, and Chromium with it.
-        let _ = chrome::quit(&self.session);
-        // What is left is removed when the tests end.
-        let _ = fs::remove_dir_all(&self.profile);
+        // The driver may be gone.
+        let _ = driver::detach(&self.session);
     }
 }

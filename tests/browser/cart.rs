@@ -27,6 +27,18 @@ async fn stays_across_a_reload_and_a_login() {
 }
 
 #[tokio::test]
+async fn what_was_done_is_told_and_the_notice_goes() {
+    let server = Server::start();
+    let browser = Browser::open(&server).await;
+    browser.add_to_cart(5).await;
+    let notice = browser.eval("document.getElementById('notice').textContent");
+    assert_eq!(notice.await, "장바구니에 담았습니다.");
+    browser
+        .until("!document.getElementById('notice').checkVisibility({ visibilityProperty: true })")
+        .await;
+}
+
+#[tokio::test]
 async fn two_tabs_that_add_at_the_same_time_lose_nothing() {
     let server = Server::start();
     let browser = Browser::open(&server).await;

@@ -37,6 +37,20 @@ async fn a_script_cannot_replace_it() {
     assert_eq!(browser.text("#who").await, "Alice");
 }
 
+#[tokio::test]
+async fn the_next_visitor_finds_nothing_of_the_last() {
+    let server = Server::start();
+    {
+        let browser = Browser::open(&server).await;
+        browser.log_in_as_alice().await;
+        browser.script("localStorage.mine = 'Alice'").await;
+    }
+    let browser = Browser::open(&server).await;
+    assert_eq!(browser.cookie("sid").await, None);
+    assert_eq!(browser.text("#who").await, "로그인하지 않음");
+    assert_eq!(browser.eval("localStorage.length").await, 0);
+}
+
 fn check(cookie: &Cookie<'_>) {
     assert_eq!(cookie.http_only(), Some(true), "{cookie}");
     let same_site = cookie.same_site().map(|same_site| same_site.to_string());

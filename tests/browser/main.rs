@@ -11,8 +11,8 @@ mod server;
 mod support;
 
 mod browser;
-mod chrome;
-mod profiles;
+mod chromium;
+mod driver;
 mod tls_proxy;
 mod tour;
 

@@ -1,6 +1,7 @@
 //! Real servers for tests: started on free ports, in temporary folders, and gone when the tests are.
 
 use std::{
+    ffi::OsStr,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -21,7 +22,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a program that must be installed already. Its output goes to `log` in the server's folder.
-    pub(crate) fn start(folder: TempDir, program: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: TempDir, program: &Path, arguments: &[impl AsRef<OsStr>]) -> Self {
         let script = r#"
             "$@" >"$WIZ_FOLDER/log" 2>&1 </dev/null &
             server=$!
@@ -30,7 +31,11 @@ impl Server {
             read -r _
             kill -KILL $server 2>/dev/null
             wait $server
-            rm -rf "$WIZ_FOLDER"
+            # Its children may write for a moment longer.
+            for _ in 1 2 3 4 5 6 7 8 9; do
+                rm -rf "$WIZ_FOLDER" 2>/dev/null && break
+                sleep 0.1
+            done
         "#;
         let shell = Command::new("sh")
             .args(["-c", script, "sh"])
