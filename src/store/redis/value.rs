@@ -13,6 +13,7 @@
 //! | 194 | | the user, and the rest of the record as JSON |
 
 use std::{
+    fmt::Write,
     ops::Range,
     time::{Duration, SystemTime},
 };
@@ -52,18 +53,18 @@ pub(super) fn listed_until(record: &Record) -> Timestamp {
 
 /// One call that writes. Whoever runs it again can tell that it was run before.
 #[derive(Clone, Copy)]
-pub(super) struct Token([u8; TOKEN]);
+pub(super) struct Token(u64);
 
 impl Token {
     pub(super) fn new() -> Self {
         let [bytes @ .., _, _, _, _, _, _, _, _] = id::random();
-        Self(digits::<TOKEN, 16>(u64::from_le_bytes(bytes)))
+        Self(u64::from_le_bytes(bytes))
     }
 }
 
 /// The value of a record that is to be written, as if it were the first time.
 pub(super) struct Written {
-    bytes: Vec<u8>,
+    text: String,
     /// Where the user ends.
     head: usize,
     left: String,
@@ -73,41 +74,34 @@ impl Written {
     pub(super) fn by(token: Token, record: &Record, version: Version) -> Self {
         let user = record.user().unwrap_or_default();
         let (kind, listed_until) = match record.user() {
-            _ if record.is_tombstone() => (b't', Timestamp::from_millis(0)),
-            Some(_) => (b'u', listed_until(record)),
-            None => (b'a', Timestamp::from_millis(0)),
+            _ if record.is_tombstone() => ('t', Timestamp::from_millis(0)),
+            Some(_) => ('u', listed_until(record)),
+            None => ('a', Timestamp::from_millis(0)),
         };
         let json = record.to_json();
-        let mut bytes = Vec::with_capacity(HEAD + user.len() + json.len());
-        bytes.resize(TOKENS - TOKEN, b'0');
-        bytes.extend(token.0);
-        for part in [
-            &instant(record.expires())[..],
-            &number(version),
-            &[kind],
-            &instant(listed_until),
-            &digits::<9, 10>(user.len() as u64),
-        ] {
-            bytes.push(b' ');
-            bytes.extend(part);
-        }
-        bytes.push(b' ');
-        bytes.extend(user.as_bytes());
-        bytes.extend(json.as_bytes());
+        let mut text = String::with_capacity(HEAD + user.len() + json.len());
+        text.push_str(&"0".repeat(TOKENS - TOKEN));
+        let (Token(token), expires_at) = (token, instant(record.expires()));
+        let (version, listed_until, length) = (number(version), instant(listed_until), user.len());
+        write!(
+            text,
+            "{token:016x} {expires_at} {version} {kind} {listed_until} {length:09} {user}{json}"
+        )
+        .expect("memory takes text");
         Self {
-            bytes,
+            text,
             head: HEAD + user.len(),
             left: left_until(record.expires()),
         }
     }
 
     pub(super) fn whole(&self) -> &[u8] {
-        &self.bytes
+        self.text.as_bytes()
     }
 
     /// What comes after the tokens of earlier writes.
     pub(super) fn since_token(&self) -> &[u8] {
-        &self.bytes[TOKENS - TOKEN..]
+        &self.whole()[TOKENS - TOKEN..]
     }
 
     /// For how long Redis has to keep it.
@@ -117,8 +111,8 @@ impl Written {
 
     /// What there is from the version to the user, if this replaces that version and only the data changes.
     pub(super) fn unless_for(&self, version: Version) -> Vec<u8> {
-        let mut bytes = self.bytes[VERSION.start..self.head].to_vec();
-        bytes[..VERSION.len()].copy_from_slice(&number(version));
+        let mut bytes = self.whole()[VERSION.start..self.head].to_vec();
+        bytes[..VERSION.len()].copy_from_slice(number(version).as_bytes());
         bytes
     }
 
@@ -168,23 +162,13 @@ pub(super) fn damaged() -> Error {
 }
 
 /// The digits of a point in time.
-pub(super) fn instant(time: Timestamp) -> [u8; EXPIRES_AT.end - EXPIRES_AT.start] {
-    digits::<_, 10>(time.as_millis().min(Timestamp::LATEST))
+pub(super) fn instant(time: Timestamp) -> String {
+    format!("{:015}", time.as_millis().min(Timestamp::LATEST))
 }
 
 /// The digits of a version.
-pub(super) fn number(version: Version) -> [u8; VERSION.end - VERSION.start] {
-    digits::<_, 10>(version.get())
-}
-
-/// The last `N` digits of a number.
-fn digits<const N: usize, const BASE: u64>(mut number: u64) -> [u8; N] {
-    let mut digits = [0; N];
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number % BASE) as usize];
-        number /= BASE;
-    }
-    digits
+pub(super) fn number(version: Version) -> String {
+    format!("{:020}", version.get())
 }
 
 fn parse(digits: &[u8]) -> Option<u64> {
@@ -214,7 +198,7 @@ mod tests {
             (Version::new(7), Some("앨리스"))
         );
         assert_eq!(record.expires().as_millis(), 1_700_001_800_123);
-        let token = Token(*b"fedcba9876543210");
+        let token = Token(0xfedc_ba98_7654_3210);
         let written = Written::by(token, &record, Version::new(7));
         assert_eq!(str::from_utf8(written.whole()), Ok(PINNED));
         assert_eq!(written.since_token(), &PINNED.as_bytes()[112..]);
@@ -270,8 +254,6 @@ mod tests {
 
     #[test]
     fn tokens_differ() {
-        let [one, other] = [Token::new().0, Token::new().0];
-        assert_ne!(one, other);
-        assert!(one.iter().all(u8::is_ascii_hexdigit));
+        assert_ne!(Token::new().0, Token::new().0);
     }
 }

@@ -74,7 +74,11 @@ impl SessionStore for RedisStore {
         let (end, left) = (value::instant(expires_at), value::left_until(expires_at));
         let key = self.keys.record(handle);
         let answer = self
-            .run(&script::TOUCH, once(&*key), &[&end, left.as_bytes()])
+            .run(
+                &script::TOUCH,
+                once(&*key),
+                &[end.as_bytes(), left.as_bytes()],
+            )
             .await?;
         Ok(word(&answer)? == b"stored")
     }
@@ -106,13 +110,14 @@ impl SessionStore for RedisStore {
         let token = Token::new();
         let written = Written::by(token, record, record.version());
         let stone = Written::by(token, tombstone, expected.next());
+        let version = value::number(expected);
         let keys = Names::new(self, [old, new], record.user());
         let arguments = [
             written.whole(),
             written.left(),
             stone.since_token(),
             stone.left(),
-            &value::number(expected),
+            version.as_bytes(),
         ];
         let answer = self
             .run(&script::REGENERATE, keys.iter(), &arguments)
