@@ -9,7 +9,7 @@ use crate::{
     imposter,
     met::{Met, SECRET, failure},
     redis_servers::{self, Redis},
-    support::free_port,
+    support::{free_port, wait_for},
 };
 
 const HANDLE: Handle = Handle::from_bytes([1; 16]);
@@ -119,17 +119,10 @@ async fn of_a_server() -> Vec<Met> {
 /// Its folder is gone, so it cannot save.
 async fn of_a_disk(redis: &Redis, store: &RedisStore) -> Met {
     say::<()>(redis, "BGSAVE").await;
-    let start = std::time::Instant::now();
-    while !say::<String>(redis, "INFO persistence")
-        .await
-        .contains("rdb_last_bgsave_status:err")
-    {
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "it saved all the same"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    wait_for("a save to fail", || {
+        let info = redis.info("persistence");
+        info.contains("rdb_last_bgsave_status:err").then_some(())
+    });
     create(store).await.because("MISCONF")
 }
 
@@ -148,17 +141,11 @@ async fn of_cluster_nodes() -> Vec<Met> {
     let store = node.store().await;
     let mut met = vec![list(&store).await.because("not served")];
     say::<()>(&node, "CLUSTER ADDSLOTSRANGE 0 16383").await;
-    let start = std::time::Instant::now();
-    while !say::<String>(&node, "CLUSTER INFO")
-        .await
-        .contains("cluster_state:ok")
-    {
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "it does not settle"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    wait_for("the node to settle", || {
+        node.cluster_info()
+            .contains("cluster_state:ok")
+            .then_some(())
+    });
     met.push(create(&store).await);
     met
 }

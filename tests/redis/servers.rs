@@ -202,7 +202,7 @@ impl Redis {
         self.ask_now(redis::cmd("INFO").arg(section))
     }
 
-    fn cluster_info(&self) -> String {
+    pub(crate) fn cluster_info(&self) -> String {
         self.ask_now(redis::cmd("CLUSTER").arg("INFO"))
     }
 
