@@ -1,16 +1,9 @@
 //! Chromium, as a program, and how one of them serves visitor after visitor: to start one takes longer than most tests.
 
-use std::{
-    ffi::OsString,
-    fs,
-    net::TcpStream,
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{ffi::OsString, fs, net::TcpStream, path::Path, thread, time::Duration};
 
 use fantoccini::wd::Capabilities;
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
@@ -100,7 +93,7 @@ impl Chromium {
     /// A command to Chromium itself, rather than to a page, and the answer.
     fn call(&self, method: &str, params: &Value) -> tungstenite::Result<Value> {
         let command = json!({ "id": 1, "method": method, "params": params });
-        let mut devtools = lock(&self.devtools);
+        let mut devtools = self.devtools.lock();
         devtools.send(Message::text(command.to_string()))?;
         loop {
             let Message::Text(text) = devtools.read()? else {
@@ -119,10 +112,6 @@ impl Chromium {
         let made = self.call(method, params).expect("Chromium answers");
         made[id].as_str().expect("an id").to_owned()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn with(name: &str, path: &Path) -> OsString {
@@ -148,7 +137,7 @@ pub(crate) struct Context {
 impl Context {
     /// A new one, with one page, which is being opened.
     pub(crate) fn new(page: &str) -> Self {
-        let idle = lock(&IDLE).pop();
+        let idle = IDLE.lock().pop();
         let chromium = idle.unwrap_or_else(Chromium::start);
         let id = chromium.make(
             "Target.createBrowserContext",
@@ -196,7 +185,7 @@ impl Drop for Context {
         };
         let id = json!({ "browserContextId": self.id });
         if chromium.call("Target.disposeBrowserContext", &id).is_ok() {
-            lock(&IDLE).push(chromium);
+            IDLE.lock().push(chromium);
         }
     }
 }
