@@ -125,17 +125,17 @@ impl fmt::Display for InvalidHandle {
 
 impl std::error::Error for InvalidHandle {}
 
-/// Sixteen bytes from the operating system's generator, fetched 256 at a time: the system call costs more than all
+/// Sixteen bytes from the operating system's generator, fetched 1024 at a time: the system call costs more than all
 /// the rest of a new session. Bytes that were handed out are wiped.
 pub(crate) fn random() -> [u8; 16] {
     thread_local! {
-        static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 256], left: 0 }) };
+        static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 1024], left: 0 }) };
     }
     POOL.with_borrow_mut(Pool::take)
 }
 
 struct Pool {
-    bytes: [u8; 256],
+    bytes: [u8; 1024],
     left: usize,
 }
 

@@ -1,12 +1,13 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use http::StatusCode;
+use once_cell::race::OnceBox;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
@@ -33,7 +34,7 @@ pub(crate) struct Slot {
     presented: Presented,
     /// The session of another cookie, whose layer is outside of this one's.
     outer: Option<Arc<Self>>,
-    loaded: OnceLock<Box<Loaded>>,
+    loaded: OnceBox<Loaded>,
     /// No cookie can be sent any more.
     head_sent: AtomicBool,
 }
@@ -54,7 +55,7 @@ impl Slot {
             shared,
             presented,
             outer,
-            loaded: OnceLock::new(),
+            loaded: OnceBox::new(),
             head_sent: AtomicBool::new(false),
         }
     }
@@ -239,7 +240,7 @@ impl Slot {
     /// The commit without a future, if the store answers at once and the first step is all there is. If not, `None`,
     /// and nothing was changed.
     fn commit_at_once(
-        &self,
+        self: &Arc<Self>,
         work: &mut Work,
         plan: Plan,
         now: Timestamp,
@@ -248,7 +249,11 @@ impl Slot {
         if !self.shared.store.is_immediate() || matches!(plan, Plan::End(_)) {
             return None;
         }
-        let _turn = self.loaded().io.try_lock().ok()?;
+        // Where nobody else holds this session, nobody is at its I/O.
+        let _turn = match Arc::strong_count(self) {
+            1 => None,
+            _ => Some(self.loaded().io.try_lock().ok()?),
+        };
         match commit::first_step(&self.shared, plan, work, now)? {
             Ok(Committed { origin, owed }) => {
                 work.restart(origin, owed);
@@ -296,10 +301,10 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let Some(loaded) = self.loaded.get_mut() else {
+        let Some(loaded) = self.loaded.get() else {
             return;
         };
-        let work = loaded.work.get_mut();
+        let work = loaded.work.lock();
         if *self.head_sent.get_mut() && work.writes() {
             observe::unsaved(work.origin.live().map(|live| live.handle));
         }
