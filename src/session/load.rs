@@ -18,7 +18,8 @@ pub(super) struct Found {
     pub(super) outdated: bool,
     /// The client sent a cookie of our name, of whatever worth.
     pub(super) presented: bool,
-    pub(super) at: Timestamp,
+    /// When the store was asked, if it was.
+    pub(super) at: Option<Timestamp>,
 }
 
 /// Looks for the session of a request: that of the first cookie which has one.
@@ -27,7 +28,7 @@ pub(super) async fn find(shared: &Shared, cookies: &Presented) -> Result<Found, 
         origin: Origin::New,
         outdated: false,
         presented: false,
-        at: shared.clock.now(),
+        at: None,
     };
     let mut lookups = Lookups::default();
     let mut forged = false;
@@ -41,11 +42,12 @@ pub(super) async fn find(shared: &Shared, cookies: &Presented) -> Result<Found, 
         if !lookups.allow(handle) {
             continue;
         }
+        let now = *found.at.get_or_insert_with(|| shared.clock.now());
         let answer = shared
             .ask(Timer::start("load"), shared.store.load(handle))
             .await;
         let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
-        match record.filter(|record| Expiry::is_live(record, found.at)) {
+        match record.filter(|record| Expiry::is_live(record, now)) {
             None => observe::unknown_id(handle),
             Some(record) if record.is_tombstone() => found.origin = Origin::Gone,
             Some(record) => {

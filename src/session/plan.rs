@@ -24,7 +24,7 @@ pub(crate) enum Plan {
 
 /// The decision, and what is to be stored. Pure: the time is an argument, and nothing is asked or done.
 impl Work {
-    pub(crate) fn plan(&self, now: Timestamp, expiry: &Expiry) -> Plan {
+    pub(crate) fn plan(&self, now: impl FnOnce() -> Timestamp, expiry: &Expiry) -> Plan {
         if let Some(handle) = self.ending {
             return Plan::End(handle);
         }
@@ -45,7 +45,7 @@ impl Work {
             Origin::Live(_) if changed || remember.is_some() => Plan::Replace,
             Origin::Live(_) if self.outdated => Plan::Reissue,
             Origin::Live(live) => expiry
-                .touch_due(&live.record, now)
+                .touch_due(&live.record, now())
                 .map_or(Plan::Nothing, Plan::Touch),
         }
     }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn plan(work: &Work, minute: u64) -> Plan {
-        work.plan(at(minute), &Expiry::default())
+        work.plan(|| at(minute), &Expiry::default())
     }
 
     #[test]

@@ -46,7 +46,8 @@ struct Loaded {
     io: tokio::sync::Mutex<()>,
     /// The client sent a cookie of our name, of whatever worth.
     presented: bool,
-    at: Timestamp,
+    /// When the store was asked, if it was.
+    at: Option<Timestamp>,
 }
 
 impl Slot {
@@ -206,15 +207,13 @@ impl Slot {
             work.roll_back();
         }
         // A look at the clock costs as much as all the rest of this.
-        let now = if waited {
-            self.shared.clock.now()
-        } else {
-            loaded.at
+        let now = || match loaded.at {
+            Some(at) if !waited => at,
+            _ => self.shared.clock.now(),
         };
-        let plan = work.plan(now, &self.shared.expiry);
-        let committed = match plan {
+        let committed = match work.plan(now, &self.shared.expiry) {
             Plan::Nothing => Some(Ok(())),
-            _ => self.commit_at_once(&mut work, plan, now),
+            plan => self.commit_at_once(&mut work, plan, now()),
         };
         if let Some(committed) = committed {
             return Finish::Done(self.outcome(&mut work, committed));

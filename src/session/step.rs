@@ -69,7 +69,7 @@ impl<'a> Steps<'a> {
 
     pub(super) async fn step(&mut self, work: &Work) -> Result<Step, Error> {
         let now = self.shared.clock.now();
-        let plan = work.plan(now, &self.shared.expiry);
+        let plan = work.plan(|| now, &self.shared.expiry);
         self.carry_out(plan, work, now).await
     }
 
