@@ -199,7 +199,7 @@ impl Slot {
     #[inline]
     pub(crate) fn finish(self: &Arc<Self>, failed: bool, waited: bool) -> Finish {
         let Some(loaded) = self.loaded.get() else {
-            self.head_sent.store(true, Ordering::Release);
+            self.note_head_sent();
             return Finish::Untouched;
         };
         let mut work = loaded.work.lock();
@@ -225,7 +225,18 @@ impl Slot {
         }))
     }
 
-    fn outcome(&self, work: &mut Work, committed: Result<(), Error>) -> Outcome {
+    /// Nobody but the layer has this session any more: there is no I/O to wait for, and nobody to tell anything.
+    fn is_alone(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1
+    }
+
+    fn note_head_sent(self: &Arc<Self>) {
+        if !self.is_alone() {
+            self.head_sent.store(true, Ordering::Release);
+        }
+    }
+
+    fn outcome(self: &Arc<Self>, work: &mut Work, committed: Result<(), Error>) -> Outcome {
         let refused = committed.err().map(|error| {
             observe::commit_failed(&error);
             error.status()
@@ -248,10 +259,9 @@ impl Slot {
         if !self.shared.store.is_immediate() || matches!(plan, Plan::End(_)) {
             return None;
         }
-        // Where nobody else holds this session, nobody is at its I/O.
-        let _turn = match Arc::strong_count(self) {
-            1 => None,
-            _ => Some(self.loaded().io.try_lock().ok()?),
+        let _turn = match self.is_alone() {
+            true => None,
+            false => Some(self.loaded().io.try_lock().ok()?),
         };
         match commit::first_step(&self.shared, plan, work, now)? {
             Ok(Committed { origin, owed }) => {
@@ -280,8 +290,8 @@ impl Slot {
     }
 
     /// The cookie that the response has to carry, which is about to leave.
-    fn send_head(&self, work: &mut Work) -> Option<SetCookie> {
-        self.head_sent.store(true, Ordering::Release);
+    fn send_head(self: &Arc<Self>, work: &mut Work) -> Option<SetCookie> {
+        self.note_head_sent();
         let Shared { codec, clock, .. } = &*self.shared;
         match (work.owed.take()?, work.origin.live()) {
             (Owed::Remove, _) => Some(SetCookie::REMOVAL),
@@ -300,11 +310,14 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if !*self.head_sent.get_mut() {
+            return;
+        }
         let Some(loaded) = self.loaded.get() else {
             return;
         };
         let work = loaded.work.lock();
-        if *self.head_sent.get_mut() && work.writes() {
+        if work.writes() {
             observe::unsaved(work.origin.live().map(|live| live.handle));
         }
     }
