@@ -7,16 +7,14 @@ use crate::{
     data::Data,
     error::Error,
     op::{Op, Ops},
-    record::Record,
 };
 
-/// A session's values as one request sees them: a record, and the operations done on it since.
+/// What a request did to its session's values: operations, and what the view that they make of a record comes to.
 ///
-/// Nothing is copied to begin one, and nothing that no operation touches is copied or encoded before
-/// [`seal`](Self::seal).
+/// The record is kept by whoever keeps these, and handed in. Nothing that no operation touches is copied or encoded
+/// before [`seal`](Self::seal).
 #[derive(Debug, Clone)]
-pub(crate) struct Draft {
-    base: Option<Record>,
+pub(crate) struct Changes {
     ops: Ops,
     /// How many keys the view has.
     len: usize,
@@ -25,20 +23,15 @@ pub(crate) struct Draft {
     max_bytes: usize,
 }
 
-impl Draft {
-    pub(crate) fn new(base: Option<Record>, max_bytes: usize) -> Self {
-        let data = base.as_ref().map(Record::data);
+impl Changes {
+    /// None yet, to this data.
+    pub(crate) fn new(base: Option<&Data>, max_bytes: usize) -> Self {
         Self {
             ops: Ops::default(),
-            len: data.map_or(0, Data::len),
-            bytes: data.map_or(0, Data::bytes),
-            base,
+            len: base.map_or(0, Data::len),
+            bytes: base.map_or(0, Data::bytes),
             max_bytes,
         }
-    }
-
-    pub(crate) fn base(&self) -> Option<&Record> {
-        self.base.as_ref()
     }
 
     pub(crate) fn ops(&self) -> &Ops {
@@ -50,75 +43,94 @@ impl Draft {
     }
 
     /// Whether sealing would give other data than the base has.
-    pub(crate) fn is_changed(&self) -> bool {
-        !self.ops.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ops.is_empty()
     }
 
     /// Data of the base with the operations done.
-    pub(crate) fn seal(&self) -> Data {
+    pub(crate) fn seal(&self, base: Option<&Data>) -> Data {
         let edits = self.ops.iter().map(|(key, op)| (key, op.value()));
-        match &self.base {
-            Some(base) => base.data().edited(edits, self.len, self.bytes),
+        match base {
+            Some(base) => base.edited(edits, self.len, self.bytes),
             None => Data::default().edited(edits, self.len, self.bytes),
         }
     }
 
-    /// Does the operations again on another record, as if it had been loaded first.
+    /// Does the operations again on other data, as if that had been loaded first.
     ///
     /// # Errors
     /// If an `update` no longer reads its value, or the data has become too large. Then nothing is changed.
-    pub(crate) fn rebase(&mut self, base: Option<Record>) -> Result<(), Error> {
+    pub(crate) fn rebase(&mut self, base: Option<&Data>) -> Result<(), Error> {
         let mut rebased = Self::new(base, self.max_bytes);
+        let mut draft = Draft::new(base, &mut rebased);
         for (key, op) in self.ops.iter() {
             let mut op = op.clone();
-            op.replay(rebased.base_value(key))?;
-            rebased.record(key, op)?;
+            op.replay(draft.base_value(key))?;
+            draft.record(key, op)?;
         }
         *self = rebased;
         Ok(())
     }
 
-    /// Goes on from the record that these operations, done in this draft, were committed to.
-    pub(crate) fn settle(&mut self, committed: &Ops, record: Option<Record>) -> Result<(), Error> {
+    /// Goes on from the data that these operations, done here, were committed to.
+    pub(crate) fn settle(&mut self, committed: &Ops, base: Option<&Data>) -> Result<(), Error> {
         self.ops = std::mem::take(&mut self.ops).without(committed);
-        self.rebase(record)
+        self.rebase(base)
+    }
+}
+
+/// A session's values as one request sees and changes them: data, and the changes made to it since.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    base: Option<&'a Data>,
+    changes: &'a mut Changes,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(base: Option<&'a Data>, changes: &'a mut Changes) -> Self {
+        Self { base, changes }
     }
 
     /// The one door for changes. An operation that changes nothing leaves no trace, nor do several that together
     /// change nothing.
     pub(crate) fn record(&mut self, key: &str, op: Op) -> Result<bool, Error> {
-        let base = self.base.as_ref().and_then(|base| base.data().get(key));
-        let before = self.ops.get(key).map_or(base, Op::value);
+        let base = self.base_value(key);
+        let changes = &mut *self.changes;
+        let before = changes.ops.get(key).map_or(base, Op::value);
         let after = op.value();
         if before == after {
             return Ok(false);
         }
         let size = |value: Option<&[u8]>| value.map_or(0, |value| key.len() + value.len());
-        let bytes = self.bytes - size(before) + size(after);
-        if bytes > self.max_bytes && bytes > self.bytes {
-            return Err(Error::too_large(key, self.max_bytes));
+        let bytes = changes.bytes - size(before) + size(after);
+        if bytes > changes.max_bytes && bytes > changes.bytes {
+            return Err(Error::too_large(key, changes.max_bytes));
         }
-        self.bytes = bytes;
-        self.len = self.len - usize::from(before.is_some()) + usize::from(after.is_some());
-        self.ops.add(key, op, base);
+        changes.bytes = bytes;
+        changes.len = changes.len - usize::from(before.is_some()) + usize::from(after.is_some());
+        changes.ops.add(key, op, base);
         Ok(true)
     }
 
     pub(crate) fn raw(&self, key: &str) -> Option<&[u8]> {
-        match self.ops.get(key) {
+        match self.changes.ops.get(key) {
             Some(op) => op.value(),
             None => self.base_value(key),
         }
     }
 
-    fn base_value(&self, key: &str) -> Option<&[u8]> {
-        self.base.as_ref()?.data().get(key)
+    fn base_value(&self, key: &str) -> Option<&'a [u8]> {
+        self.base?.get(key)
+    }
+
+    fn seal(&self) -> Data {
+        self.changes.seal(self.base)
     }
 }
 
 /// What users do with a session's values, typed. Reads of [`WizSession`](crate::WizSession) and [`Tx`](crate::Tx)
 /// both end here.
-impl Draft {
+impl Draft<'_> {
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.raw(key).map(|raw| parse(key, raw)).transpose()
     }
@@ -136,7 +148,7 @@ impl Draft {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.changes.len
     }
 
     pub(crate) fn to_map(&self) -> Map<String, Value> {
@@ -152,11 +164,12 @@ impl Draft {
 
     /// Sets all members or, where one does not fit, none.
     pub(crate) fn extend(&mut self, members: &Data) -> Result<(), Error> {
-        let mut extended = self.clone();
+        let mut extended = self.changes.clone();
+        let mut draft = Draft::new(self.base, &mut extended);
         for (key, raw) in members.iter() {
-            extended.record(key, Op::Put(raw.to_vec()))?;
+            draft.record(key, Op::Put(raw.to_vec()))?;
         }
-        *self = extended;
+        *self.changes = extended;
         Ok(())
     }
 
@@ -229,152 +242,153 @@ fn to_value(raw: &[u8]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        record::{Body, Version},
-        time::Timestamp,
-    };
 
-    fn record(json: &str) -> Record {
-        let now = Timestamp::from_millis(0);
-        let body = Body {
-            created_at: now,
-            authenticated_at: None,
-            deadline: now,
-            remember: None,
-            user: None,
-            tombstone: false,
-            data: Data::from_json(json).unwrap(),
-        };
-        Record::new(Version::FIRST, now, body)
+    struct Session {
+        base: Option<Data>,
+        changes: Changes,
     }
 
-    fn draft(json: &str) -> Draft {
-        Draft::new(Some(record(json)), 100)
+    impl Session {
+        fn new(json: &str, max_bytes: usize) -> Self {
+            let base = Some(data(json));
+            Self {
+                changes: Changes::new(base.as_ref(), max_bytes),
+                base,
+            }
+        }
+
+        fn draft(&mut self) -> Draft<'_> {
+            Draft::new(self.base.as_ref(), &mut self.changes)
+        }
+
+        fn rebase(&mut self, base: Option<Data>) -> Result<(), Error> {
+            self.changes.rebase(base.as_ref())?;
+            self.base = base;
+            Ok(())
+        }
+
+        fn settle(&mut self, committed: &Ops, json: &str) {
+            self.base = Some(data(json));
+            self.changes.settle(committed, self.base.as_ref()).unwrap();
+        }
+
+        /// Its view as JSON, which has as many bytes as it says.
+        fn json(&self) -> String {
+            let sealed = self.changes.seal(self.base.as_ref());
+            assert_eq!(self.changes.bytes, sealed.bytes());
+            sealed.to_json()
+        }
     }
 
-    fn push(draft: &mut Draft, key: &str, item: u32) {
+    fn data(json: &str) -> Data {
+        Data::from_json(json).unwrap()
+    }
+
+    fn session(json: &str) -> Session {
+        Session::new(json, 100)
+    }
+
+    fn push(session: &mut Session, key: &str, item: u32) {
         let change = move |list: &mut Vec<u32>| list.push(item);
+        let mut draft = session.draft();
         let (raw, _) = updated(key, draft.raw(key), change).unwrap();
         draft.record(key, update_op(key, raw, change)).unwrap();
     }
 
     #[test]
     fn the_view_is_the_base_with_the_operations_done() {
-        let mut draft = draft(r#"{"b":1,"d":2,"f":3}"#);
+        let mut session = session(r#"{"b":1,"d":2,"f":3}"#);
+        let mut draft = session.draft();
         draft.set("a", &0).unwrap();
         draft.set("d", &"two").unwrap();
         draft.set("g", &None::<u8>).unwrap();
         assert!(draft.delete("f") && !draft.delete("x"));
-        assert_eq!(
-            draft.seal().to_json(),
-            r#"{"a":0,"b":1,"d":"two","g":null}"#
-        );
         assert_eq!(draft.keys(), ["a", "b", "d", "g"]);
-        assert_eq!(draft.bytes, draft.seal().bytes());
         assert!(draft.contains_key("g") && draft.get_value("g") == Some(Value::Null));
+        assert_eq!(session.json(), r#"{"a":0,"b":1,"d":"two","g":null}"#);
     }
 
     #[test]
     fn what_changes_nothing_leaves_no_trace() {
-        let mut draft = draft(r#"{"a":1}"#);
-        draft.set("a", &1).unwrap();
-        draft.delete("b");
-        assert!(draft.ops.is_empty());
-        draft.set("a", &2).unwrap();
-        assert!(draft.is_changed());
-        draft.set("a", &1).unwrap();
-        assert!(!draft.is_changed(), "set, then restored");
+        let mut session = session(r#"{"a":1}"#);
+        session.draft().set("a", &1).unwrap();
+        session.draft().delete("b");
+        assert!(session.changes.is_empty());
+        session.draft().set("a", &2).unwrap();
+        assert!(!session.changes.is_empty());
+        session.draft().set("a", &1).unwrap();
+        assert!(session.changes.is_empty(), "set, then restored");
     }
 
     #[test]
     fn rebase_replays_on_the_newer_record() {
-        let mut draft = draft(r#"{"cart":[1],"x":1,"y":1}"#);
-        push(&mut draft, "cart", 2);
-        draft.set("x", &5).unwrap();
-        draft.delete("y");
-        draft
-            .rebase(Some(record(r#"{"cart":[1,9],"x":3,"y":4,"z":6}"#)))
-            .unwrap();
-        assert_eq!(draft.seal().to_json(), r#"{"cart":[1,9,2],"x":5,"z":6}"#);
-        assert_eq!(draft.bytes, draft.seal().bytes());
-        draft.rebase(None).unwrap();
-        assert_eq!(draft.seal().to_json(), r#"{"cart":[2],"x":5}"#);
+        let mut session = session(r#"{"cart":[1],"x":1,"y":1}"#);
+        push(&mut session, "cart", 2);
+        session.draft().set("x", &5).unwrap();
+        session.draft().delete("y");
+        let newer = data(r#"{"cart":[1,9],"x":3,"y":4,"z":6}"#);
+        session.rebase(Some(newer)).unwrap();
+        assert_eq!(session.json(), r#"{"cart":[1,9,2],"x":5,"z":6}"#);
+        session.rebase(None).unwrap();
+        assert_eq!(session.json(), r#"{"cart":[2],"x":5}"#);
     }
 
     #[test]
     fn rebase_refuses_a_value_of_another_type_and_too_much_data() {
-        let mut wrong = draft("{}");
+        let mut wrong = session("{}");
         push(&mut wrong, "cart", 2);
-        assert!(
-            wrong
-                .rebase(Some(record(r#"{"cart":"text"}"#)))
-                .unwrap_err()
-                .is_decode()
-        );
-        let mut large = draft("{}");
-        large.set("a", &"x".repeat(50)).unwrap();
-        let grown = record(&format!(r#"{{"b":"{}"}}"#, "y".repeat(60)));
+        let refused = wrong.rebase(Some(data(r#"{"cart":"text"}"#)));
+        assert!(refused.unwrap_err().is_decode());
+        assert_eq!(wrong.json(), r#"{"cart":[2]}"#);
+        let mut large = session("{}");
+        large.draft().set("a", &"x".repeat(50)).unwrap();
+        let grown = data(&format!(r#"{{"b":"{}"}}"#, "y".repeat(60)));
         assert!(large.rebase(Some(grown)).unwrap_err().is_too_large());
     }
 
     #[test]
     fn settle_keeps_what_came_after_the_commit() {
-        let mut draft = draft(r#"{"cart":[1]}"#);
-        push(&mut draft, "cart", 2);
-        draft.set("saved", &1).unwrap();
-        let committed = draft.clone();
-        push(&mut draft, "cart", 3);
-        draft.set("late", &1).unwrap();
-        draft
-            .settle(&committed.ops, Some(record(r#"{"cart":[1,2],"saved":1}"#)))
-            .unwrap();
-        assert_eq!(
-            draft.seal().to_json(),
-            r#"{"cart":[1,2,3],"late":1,"saved":1}"#
-        );
-        let all = draft.clone();
-        draft
-            .settle(
-                &all.ops,
-                Some(record(r#"{"cart":[1,2,3],"late":1,"saved":1}"#)),
-            )
-            .unwrap();
-        assert!(draft.ops.is_empty());
+        let mut session = session(r#"{"cart":[1]}"#);
+        push(&mut session, "cart", 2);
+        session.draft().set("saved", &1).unwrap();
+        let committed = session.changes.ops().clone();
+        push(&mut session, "cart", 3);
+        session.draft().set("late", &1).unwrap();
+        session.settle(&committed, r#"{"cart":[1,2],"saved":1}"#);
+        assert_eq!(session.json(), r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
+        let all = session.changes.ops().clone();
+        session.settle(&all, r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
+        assert!(session.changes.is_empty());
     }
 
     #[test]
     fn too_much_is_refused_at_once_and_changes_nothing() {
-        let mut draft = draft(r#"{"a":"123"}"#);
+        let mut session = session(r#"{"a":"123"}"#);
+        let mut draft = session.draft();
         let error = draft.set("b", &"x".repeat(100)).unwrap_err();
         assert!(
             error.is_too_large() && error.to_string().contains("`b`"),
             "{error}"
         );
         draft.set("b", &"x".repeat(100 - 6 - 3)).unwrap();
-        assert_eq!(draft.bytes, 100);
+        assert_eq!(draft.changes.bytes, 100);
         let members = Map::from_iter([
             ("a".to_owned(), Value::Null),
             ("c".to_owned(), "long".into()),
         ]);
-        assert!(
-            draft
-                .extend(&super::members(&members).unwrap())
-                .unwrap_err()
-                .is_too_large()
-        );
-        assert_eq!(
-            draft.get::<String>("a").unwrap().as_deref(),
-            Some("123"),
-            "none or all"
-        );
+        let members = super::members(&members).unwrap();
+        assert!(draft.extend(&members).unwrap_err().is_too_large());
+        let a = draft.get::<String>("a").unwrap();
+        assert_eq!(a.as_deref(), Some("123"), "none or all");
         draft.set("b", &"").unwrap();
-        draft.extend(&super::members(&members).unwrap()).unwrap();
+        draft.extend(&members).unwrap();
         assert_eq!(draft.keys(), ["a", "b", "c"]);
     }
 
     #[test]
     fn a_value_that_does_not_read_is_not_taken() {
-        let mut draft = draft(r#"{"a":"text"}"#);
+        let mut session = session(r#"{"a":"text"}"#);
+        let mut draft = session.draft();
         assert!(draft.take::<u32>("a").unwrap_err().is_decode());
         assert_eq!(draft.take::<String>("a").unwrap().as_deref(), Some("text"));
         assert_eq!(draft.take::<String>("a").unwrap(), None);
@@ -390,10 +404,8 @@ mod tests {
     #[test]
     fn what_a_value_cannot_hold_is_given_as_text() {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-        let draft = Draft::new(
-            Some(record(&format!(r#"{{"big":1e400,"deep":{deep}}}"#))),
-            1000,
-        );
+        let mut session = Session::new(&format!(r#"{{"big":1e400,"deep":{deep}}}"#), 1000);
+        let draft = session.draft();
         assert_eq!(draft.get_value("big"), Some("1e400".into()));
         assert_eq!(draft.get_value("deep"), Some(deep.into()));
     }

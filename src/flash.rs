@@ -74,7 +74,7 @@ struct Left {
 }
 
 /// Leaves a message, as an operation that replays: messages of other requests stay.
-pub(crate) fn add(draft: &mut Draft, flash: Flash) -> Result<(), Error> {
+pub(crate) fn add(draft: &mut Draft<'_>, flash: Flash) -> Result<(), Error> {
     let [a, b, c, d, ..] = id::random();
     let left = Left {
         mark: u32::from_ne_bytes([a, b, c, d]),
@@ -84,7 +84,7 @@ pub(crate) fn add(draft: &mut Draft, flash: Flash) -> Result<(), Error> {
 }
 
 /// Takes the messages that this request sees, as an operation that replays: newer ones stay.
-pub(crate) fn take(draft: &mut Draft) -> Result<Vec<Flash>, Error> {
+pub(crate) fn take(draft: &mut Draft<'_>) -> Result<Vec<Flash>, Error> {
     let taken: Vec<Left> = draft.get(KEY)?.unwrap_or_default();
     if !taken.is_empty() {
         let marks: Vec<u32> = taken.iter().map(|left| left.mark).collect();
@@ -97,7 +97,7 @@ pub(crate) fn take(draft: &mut Draft) -> Result<Vec<Flash>, Error> {
 
 /// The last message takes the key along.
 fn change(
-    draft: &mut Draft,
+    draft: &mut Draft<'_>,
     change: impl Fn(&mut Vec<Left>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
     let step = move |raw: Option<&[u8]>| {

@@ -61,7 +61,7 @@ pub(crate) async fn transact<R>(
             return Ok((Committed::GONE, None));
         }
         let mut attempt = work.clone();
-        let result = run(&mut Tx::new(&mut attempt.draft));
+        let result = run(&mut Tx::new(attempt.draft()));
         let step = match (attempt.origin.live(), &result) {
             // It failed, or writes nothing: no compare-and-swap tells whether what it read was still true.
             (Some(live), result) if !newest && (result.is_err() || !attempt.writes()) => {

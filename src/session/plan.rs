@@ -34,7 +34,7 @@ impl Work {
             remember,
             ..
         } = self.intent;
-        let changed = self.draft.is_changed();
+        let changed = !self.changes.is_empty();
         match &self.origin {
             Origin::New | Origin::Gone if login.is_some() => Plan::Create,
             Origin::New if changed => Plan::Create,
@@ -52,7 +52,7 @@ impl Work {
 
     /// The record as it is to be stored now.
     pub(crate) fn seal(&self, now: Timestamp, expiry: &Expiry) -> Record {
-        let base = self.draft.base().map(Record::body);
+        let base = self.base().map(Record::body);
         let Intent {
             ref login,
             remember,
@@ -75,7 +75,7 @@ impl Work {
             remember,
             user: self.user().map(Into::into),
             tombstone: false,
-            data: self.draft.seal(),
+            data: self.changes.seal(self.base().map(Record::data)),
         };
         let version = self
             .origin
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn set(work: &mut Work, key: &str, json: &str) {
-        work.draft.record(key, Op::Put(json.into())).unwrap();
+        work.draft().record(key, Op::Put(json.into())).unwrap();
     }
 
     fn plan(work: &Work, minute: u64) -> Plan {
@@ -146,7 +146,7 @@ mod tests {
                 "a value set and removed",
                 |work| {
                     set(work, "b", "2");
-                    work.draft.delete("b");
+                    work.draft().delete("b");
                 },
                 [Nothing, Nothing, Nothing],
             ),
@@ -298,10 +298,10 @@ mod tests {
             work.log_in(user.into(), at(1));
             set(&mut work, "c", "3");
             let keys = if kept { vec!["a", "b", "c"] } else { vec!["c"] };
-            assert_eq!(work.draft.keys(), keys);
+            assert_eq!(work.draft().keys(), keys);
             let newer = live(Some("alice")).origin.live().unwrap().record.clone();
             work.apply(Turnout::Newer(newer)).unwrap();
-            assert_eq!(work.draft.keys(), keys, "also when it is done again");
+            assert_eq!(work.draft().keys(), keys, "also when it is done again");
             assert_eq!(work.seal(at(1), &Expiry::default()).user(), Some(user));
         }
     }

@@ -27,11 +27,11 @@ use crate::{
 /// # Ok(()) }
 /// ```
 pub struct Tx<'a> {
-    draft: &'a mut Draft,
+    draft: Draft<'a>,
 }
 
 impl<'a> Tx<'a> {
-    pub(crate) fn new(draft: &'a mut Draft) -> Self {
+    pub(crate) fn new(draft: Draft<'a>) -> Self {
         Self { draft }
     }
 
@@ -142,7 +142,7 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// [`Error::is_too_large`].
     pub fn flash(&mut self, level: Level, message: impl Into<String>) -> Result<(), Error> {
-        flash::add(self.draft, Flash::new(level, message.into()))
+        flash::add(&mut self.draft, Flash::new(level, message.into()))
     }
 
     /// Takes the messages that were left. In a transaction each is given exactly once, however many requests ask at
@@ -151,7 +151,7 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// [`Error::is_decode`] if something else was stored under the key of the messages.
     pub fn take_flashes(&mut self) -> Result<Vec<Flash>, Error> {
-        flash::take(self.draft)
+        flash::take(&mut self.draft)
     }
 }
 

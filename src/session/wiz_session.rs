@@ -108,7 +108,7 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.slot.work().draft.get(key)
+        self.slot.work().draft().get(key)
     }
 
     /// The value of a key, or this one if there is none.
@@ -151,7 +151,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn get_value(&self, key: &str) -> Option<Value> {
-        self.slot.work().draft.get_value(key)
+        self.slot.work().draft().get_value(key)
     }
 
     /// Whether a key has a value. `null` is one.
@@ -163,7 +163,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
-        self.slot.work().draft.contains_key(key)
+        self.slot.work().draft().contains_key(key)
     }
 
     /// All keys, sorted.
@@ -177,7 +177,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        self.slot.work().draft.keys()
+        self.slot.work().draft().keys()
     }
 
     /// How many keys there are.
@@ -189,7 +189,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slot.work().draft.len()
+        self.slot.work().draft().len()
     }
 
     /// Whether there is no key.
@@ -215,7 +215,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
-        self.slot.work().draft.to_map()
+        self.slot.work().draft().to_map()
     }
 }
 
@@ -236,7 +236,7 @@ impl WizSession {
     pub fn set(&self, key: &str, value: impl Serialize) -> Result<(), Error> {
         // Values are encoded before the lock, for their code may call anything.
         let op = draft::put_op(key, &value)?;
-        self.slot.work().draft.record(key, op).map(drop)
+        self.slot.work().draft().record(key, op).map(drop)
     }
 
     /// Sets every member of an object: wiz's `set(**kwargs)`.
@@ -252,7 +252,7 @@ impl WizSession {
     #[allow(clippy::needless_pass_by_value, reason = "as `set` takes it")]
     pub fn extend<T: Serialize>(&self, values: T) -> Result<(), Error> {
         let members = draft::members(&values)?;
-        self.slot.work().draft.extend(&members)
+        self.slot.work().draft().extend(&members)
     }
 
     /// Removes a key. Answers whether there was one.
@@ -264,7 +264,7 @@ impl WizSession {
     /// ```
     #[allow(clippy::must_use_candidate)]
     pub fn delete(&self, key: &str) -> bool {
-        self.slot.work().draft.delete(key)
+        self.slot.work().draft().delete(key)
     }
 
     /// Removes a key and gives its value.
@@ -278,7 +278,7 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.slot.work().draft.take(key)
+        self.slot.work().draft().take(key)
     }
 
     /// Changes a value in place and gives the new one. A missing key starts as the type's default.
@@ -306,11 +306,12 @@ impl WizSession {
     {
         loop {
             // The closure runs without the lock: it is the user's, and may use this session.
-            let before = self.slot.work().draft.raw(key).map(<[u8]>::to_vec);
+            let before = self.slot.work().draft().raw(key).map(<[u8]>::to_vec);
             let (raw, value) = draft::updated(key, before.as_deref(), &change)?;
             let mut work = self.slot.work();
-            if work.draft.raw(key) == before.as_deref() {
-                work.draft.record(key, draft::update_op(key, raw, change))?;
+            if work.draft().raw(key) == before.as_deref() {
+                work.draft()
+                    .record(key, draft::update_op(key, raw, change))?;
                 return Ok(value);
             }
         }
@@ -434,7 +435,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
-        Some(self.slot.work().draft.base()?.created_at())
+        Some(self.slot.work().base()?.created_at())
     }
 
     /// When it ends unless it is used before, as the store knows it. What moves it: [expiry](crate::guide::expiry).
@@ -495,7 +496,7 @@ impl WizSession {
     /// ```
     pub fn flash(&self, level: Level, message: impl Into<String>) -> Result<(), Error> {
         flash::add(
-            &mut self.slot.work().draft,
+            &mut self.slot.work().draft(),
             Flash::new(level, message.into()),
         )
     }
@@ -515,7 +516,7 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn take_flashes(&self) -> Result<Vec<Flash>, Error> {
-        flash::take(&mut self.slot.work().draft)
+        flash::take(&mut self.slot.work().draft())
     }
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::{
-    draft::Draft,
+    draft::{Changes, Draft},
     error::Error,
     id::{Handle, SessionId},
     op::Ops,
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     pub(crate) origin: Origin,
-    pub(crate) draft: Draft,
+    pub(crate) changes: Changes,
     pub(crate) intent: Intent,
     /// A session that was cleared, to be deleted before anything else.
     pub(crate) ending: Option<Handle>,
@@ -91,16 +91,27 @@ pub(crate) enum Turnout {
 
 impl Work {
     pub(crate) fn new(origin: Origin, outdated: bool, max_bytes: usize) -> Self {
-        let base = origin.live().map(|live| live.record.clone());
+        let base = origin.live().map(|live| live.record.data());
         Self {
+            changes: Changes::new(base, max_bytes),
             origin,
-            draft: Draft::new(base, max_bytes),
             intent: Intent::default(),
             ending: None,
             clears: 0,
             outdated,
             owed: None,
         }
+    }
+
+    /// The record whose data the request sees and changes.
+    pub(crate) fn base(&self) -> Option<&Record> {
+        base(&self.origin, &self.intent)
+    }
+
+    /// The values as the request sees and changes them.
+    pub(crate) fn draft(&mut self) -> Draft<'_> {
+        let base = base(&self.origin, &self.intent).map(Record::data);
+        Draft::new(base, &mut self.changes)
     }
 
     pub(crate) fn apply(&mut self, turnout: Turnout) -> Result<(), Error> {
@@ -113,11 +124,11 @@ impl Work {
             Turnout::Lost => {
                 self.owed = None;
                 self.origin = Origin::Gone;
-                self.draft.rebase(None)
+                self.changes.rebase(None)
             }
             Turnout::Newer(record) => {
-                self.draft
-                    .rebase((!self.intent.fresh).then(|| record.clone()))?;
+                self.changes
+                    .rebase((!self.intent.fresh).then(|| record.data()))?;
                 if let Origin::Live(live) = &mut self.origin {
                     live.record = record;
                 }
@@ -128,7 +139,7 @@ impl Work {
 
     /// Whether anything is to be stored, be it in vain.
     pub(crate) fn writes(&self) -> bool {
-        self.ending.is_some() || self.intent != Intent::default() || self.draft.is_changed()
+        self.ending.is_some() || self.intent != Intent::default() || !self.changes.is_empty()
     }
 
     /// Whether the client needs its cookie again: with another age, or signed by the present key.
@@ -171,7 +182,7 @@ impl Work {
         Self {
             clears: self.clears,
             owed,
-            ..Self::new(origin, false, self.draft.max_bytes())
+            ..Self::new(origin, false, self.changes.max_bytes())
         }
     }
 
@@ -180,7 +191,7 @@ impl Work {
         Done {
             clears: self.clears,
             intent: self.intent.clone(),
-            ops: self.draft.ops().clone(),
+            ops: self.changes.ops().clone(),
         }
     }
 
@@ -222,7 +233,7 @@ impl Work {
     /// Gives up all changes; but what was cleared stays cleared.
     pub(crate) fn roll_back(&mut self) {
         self.intent = Intent::default();
-        self.draft = Self::new(self.origin.clone(), false, self.draft.max_bytes()).draft;
+        self.changes = Changes::new(self.base().map(Record::data), self.changes.max_bytes());
     }
 
     /// Goes on after a commit led to `origin`.
@@ -242,21 +253,25 @@ impl Work {
         if self.intent == done.intent {
             self.intent = Intent::default();
         }
-        let record = origin.live().map(|live| live.record.clone());
         self.ending = None;
         self.outdated = false;
         self.owed = owed;
         self.origin = origin;
-        let base = record.filter(|_| !self.intent.fresh);
+        let base = base(&self.origin, &self.intent).map(Record::data);
         let settled = match self.origin {
             Origin::Gone => Err(Error::gone()),
-            _ => self.draft.settle(&done.ops, base.clone()),
+            _ => self.changes.settle(&done.ops, base),
         };
         if settled.is_err() {
-            self.draft = Draft::new(base, self.draft.max_bytes());
+            self.changes = Changes::new(base, self.changes.max_bytes());
         }
         settled
     }
+}
+
+fn base<'a>(origin: &'a Origin, intent: &Intent) -> Option<&'a Record> {
+    let live = origin.live().filter(|_| !intent.fresh)?;
+    Some(&live.record)
 }
 
 /// What users want done.
@@ -273,7 +288,7 @@ impl Work {
         self.owed = removes.then_some(Owed::Remove);
         self.clears += 1;
         self.intent = Intent::default();
-        self.draft = Draft::new(None, self.draft.max_bytes());
+        self.changes = Changes::new(None, self.changes.max_bytes());
         self.origin = origin;
     }
 
@@ -287,14 +302,13 @@ impl Work {
                 fresh: true,
                 ..Intent::default()
             };
-            self.draft = Draft::new(None, self.draft.max_bytes());
+            self.changes = Changes::new(None, self.changes.max_bytes());
         }
         self.intent.login = Some(Login { user, at });
     }
 
     pub(crate) fn remember(&mut self, how_long: Duration) {
         let stored = self
-            .draft
             .base()
             .and_then(|base| base.body().remember)
             .unwrap_or_default();
@@ -304,14 +318,14 @@ impl Work {
     pub(crate) fn user(&self) -> Option<&str> {
         match &self.intent.login {
             Some(login) => Some(&login.user),
-            None => self.draft.base()?.user(),
+            None => self.base()?.user(),
         }
     }
 
     pub(crate) fn authenticated_at(&self) -> Option<Timestamp> {
         match &self.intent.login {
             Some(login) => Some(login.at),
-            None => self.draft.base()?.body().authenticated_at,
+            None => self.base()?.body().authenticated_at,
         }
     }
 }
