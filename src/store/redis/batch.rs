@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, task::yield_now, time::timeout};
 ///
 /// By itself the `redis` crate's connection makes a system call for nearly each, which costs more than what the server
 /// does. Here the first to wait starts a task that lets all others run which can, and then takes along what these want
-/// to send. Nobody waits for time to pass.
+/// to send, unless that has become enough to leave before. Nobody waits for time to pass.
 #[derive(Clone)]
 pub(super) struct Batched {
     connection: MultiplexedConnection,
@@ -19,9 +19,21 @@ pub(super) struct Batched {
     limit: Duration,
 }
 
+/// How many leave together. Where all do, the server has nothing to do while they are made, nor the application while
+/// they are answered.
+const MOST: usize = 16;
+
 /// Commands that leave next.
 #[derive(Default)]
 struct Waiting(Mutex<Vec<Sent>>);
+
+/// Where a command stands among those that wait.
+enum Place {
+    First,
+    Between,
+    /// This many leave now.
+    Last(Vec<Sent>),
+}
 
 struct Sent {
     command: Cmd,
@@ -40,14 +52,21 @@ impl Batched {
 
     pub(super) async fn ask(&self, command: Cmd) -> RedisResult<Value> {
         let (answer, answered) = oneshot::channel();
-        if self.waiting.push(Sent { command, answer }) {
-            let boarding = Boarding(Some(Arc::clone(&self.waiting)));
-            tokio::spawn(leave(boarding, self.connection.clone()));
+        let connection = || self.connection.clone();
+        match self.waiting.push(Sent { command, answer }) {
+            Place::First => {
+                let boarding = Boarding(Some(Arc::clone(&self.waiting)));
+                let connection = connection();
+                tokio::spawn(async move { leave(boarding.end().await, connection).await });
+            }
+            Place::Last(batch) => drop(tokio::spawn(leave(batch, connection()))),
+            Place::Between => {}
         }
         match timeout(self.limit, answered).await {
             Ok(Ok(answer)) => answer,
             // The runtime that the task was on has ended.
             Ok(Err(_)) => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+            // Or nobody runs it any more.
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     }
@@ -58,8 +77,7 @@ impl Batched {
     }
 }
 
-async fn leave(boarding: Boarding, mut connection: MultiplexedConnection) {
-    let mut batch = boarding.end().await;
+async fn leave(mut batch: Vec<Sent>, mut connection: MultiplexedConnection) {
     // Who stopped waiting before anything was sent wants nothing done.
     batch.retain(|sent| !sent.answer.is_closed());
     let mut commands = Pipeline::with_capacity(batch.len());
@@ -83,11 +101,14 @@ async fn leave(boarding: Boarding, mut connection: MultiplexedConnection) {
 }
 
 impl Waiting {
-    /// Whether there was nothing before.
-    fn push(&self, sent: Sent) -> bool {
+    fn push(&self, sent: Sent) -> Place {
         let mut waiting = self.0.lock();
         waiting.push(sent);
-        waiting.len() == 1
+        match waiting.len() {
+            1 => Place::First,
+            len if len >= MOST => Place::Last(mem::take(&mut waiting)),
+            _ => Place::Between,
+        }
     }
 
     fn take(&self) -> Vec<Sent> {
