@@ -3,6 +3,7 @@
 mod axum_session;
 mod bare;
 mod noop;
+mod sketch;
 mod tower_sessions;
 mod tower_sessions_signed;
 pub mod wiz_session;
@@ -26,12 +27,13 @@ impl Contestant {
 }
 
 /// `bare` and `noop` come first, the library comes last.
-pub const ALL: [Contestant; 6] = [
+pub const ALL: [Contestant; 7] = [
     bare::CONTESTANT,
     noop::CONTESTANT,
     tower_sessions::CONTESTANT,
     tower_sessions_signed::CONTESTANT,
     axum_session::CONTESTANT,
+    sketch::CONTESTANT,
     wiz_session::CONTESTANT,
 ];
 
@@ -39,6 +41,8 @@ pub const BARE: &str = bare::CONTESTANT.name;
 pub const NOOP: &str = noop::CONTESTANT.name;
 /// The peer that does what the library does: a signed cookie and a memory store.
 pub const PEER: &str = tower_sessions_signed::CONTESTANT.name;
+/// A floor for what the library does.
+pub const SKETCH: &str = sketch::CONTESTANT.name;
 pub const OURS: &str = wiz_session::CONTESTANT.name;
 
 /// All contestants that have sessions.
