@@ -61,7 +61,7 @@ pub fn filled(count: usize) -> (MemoryStore, Vec<Handle>, Record) {
 fn grown() -> MemoryStore {
     let (store, _, record) = filled(0);
     let mut rng = fastrand::Rng::with_seed(2);
-    for _ in 0..168 * 512 {
+    for _ in 0..168 * 300 {
         let handle = Handle::from_bytes(rng.u128(..).to_ne_bytes());
         now(store.create(handle, &record)).expect("the memory store answers");
     }
