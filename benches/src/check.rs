@@ -5,7 +5,7 @@ use std::{fmt::Write, fs, process::ExitCode};
 use crate::{
     contestants::wiz_session::GROWN,
     measure::{allocations, instructions},
-    scenario,
+    scenario::{self, Scenario},
     table::Table,
 };
 
@@ -41,20 +41,31 @@ pub fn check() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let baseline = read();
+    let has_grown = |row: &Row, former: &Row| {
+        let mut pairs = former.figures.iter().zip(&row.figures);
+        // Rounding is no growth.
+        pairs.any(|(before, now)| *now > before * SLACK + 0.1)
+    };
     let mut table = Table::new(["scenario", "allocations", "instructions", "of SHA-256", ""]);
     let mut grown = 0;
-    for Row { scenario, figures } in rows {
-        let former = baseline.iter().find(|row| row.scenario == scenario);
+    for mut row in rows {
+        let former = baseline.iter().find(|other| other.scenario == row.scenario);
         let Some(former) = former else {
-            println!("\"{scenario}\" is not in the baseline: `-- check --update`");
+            println!(
+                "\"{}\" is not in the baseline: `-- check --update`",
+                row.scenario
+            );
             return ExitCode::FAILURE;
         };
-        let pairs = || former.figures.iter().zip(&figures);
-        // Rounding is no growth.
-        let has_grown = pairs().any(|(before, now)| *now > before * SLACK + 0.1);
+        // Ids are random, and with them where memory comes to lie: once in some hundred times that costs something.
+        if has_grown(&row, former) {
+            row = self::row(scenario::titled(&row.scenario));
+        }
+        let has_grown = has_grown(&row, former);
         grown += usize::from(has_grown);
-        let mut cells = vec![scenario];
-        cells.extend(pairs().map(|(before, now)| format!("{before} → {now:.1}")));
+        let pairs = former.figures.iter().zip(&row.figures);
+        let mut cells = vec![row.scenario];
+        cells.extend(pairs.map(|(before, now)| format!("{before} → {now:.1}")));
         cells.push(if has_grown { "GROWN" } else { "ok" }.to_owned());
         table.row(cells);
     }
@@ -72,15 +83,16 @@ fn measure() -> Option<Vec<Row>> {
     if !instructions::is_available() {
         return None;
     }
-    let row = |scenario| {
-        let calls = allocations::per_request(&GROWN, scenario).calls;
-        let instructions::PerRequest { sha256, rest } = instructions::per_request(&GROWN, scenario);
-        Row {
-            scenario: scenario.title(),
-            figures: [calls, rest, sha256],
-        }
-    };
     Some(scenario::ALL.iter().map(row).collect())
+}
+
+fn row(scenario: &'static Scenario) -> Row {
+    let calls = allocations::per_request(&GROWN, scenario).calls;
+    let instructions::PerRequest { sha256, rest } = instructions::per_request(&GROWN, scenario);
+    Row {
+        scenario: scenario.title(),
+        figures: [calls, rest, sha256],
+    }
 }
 
 fn read() -> Vec<Row> {
