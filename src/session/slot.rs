@@ -259,9 +259,10 @@ impl Slot {
         if !self.shared.store.is_immediate() || matches!(plan, Plan::End(_)) {
             return None;
         }
-        let _turn = match self.is_alone() {
-            true => None,
-            false => Some(self.loaded().io.try_lock().ok()?),
+        let _turn = if self.is_alone() {
+            None
+        } else {
+            Some(self.loaded().io.try_lock().ok()?)
         };
         match commit::first_step(&self.shared, plan, work, now)? {
             Ok(Committed { origin, owed }) => {
