@@ -96,7 +96,8 @@ impl<'a> Draft<'a> {
     pub(crate) fn record(&mut self, key: &str, op: Op) -> Result<bool, Error> {
         let base = self.base_value(key);
         let changes = &mut *self.changes;
-        let before = changes.ops.get(key).map_or(base, Op::value);
+        let place = changes.ops.find(key);
+        let before = changes.ops.at(place).map_or(base, Op::value);
         let after = op.value();
         if before == after {
             return Ok(false);
@@ -108,7 +109,7 @@ impl<'a> Draft<'a> {
         }
         changes.bytes = bytes;
         changes.len = changes.len - usize::from(before.is_some()) + usize::from(after.is_some());
-        changes.ops.add(key, op, base);
+        changes.ops.add(place, key, op, base);
         Ok(true)
     }
 

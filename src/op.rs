@@ -32,12 +32,29 @@ impl Ops {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Op> {
-        self.find(key).ok().map(|place| &self.0[place].1)
+        self.at(self.find(key))
     }
 
-    /// Does an operation after what is there, unless the two come to `base`, what the key holds without them.
-    pub(crate) fn add(&mut self, key: &str, op: Op, base: Option<&[u8]>) {
-        match self.find(key) {
+    /// Where the entry of a key is, or where it would have to be.
+    pub(crate) fn find(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| (**other).cmp(key))
+    }
+
+    pub(crate) fn at(&self, place: Result<usize, usize>) -> Option<&Op> {
+        let (_, op) = &self.0[place.ok()?];
+        Some(op)
+    }
+
+    /// Does an operation after what is there, at the [place](Self::find) of its key, unless the two come to `base`,
+    /// what the key holds without them.
+    pub(crate) fn add(
+        &mut self,
+        place: Result<usize, usize>,
+        key: &str,
+        op: Op,
+        base: Option<&[u8]>,
+    ) {
+        match place {
             Err(place) if op.value() != base => self.0.insert(place, (key.into(), op)),
             Err(_) => {}
             Ok(place) => {
@@ -64,10 +81,6 @@ impl Ops {
             Some((key, op))
         });
         Self(left.collect())
-    }
-
-    fn find(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| (**other).cmp(key))
     }
 }
 
