@@ -49,24 +49,24 @@ impl<'a> Iterator for Values<'a> {
             let start = self.at + name.find(&self.line[self.at..])?;
             self.at = start + name.needle().len();
             let before = self.line[..start].trim_ascii_end();
-            if before.is_empty() || before.ends_with(b";") {
-                let value = value(&self.line[self.at..]);
-                if value.is_some() {
-                    return value;
-                }
+            let after = self.line[self.at..].trim_ascii_start();
+            let begins_pair = before.is_empty() || before.ends_with(b";");
+            if let Some(rest) = after.strip_prefix(b"=")
+                && begins_pair
+            {
+                let end = memchr(b';', rest).unwrap_or(rest.len());
+                self.at = self.line.len() - rest.len() + end;
+                return Some(unquoted(rest[..end].trim_ascii()));
             }
         }
     }
 }
 
-/// The value, if this is what follows a pair's name.
-fn value(rest: &[u8]) -> Option<&[u8]> {
-    let rest = rest.trim_ascii_start().strip_prefix(b"=")?;
-    let value = rest[..memchr(b';', rest).unwrap_or(rest.len())].trim_ascii();
-    let unquoted = value
+fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value
         .strip_prefix(b"\"")
         .and_then(|value| value.strip_suffix(b"\""));
-    Some(unquoted.unwrap_or(value))
+    inner.unwrap_or(value)
 }
 
 /// HTTP/2 clients may send a header for each cookie. Together they are one line (RFC 9113 §8.2.3).
