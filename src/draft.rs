@@ -34,6 +34,11 @@ impl Changes {
         }
     }
 
+    /// Gives them up, and begins anew with this data.
+    pub(crate) fn reset(&mut self, base: Option<&Data>) {
+        *self = Self::new(base, self.max_bytes);
+    }
+
     pub(crate) fn ops(&self) -> &Ops {
         &self.ops
     }

@@ -35,7 +35,7 @@ pub(crate) struct Slot {
     /// The session of another cookie, whose layer is outside of this one's.
     outer: Option<Arc<Self>>,
     loaded: OnceBox<Loaded>,
-    /// No cookie can be sent any more.
+    /// No cookie can be sent any more. Set only where somebody is left to know.
     head_sent: AtomicBool,
 }
 
@@ -311,15 +311,13 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if !*self.head_sent.get_mut() {
-            return;
-        }
-        let Some(loaded) = self.loaded.get() else {
-            return;
-        };
-        let work = loaded.work.lock();
-        if work.writes() {
-            observe::unsaved(work.origin.live().map(|live| live.handle));
+        if *self.head_sent.get_mut()
+            && let Some(loaded) = self.loaded.get()
+        {
+            let work = loaded.work.lock();
+            if work.writes() {
+                observe::unsaved(work.origin.live().map(|live| live.handle));
+            }
         }
     }
 }

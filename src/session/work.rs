@@ -233,7 +233,8 @@ impl Work {
     /// Gives up all changes; but what was cleared stays cleared.
     pub(crate) fn roll_back(&mut self) {
         self.intent = Intent::default();
-        self.changes = Changes::new(self.base().map(Record::data), self.changes.max_bytes());
+        let base = base(&self.origin, &self.intent).map(Record::data);
+        self.changes.reset(base);
     }
 
     /// Goes on after a commit led to `origin`.
@@ -263,7 +264,7 @@ impl Work {
             _ => self.changes.settle(&done.ops, base),
         };
         if settled.is_err() {
-            self.changes = Changes::new(base, self.changes.max_bytes());
+            self.changes.reset(base);
         }
         settled
     }
@@ -288,7 +289,7 @@ impl Work {
         self.owed = removes.then_some(Owed::Remove);
         self.clears += 1;
         self.intent = Intent::default();
-        self.changes = Changes::new(None, self.changes.max_bytes());
+        self.changes.reset(None);
         self.origin = origin;
     }
 
@@ -302,7 +303,7 @@ impl Work {
                 fresh: true,
                 ..Intent::default()
             };
-            self.changes = Changes::new(None, self.changes.max_bytes());
+            self.changes.reset(None);
         }
         self.intent.login = Some(Login { user, at });
     }

@@ -114,16 +114,18 @@ pub(crate) fn program(name: &str, folders: &[&str], install: &str) -> PathBuf {
 }
 
 /// Polls until there is a result, for half a minute.
-pub(crate) fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, poll: impl FnMut() -> Option<T>) -> T {
+    poll_for(Duration::from_secs(30), poll).unwrap_or_else(|| panic!("waited in vain for {what}"))
+}
+
+/// Polls until there is a result, for so long.
+pub(crate) fn poll_for<T>(limit: Duration, mut poll: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
-        if let Some(result) = poll() {
+        let result = poll();
+        if result.is_some() || start.elapsed() >= limit {
             return result;
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "waited in vain for {what}"
-        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

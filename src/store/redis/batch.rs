@@ -52,14 +52,13 @@ impl Batched {
 
     pub(super) async fn ask(&self, command: Cmd) -> RedisResult<Value> {
         let (answer, answered) = oneshot::channel();
-        let connection = || self.connection.clone();
         match self.waiting.push(Sent { command, answer }) {
             Place::First => {
                 let boarding = Boarding(Some(Arc::clone(&self.waiting)));
-                let connection = connection();
+                let connection = self.connection.clone();
                 tokio::spawn(async move { leave(boarding.end().await, connection).await });
             }
-            Place::Last(batch) => drop(tokio::spawn(leave(batch, connection()))),
+            Place::Last(batch) => drop(tokio::spawn(leave(batch, self.connection.clone()))),
             Place::Between => {}
         }
         match timeout(self.limit, answered).await {
