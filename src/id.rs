@@ -1,40 +1,38 @@
 use std::{cell::RefCell, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The secret that a cookie carries: 128 bits from the operating system's generator, without meaning.
+use crate::sha256;
+
+/// The secret that a cookie carries: 128 bits from the operating system's generator, without meaning, in 32 hexadecimal
+/// digits.
 ///
 /// It never leaves the crate but in a cookie, and prints as nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SessionId(Uuid);
+pub(crate) struct SessionId([u8; Self::LEN]);
 
 impl SessionId {
-    /// The length of an id's text: 32 hexadecimal digits.
-    pub(crate) const TEXT_LEN: usize = uuid::fmt::Simple::LENGTH;
+    pub(crate) const LEN: usize = uuid::fmt::Simple::LENGTH;
 
     pub(crate) fn random() -> Self {
-        Self(Uuid::from_bytes(random()))
+        let mut text = [0; Self::LEN];
+        Uuid::from_bytes(random()).simple().encode_lower(&mut text);
+        Self(text)
     }
 
-    #[cfg(test)]
-    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
+    /// What a cookie has in an id's place. Its MAC tells whether it is one.
+    pub(crate) const fn from_text(text: [u8; Self::LEN]) -> Self {
+        Self(text)
     }
 
-    /// Reads what [`encode`](Self::encode) wrote, after its MAC was verified.
-    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        Uuid::try_parse_ascii(text).ok().map(Self)
-    }
-
-    pub(crate) fn encode(self, buffer: &mut [u8; Self::TEXT_LEN]) -> &str {
-        self.0.simple().encode_lower(buffer)
+    pub(crate) const fn text(&self) -> &[u8; Self::LEN] {
+        &self.0
     }
 
     /// The name under which the store knows this session. A dump of the store leads back to no id.
-    pub(crate) fn handle(self) -> Handle {
-        let digest: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+    pub(crate) fn handle(&self) -> Handle {
+        let digest = sha256::digest(&self.0);
         Handle(digest.first_chunk().copied().expect("16 of 32 bytes"))
     }
 }
@@ -77,7 +75,7 @@ impl Handle {
 
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; SessionId::TEXT_LEN];
+        let mut buffer = [0; SessionId::LEN];
         f.write_str(Uuid::from_bytes(self.0).simple().encode_lower(&mut buffer))
     }
 }
@@ -93,7 +91,7 @@ impl FromStr for Handle {
 
     fn from_str(text: &str) -> Result<Self, InvalidHandle> {
         match Uuid::try_parse(text) {
-            Ok(uuid) if text.len() == SessionId::TEXT_LEN => Ok(Self(uuid.into_bytes())),
+            Ok(uuid) if text.len() == SessionId::LEN => Ok(Self(uuid.into_bytes())),
             _ => Err(InvalidHandle(())),
         }
     }
@@ -180,27 +178,17 @@ mod tests {
     }
 
     #[test]
-    fn text_and_back() {
-        let id = SessionId::random();
-        let mut buffer = [0; SessionId::TEXT_LEN];
-        assert_eq!(
-            SessionId::parse(id.encode(&mut buffer).as_bytes()),
-            Some(id)
-        );
-    }
-
-    #[test]
     fn an_id_prints_as_nothing() {
         assert_eq!(format!("{:?}", SessionId::random()), "SessionId(..)");
     }
 
     #[test]
     fn the_handle_is_pinned() {
-        let handle = SessionId::from_bytes([7; 16]).handle();
+        let handle = SessionId::from_text([b'7'; 32]).handle();
         assert_eq!(
             handle.to_string(),
-            "d761d406af2a4a5a15f67c924378ed88",
-            "SHA-256 of sixteen 0x07, cut to 128 bits"
+            "5cfac09f7b171a7b492f1df33e8981f7",
+            "SHA-256 of 32 sevens, cut to 128 bits"
         );
     }
 }

@@ -85,6 +85,7 @@ mod op;
 mod record;
 mod session;
 mod sessions;
+mod sha256;
 pub mod store;
 mod sweeper;
 #[cfg(feature = "test-util")]

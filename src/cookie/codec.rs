@@ -6,7 +6,10 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::id::SessionId;
+use crate::{
+    id::{Handle, SessionId},
+    sha256::HmacKey,
+};
 
 /// Signs and verifies the value of the session's cookie: `base64(HMAC-SHA256(id)) ‖ id`, the format of the
 /// `cookie` crate's signed jar.
@@ -15,23 +18,27 @@ use crate::id::SessionId;
 /// signed for another cookie never verifies. Each key's schedule is computed once.
 #[derive(Clone)]
 pub(crate) struct Codec {
-    signing: Hmac<Sha256>,
-    previous: Vec<Hmac<Sha256>>,
+    signing: HmacKey,
+    previous: Vec<HmacKey>,
 }
 
 /// A cookie's value, made for an id by the present key. It prints as nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Signed([u8; VALUE_LEN]);
+pub(crate) struct Signed {
+    mac: [u8; MAC_LEN],
+    id: SessionId,
+}
 
 impl Signed {
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// One after the other they are the value.
+    pub(crate) fn parts(&self) -> [&[u8]; 2] {
+        [&self.mac, self.id.text()]
     }
 }
 
 impl From<Signed> for String {
-    fn from(Signed(value): Signed) -> Self {
-        Self::from_utf8(value.to_vec()).expect("a signature and an id are ASCII")
+    fn from(signed: Signed) -> Self {
+        Self::from_utf8(signed.parts().concat()).expect("a signature and an id are ASCII")
     }
 }
 
@@ -45,17 +52,17 @@ impl fmt::Debug for Signed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) id: SessionId,
+    pub(crate) handle: Handle,
     /// Signed by a previous key: the client is to get it signed by the present one.
     pub(crate) outdated: bool,
 }
 
 /// 32 bytes in base64, with padding.
 const MAC_LEN: usize = 44;
-const VALUE_LEN: usize = MAC_LEN + SessionId::TEXT_LEN;
 
 impl Codec {
     pub(crate) fn new(name: &str, key: &Key, previous: &[Key]) -> Self {
-        let schedule = |key| hmac(&derive(key, name));
+        let schedule = |key| HmacKey::new(&derive(key, name));
         Self {
             signing: schedule(key),
             previous: previous.iter().map(schedule).collect(),
@@ -63,56 +70,55 @@ impl Codec {
     }
 
     pub(crate) fn sign(&self, id: SessionId) -> Signed {
-        let mut value = [0; VALUE_LEN];
-        let (signature, text) = value.split_at_mut(MAC_LEN);
-        let text = text.first_chunk_mut().expect("an id is what remains");
-        let text = id.encode(text);
-        BASE64
-            .encode_slice(mac(&self.signing, text.as_bytes()), signature)
-            .expect("32 bytes make 44 characters");
-        Signed(value)
+        Signed {
+            mac: encode(self.signing.mac(id.text())),
+            id,
+        }
     }
 
     /// The id in a signed value. Every bit of the value counts: the MAC is compared as text, so there is one way to
     /// write it.
     pub(crate) fn verify(&self, value: &[u8]) -> Option<Verified> {
-        if value.len() != VALUE_LEN {
+        let (presented, text) = value.split_first_chunk::<MAC_LEN>()?;
+        let id = SessionId::from_text(text.try_into().ok()?);
+        let mac = self.signing.mac(id.text());
+        // Before the MACs are compared: the processor works at both hashes at a time.
+        let handle = id.handle();
+        let is_presented = |mac| is_equal(&encode(mac), presented);
+        let outdated = !is_presented(mac);
+        let mut previous = self.previous.iter();
+        if outdated && !previous.any(|key| is_presented(key.mac(id.text()))) {
             return None;
         }
-        let (presented, text) = value.split_at(MAC_LEN);
-        let signed_by = |key| {
-            let mut expected = [0; MAC_LEN];
-            BASE64
-                .encode_slice(mac(key, text), &mut expected)
-                .expect("32 bytes make 44 characters");
-            // All bytes, whichever differs: a way out at the first would tell where it is.
-            let pairs = expected.iter().zip(presented);
-            let difference = pairs.fold(0, |all, (one, other)| all | (one ^ other));
-            bool::from(difference.ct_eq(&0))
-        };
-        let outdated = !signed_by(&self.signing);
-        if outdated && !self.previous.iter().any(signed_by) {
-            return None;
-        }
-        SessionId::parse(text).map(|id| Verified { id, outdated })
+        Some(Verified {
+            id,
+            handle,
+            outdated,
+        })
     }
+}
+
+fn encode(mac: [u8; 32]) -> [u8; MAC_LEN] {
+    let mut text = [0; MAC_LEN];
+    BASE64
+        .encode_slice(mac, &mut text)
+        .expect("32 bytes make 44 characters");
+    text
+}
+
+/// Looks at all bytes, whichever differs: a way out at the first would tell where it is.
+fn is_equal(one: &[u8; MAC_LEN], other: &[u8; MAC_LEN]) -> bool {
+    let pairs = one.iter().zip(other);
+    let difference = pairs.fold(0, |all, (one, other)| all | (one ^ other));
+    difference.ct_eq(&0).into()
 }
 
 /// The key of the MAC for cookies of this name.
 fn derive(key: &Key, name: &str) -> [u8; 32] {
-    let mut derived = hmac(key.signing());
-    derived.update(b"wiz-session v1 cookie ");
-    derived.update(name.as_bytes());
-    derived.finalize().into_bytes().into()
-}
-
-fn hmac(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
-}
-
-fn mac(key: &Hmac<Sha256>, text: &[u8]) -> [u8; 32] {
-    key.clone()
-        .chain_update(text)
+    Hmac::<Sha256>::new_from_slice(key.signing())
+        .expect("HMAC takes keys of any length")
+        .chain_update(b"wiz-session v1 cookie ")
+        .chain_update(name)
         .finalize()
         .into_bytes()
         .into()
@@ -129,7 +135,7 @@ mod tests {
     }
 
     fn id() -> SessionId {
-        SessionId::from_bytes([0xab; 16])
+        SessionId::from_text(*b"abababababababababababababababab")
     }
 
     /// Format version 1 must verify for ever: never change this text.
@@ -144,6 +150,7 @@ mod tests {
             codec.verify(PINNED.as_bytes()),
             Some(Verified {
                 id: id(),
+                handle: id().handle(),
                 outdated: false
             })
         );
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn another_key_or_another_name_does_not_verify() {
-        let value = Codec::new("sid", &key(1), &[]).sign(id());
+        let value = String::from(Codec::new("sid", &key(1), &[]).sign(id()));
         assert_eq!(
             Codec::new("sid", &key(2), &[]).verify(value.as_bytes()),
             None
@@ -202,15 +209,16 @@ mod tests {
 
     #[test]
     fn a_previous_key_verifies_and_no_longer_signs() {
-        let old = Codec::new("sid", &key(1), &[]).sign(id());
+        let old = String::from(Codec::new("sid", &key(1), &[]).sign(id()));
         let codec = Codec::new("sid", &key(2), &[key(3), key(1)]);
         assert_eq!(
             codec.verify(old.as_bytes()),
             Some(Verified {
                 id: id(),
+                handle: id().handle(),
                 outdated: true
             })
         );
-        assert_ne!(codec.sign(id()), old);
+        assert_ne!(String::from(codec.sign(id())), old);
     }
 }

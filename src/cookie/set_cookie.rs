@@ -26,16 +26,18 @@ impl SetCookie {
 
     pub(crate) fn line(&self, template: &Template) -> HeaderValue {
         let Template { start, attributes } = template;
-        let value = self.value.as_ref().map_or(&[][..], Signed::as_bytes);
+        let [mac, id] = self.value.as_ref().map_or([&[][..]; 2], Signed::parts);
         let age = self.max_age.map_or_else(String::new, |age| {
             format!("; Max-Age={}", CookieOptions::seconds(age))
         });
-        let len = start.len() + value.len() + attributes.len() + age.len();
-        let mut line = Vec::with_capacity(len);
-        line.extend_from_slice(start.as_bytes());
-        line.extend_from_slice(value);
-        line.extend_from_slice(attributes.as_bytes());
-        line.extend_from_slice(age.as_bytes());
+        let line = [
+            start.as_bytes(),
+            mac,
+            id,
+            attributes.as_bytes(),
+            age.as_bytes(),
+        ]
+        .concat();
         HeaderValue::try_from(line).expect("the cookie's parts were validated")
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn find(shared: &Shared, cookies: &Presented) -> Result<Found, 
             forged = true;
             continue;
         };
-        let (id, handle) = (verified.id, verified.id.handle());
+        let (id, handle) = (verified.id, verified.handle);
         if !lookups.allow(handle) {
             continue;
         }

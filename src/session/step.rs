@@ -124,8 +124,8 @@ impl<'a> Steps<'a> {
 
     async fn create(&self, work: &Work, now: Timestamp) -> Result<Step, Error> {
         let Shared { store, expiry, .. } = self.shared;
-        let record = work.seal(now, expiry);
         let id = SessionId::random();
+        let record = work.seal(now, expiry);
         let handle = id.handle();
         match self
             .shared
