@@ -1,6 +1,8 @@
+use parking_lot::Mutex;
+
 use super::{
     shared::Shared,
-    work::{Live, Origin},
+    work::{Live, Origin, Work},
 };
 use crate::{
     cookie::Presented,
@@ -11,11 +13,11 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a client's cookies led to.
-pub(super) struct Found {
-    pub(super) origin: Origin,
-    /// Its cookie was signed by a previous key.
-    pub(super) outdated: bool,
+/// What there is of a session once it was asked for.
+pub(super) struct Loaded {
+    pub(super) work: Mutex<Work>,
+    /// Held across I/O, so that `save` and its like go one after the other.
+    pub(super) io: tokio::sync::Mutex<()>,
     /// The client sent a cookie of our name, of whatever worth.
     pub(super) presented: bool,
     /// When the store was asked, if it was.
@@ -23,17 +25,18 @@ pub(super) struct Found {
 }
 
 /// Looks for the session of a request: that of the first cookie which has one.
-pub(super) async fn find(shared: &Shared, cookies: &Presented) -> Result<Found, Error> {
-    let mut found = Found {
-        origin: Origin::New,
-        outdated: false,
+pub(super) async fn load(shared: &Shared, cookies: &Presented) -> Result<Box<Loaded>, Error> {
+    // Filled in where it stays.
+    let mut loaded = Box::new(Loaded {
+        work: Mutex::new(Work::new(shared.max_bytes)),
+        io: tokio::sync::Mutex::default(),
         presented: false,
         at: None,
-    };
+    });
     let mut lookups = Lookups::default();
     let mut forged = false;
     for value in cookies.values(&shared.cookie_name) {
-        found.presented = true;
+        loaded.presented = true;
         let Some(verified) = shared.codec.verify(value) else {
             forged = true;
             continue;
@@ -42,18 +45,18 @@ pub(super) async fn find(shared: &Shared, cookies: &Presented) -> Result<Found, 
         if !lookups.allow(handle) {
             continue;
         }
-        let now = *found.at.get_or_insert_with(|| shared.clock.now());
+        let now = *loaded.at.get_or_insert_with(|| shared.clock.now());
         let answer = shared
             .ask(Timer::start("load"), shared.store.load(handle))
             .await;
         let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
         match record.filter(|record| Expiry::is_live(record, now)) {
             None => observe::unknown_id(handle),
-            Some(record) if record.is_tombstone() => found.origin = Origin::Gone,
+            Some(record) if record.is_tombstone() => loaded.work.get_mut().origin = Origin::Gone,
             Some(record) => {
                 observe::loaded();
-                found.origin = Origin::Live(Live { id, handle, record });
-                found.outdated = verified.outdated;
+                let work = loaded.work.get_mut();
+                work.open(Live { id, handle, record }, verified.outdated);
                 break;
             }
         }
@@ -61,7 +64,7 @@ pub(super) async fn find(shared: &Shared, cookies: &Presented) -> Result<Found, 
     if forged {
         observe::bad_mac();
     }
-    Ok(found)
+    Ok(loaded)
 }
 
 /// The sessions that a client named: each is looked up once, and no more than three.

@@ -104,22 +104,23 @@ mod tests {
 
     /// A session that began at minute 0, with the timeouts of 30 minutes and 12 hours.
     fn live(user: Option<&str>) -> Work {
-        let mut work = Work::new(Origin::New, false, LIMIT);
+        let mut work = Work::new(LIMIT);
         if let Some(user) = user {
             work.log_in(user.into(), at(0));
         }
         set(&mut work, "a", "1");
         let record = work.seal(at(0), &Expiry::default());
         let id = SessionId::random();
-        Work::new(
-            Origin::Live(Live {
-                id,
-                handle: id.handle(),
-                record,
-            }),
-            false,
-            LIMIT,
-        )
+        let handle = id.handle();
+        let mut work = Work::new(LIMIT);
+        work.open(Live { id, handle, record }, false);
+        work
+    }
+
+    fn gone() -> Work {
+        let mut work = Work::new(LIMIT);
+        work.origin = Origin::Gone;
+        work
     }
 
     fn set(work: &mut Work, key: &str, json: &str) {
@@ -209,11 +210,7 @@ mod tests {
             ),
         ];
         for (what, change, expected) in table {
-            let works = [
-                Work::new(Origin::New, false, LIMIT),
-                live(None),
-                Work::new(Origin::Gone, false, LIMIT),
-            ];
+            let works = [Work::new(LIMIT), live(None), gone()];
             let plans = works.map(|mut work| {
                 change(&mut work);
                 plan(&work, 1)
@@ -242,12 +239,11 @@ mod tests {
 
     #[test]
     fn only_a_cookie_that_was_sent_is_removed() {
-        for (origin, presented, owed) in [
-            (Origin::New, false, None),
-            (Origin::New, true, Some(Owed::Remove)),
-            (Origin::Gone, true, None),
+        for (mut work, presented, owed) in [
+            (Work::new(LIMIT), false, None),
+            (Work::new(LIMIT), true, Some(Owed::Remove)),
+            (gone(), true, None),
         ] {
-            let mut work = Work::new(origin, false, LIMIT);
             work.clear(presented);
             assert_eq!(work.owed, owed);
         }

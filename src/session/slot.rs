@@ -8,11 +8,11 @@ use std::{
 
 use http::StatusCode;
 use once_cell::race::OnceBox;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 
 use super::{
     commit,
-    load::{self, Found},
+    load::{self, Loaded},
     plan::Plan,
     shared::Shared,
     step::Committed,
@@ -39,17 +39,6 @@ pub(crate) struct Slot {
     head_sent: AtomicBool,
 }
 
-/// What there is once the session was asked for.
-struct Loaded {
-    work: Mutex<Work>,
-    /// Held across I/O, so that `save` and its like go one after the other.
-    io: tokio::sync::Mutex<()>,
-    /// The client sent a cookie of our name, of whatever worth.
-    presented: bool,
-    /// When the store was asked, if it was.
-    at: Option<Timestamp>,
-}
-
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>, presented: Presented, outer: Option<Arc<Self>>) -> Self {
         Self {
@@ -74,18 +63,7 @@ impl Slot {
         if self.loaded.get().is_some() {
             return Ok(());
         }
-        let Found {
-            origin,
-            outdated,
-            presented,
-            at,
-        } = load::find(&self.shared, &self.presented).await?;
-        let loaded = Box::new(Loaded {
-            work: Mutex::new(Work::new(origin, outdated, self.shared.max_bytes)),
-            io: tokio::sync::Mutex::default(),
-            presented,
-            at,
-        });
+        let loaded = load::load(&self.shared, &self.presented).await?;
         // If another extractor of this request was faster, its answer is the one.
         let _ = self.loaded.set(loaded);
         Ok(())

@@ -90,17 +90,24 @@ pub(crate) enum Turnout {
 }
 
 impl Work {
-    pub(crate) fn new(origin: Origin, outdated: bool, max_bytes: usize) -> Self {
-        let base = origin.live().map(|live| live.record.data());
+    /// Nothing to do, with a session that is nowhere yet.
+    pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
-            changes: Changes::new(base, max_bytes),
-            origin,
+            origin: Origin::New,
+            changes: Changes::new(None, max_bytes),
             intent: Intent::default(),
             ending: None,
             clears: 0,
-            outdated,
+            outdated: false,
             owed: None,
         }
+    }
+
+    /// The session is this one.
+    pub(crate) fn open(&mut self, live: Live, outdated: bool) {
+        self.changes.reset(Some(live.record.data()));
+        self.origin = Origin::Live(live);
+        self.outdated = outdated;
     }
 
     /// The record whose data the request sees and changes.
@@ -179,10 +186,13 @@ impl Work {
 
     /// Nothing to do, in the same request.
     fn after(&self, origin: Origin, owed: Option<Owed>) -> Self {
+        let max_bytes = self.changes.max_bytes();
         Self {
+            changes: Changes::new(origin.live().map(|live| live.record.data()), max_bytes),
+            origin,
             clears: self.clears,
             owed,
-            ..Self::new(origin, false, self.changes.max_bytes())
+            ..Self::new(max_bytes)
         }
     }
 
