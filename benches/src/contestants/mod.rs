@@ -41,7 +41,7 @@ pub const BARE: &str = bare::CONTESTANT.name;
 pub const NOOP: &str = noop::CONTESTANT.name;
 /// The peer that does what the library does: a signed cookie and a memory store.
 pub const PEER: &str = tower_sessions_signed::CONTESTANT.name;
-/// A floor for what the library does.
+/// What plain code takes for the same.
 pub const SKETCH: &str = sketch::CONTESTANT.name;
 pub const OURS: &str = wiz_session::CONTESTANT.name;
 

@@ -1,8 +1,10 @@
-//! A floor: the least that a layer like the library's has to do, and nothing of what makes it one to be used.
+//! A yardstick: the least that a layer like the library's has to do, in plain code, and nothing of what makes it one to
+//! be used.
 //!
 //! It has the same signed cookie, handle, sharded map, compare-and-swap and boxed load and commit, and looks at the
 //! clock. It has no expiry policy, no tombstones, no limits, no events, no `Vary` and `Cache-Control`, no other keys, no
-//! second cookie of its name, no nested layers and no jar. What the library takes beyond it is the price of those.
+//! second cookie of its name, no nested layers and no jar. What the library takes beyond it is the price of those; what it
+//! takes less, for large sessions and for hashes, is what was worth more than plain code.
 
 use std::{
     cell::RefCell,

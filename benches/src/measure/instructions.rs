@@ -120,10 +120,10 @@ fn parse(profile: &str) -> PerRequest {
         if let Some(function) = line.strip_prefix("fn=") {
             // `(7) name` the first time, `(7)` from then on.
             let (id, name) = function.split_once(' ').unwrap_or((function, ""));
-            in_hash = *is_hash.entry(id).or_insert_with(|| name.contains("sha2"));
+            in_hash = *is_hash.entry(id).or_insert_with(|| name.contains("sha2::"));
         } else if let Some(called) = line.strip_prefix("cfn=") {
             if let Some((id, name)) = called.split_once(' ') {
-                is_hash.insert(id, name.contains("sha2"));
+                is_hash.insert(id, name.contains("sha2::"));
             }
         } else if line.starts_with("calls=") {
             lines.next();
