@@ -48,8 +48,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 use crate::model::Users;
 
-/// Room for values of 256 KB, and several of them.
-const MAX_SESSION_BYTES: usize = 1 << 20;
+/// Room for several values of 256 KB, however they are escaped.
+const MAX_SESSION_BYTES: usize = 8 << 20;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -149,11 +149,28 @@ async fn says_what_is_wrong_and_goes_on() {
     ] {
         Socket::assert_error(&socket.ask(command).await);
     }
-    let huge = format!("set huge {:?}", "x".repeat(1 << 20));
-    Socket::assert_error(&socket.ask(&huge).await);
-    assert_eq!(socket.ask("get huge").await, "null");
     assert_eq!(socket.ask("get cart").await, "[7]");
     assert_eq!(browser.session().await, json!({ "cart": [7] }));
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_fit_is_refused_and_forgotten() {
+    let server = Server::start();
+    let browser = Browser::new(&server);
+    browser.add_to_cart(7).await;
+    let mut socket = Socket::open(&server, &browser).await;
+    let huge = format!("{:?}", "x".repeat(3 << 19));
+    for n in 1..=5 {
+        assert_eq!(socket.ask(&format!("set fits{n} {huge}")).await, "ok");
+    }
+    Socket::assert_error(&socket.ask(&format!("set huge {huge}")).await);
+    assert_eq!(socket.ask("get huge").await, "null");
+    assert_eq!(socket.ask("set cart [8]").await, "ok");
+    let session = browser.session().await;
+    assert_eq!(
+        (&session["cart"], &session["huge"]),
+        (&json!([8]), &json!(null))
+    );
 }
 
 #[tokio::test]

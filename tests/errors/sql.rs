@@ -76,6 +76,7 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
             .await
             .because("password authentication failed"),
     );
+    met.push(connect(url("wiz_encrypted")).await.because("no encryption"));
     store.migrate().await.expect("a table");
     let weak = PostgresStore::connect(&url("weak"))
         .await

@@ -203,6 +203,7 @@ impl Engine {
                 ]);
                 let hba = "local all all trust\n\
                     host all wiz_password 127.0.0.1/32 scram-sha-256\n\
+                    hostnossl all wiz_encrypted 127.0.0.1/32 reject\n\
                     host all all 127.0.0.1/32 trust\n";
                 std::fs::write(format!("{data}/pg_hba.conf"), hba).expect("pg_hba.conf is written");
             }

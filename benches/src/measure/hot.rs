@@ -27,7 +27,7 @@ pub fn measure() {
         "one session, ms",
         "one / each",
         "changes kept",
-        "each ratio ≤ 2",
+        "each ratio ≤ 2, all kept",
     ]);
     for name in [PEER, OURS] {
         eprintln!("hot session: {name}");

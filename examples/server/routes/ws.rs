@@ -1,7 +1,8 @@
 //! The document's `socket.py`: the session over a WebSocket.
 //!
 //! The answer to the handshake is long gone when a command arrives. So each command first loads
-//! the session again, to see what happened since, and a write saves itself.
+//! the session again, to see what happened since, and a write is a transaction: stored when it is
+//! answered, or not done.
 
 use std::fmt::Display;
 
@@ -97,21 +98,18 @@ async fn set(session: &WizSession, key: &str, value: Value) -> Result<String, St
     if session.handle().is_none() {
         return Err(NO_SESSION.to_owned());
     }
-    session.set(key, value).map_err(said)?;
-    match session.save().await {
+    match session.transaction(|tx| tx.set(key, &value)).await {
         // It ended since it was loaded.
         Err(error) if error.is_gone() => Err(NO_SESSION.to_owned()),
-        saved => saved.map(|()| OK.to_owned()).map_err(said),
+        set => set.map(|()| OK.to_owned()).map_err(said),
     }
 }
 
 async fn delete(session: &WizSession, key: &str) -> Result<String, String> {
-    if session.delete(key) {
-        match session.save().await {
-            // It ended since it was loaded, and the key with it.
-            Err(error) if error.is_gone() => {}
-            saved => saved.map_err(said)?,
-        }
+    match session.transaction(|tx| Ok(tx.delete(key))).await {
+        // It ended since it was loaded, and the key with it.
+        Err(error) if error.is_gone() => {}
+        deleted => drop(deleted.map_err(said)?),
     }
     Ok(OK.to_owned())
 }

@@ -26,9 +26,9 @@ use crate::{
 /// Many locks share the sessions, so requests on different sessions hardly ever meet. A load copies nothing. Expired
 /// sessions leave by themselves as new ones come, a small part of the store at a time; no task runs in the background.
 ///
-/// It holds at most a million sessions unless [told otherwise](Self::with_max_sessions). When it is full, the
-/// anonymous sessions that have been silent longest make room for new ones; sessions of users who are logged in never do, and
-/// where only those are left a new session is refused with an error.
+/// It holds at most a million sessions unless [told otherwise](Self::with_max_sessions). When it is full, an anonymous
+/// session makes room for a new one: that of a part of the store which has been silent longest. Sessions of users who are
+/// logged in never do, and where none but those are found among some thousand a new session is refused with an error.
 ///
 /// Clones share the sessions.
 ///
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_store_lets_the_longest_silent_anonymous_session_go() {
+    async fn a_full_store_lets_an_anonymous_session_go() {
         let (store, clock) = store(100);
         let user = create(&store, &record(&clock, Some("alice"), MINUTE))
             .await

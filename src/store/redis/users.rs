@@ -69,6 +69,7 @@ impl RedisStore {
             Value::BulkString(word) if word == b"gone" => Ok(End::Gone),
             Value::BulkString(word) if word == b"other" => Ok(End::NotTheirs),
             Value::Array(ended) => match &ended[..] {
+                // A user that is no text was not written by this store, and is in no index of its own.
                 [Value::BulkString(kind), Value::BulkString(user)] if kind == b"u" => {
                     Ok(End::Ended(String::from_utf8(user.clone()).ok()))
                 }

@@ -25,7 +25,8 @@ pub(super) const TABLE_DIFFERS: &str =
     "compare the table with the store's `schema()`, and make it the same";
 
 /// Codes that name their cause: those of PostgreSQL have five characters, those of MySQL four, those of SQLite less.
-const KNOWN: [(&[&str], &str); 11] = [
+const KNOWN: [(&[&str], &str); 12] = [
+    (&["3159"], TLS),
     (&["42P01", "1146"], NO_TABLE),
     (&["42703", "1054"], TABLE_DIFFERS),
     (
@@ -73,10 +74,16 @@ const NO_TABLE: &str =
 const NO_SUCH_TABLE: &str = "no such table";
 const NO_SUCH_COLUMN: [&str; 2] = ["no such column", "has no column named"];
 
+/// PostgreSQL's code for it is that of a wrong password.
+const NO_ENCRYPTION: &str = "no encryption";
+
 fn on_answer(error: &dyn DatabaseError) -> Option<&'static str> {
     let message = error.message();
     if message.starts_with(NO_SUCH_TABLE) {
         return Some(NO_TABLE);
+    }
+    if message.ends_with(NO_ENCRYPTION) {
+        return Some(TLS);
     }
     if NO_SUCH_COLUMN.iter().any(|text| message.contains(text)) {
         return Some(TABLE_DIFFERS);
