@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::mem;
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -6,15 +6,18 @@ use serde_json::{Map, Value};
 use crate::{
     data::Data,
     error::Error,
-    op::{Op, Ops},
+    op::{Op, Ops, Step},
 };
 
 /// What a request did to its session's values: operations, and what the view that they make of a record comes to.
 ///
 /// The record is kept by whoever keeps these, and handed in. Nothing that no operation touches is copied or encoded
 /// before [`seal`](Self::seal).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Changes {
+    /// Those that a copy of these is committing. Until it is over nobody knows what the later ones are done on, so
+    /// those that change nothing are kept too.
+    held: Option<Ops>,
     ops: Ops,
     /// How many keys the view has.
     len: usize,
@@ -27,6 +30,7 @@ impl Changes {
     /// None yet, to this data.
     pub(crate) fn new(base: Option<&Data>, max_bytes: usize) -> Self {
         Self {
+            held: None,
             ops: Ops::default(),
             len: base.map_or(0, Data::len),
             bytes: base.map_or(0, Data::bytes),
@@ -39,22 +43,52 @@ impl Changes {
         *self = Self::new(base, self.max_bytes);
     }
 
-    pub(crate) fn ops(&self) -> &Ops {
-        &self.ops
-    }
-
     pub(crate) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
     /// Whether sealing would give other data than the base has.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+        self.ops.is_empty() && self.held.as_ref().is_none_or(Ops::is_empty)
+    }
+
+    /// A copy to commit. What comes from now on is kept apart from it, until [`release`](Self::release) or
+    /// [`settle`](Self::settle).
+    pub(crate) fn hold(&mut self) -> Self {
+        let copy = self.clone().whole();
+        self.held = Some(mem::take(&mut self.ops));
+        copy
+    }
+
+    /// The same, keeping what changes nothing: there may be other data to do it on.
+    pub(crate) fn whole(mut self) -> Self {
+        self.held.get_or_insert_default();
+        self
+    }
+
+    /// The commit came to nothing: this is still the data.
+    pub(crate) fn release(&mut self, base: Option<&Data>) {
+        if let Some(held) = self.held.take() {
+            let late = mem::take(&mut self.ops);
+            self.ops = held.then(late, |key, op| {
+                op.value() != base.and_then(|base| base.get(key))
+            });
+        }
+    }
+
+    /// What was held is in this data. Does what came later on it.
+    pub(crate) fn settle(&mut self, base: Option<&Data>) -> Result<(), Error> {
+        self.held = None;
+        self.rebase(base)
     }
 
     /// Data of the base with the operations done.
     pub(crate) fn seal(&self, base: Option<&Data>) -> Data {
-        let edits = self.ops.iter().map(|(key, op)| (key, op.value()));
+        let all = match &self.held {
+            Some(held) if !held.is_empty() => &held.clone().then(self.ops.clone(), |_, _| true),
+            _ => &self.ops,
+        };
+        let edits = all.iter().map(|(key, op)| (key, op.value()));
         match base {
             Some(base) => base.edited(edits, self.len, self.bytes),
             None => Data::default().edited(edits, self.len, self.bytes),
@@ -67,20 +101,15 @@ impl Changes {
     /// If an `update` no longer reads its value, or the data has become too large. Then nothing is changed.
     pub(crate) fn rebase(&mut self, base: Option<&Data>) -> Result<(), Error> {
         let mut rebased = Self::new(base, self.max_bytes);
+        rebased.held.clone_from(&self.held);
         let mut draft = Draft::new(base, &mut rebased);
         for (key, op) in self.ops.iter() {
             let mut op = op.clone();
-            op.replay(draft.base_value(key))?;
+            op.replay(draft.below(key))?;
             draft.record(key, op)?;
         }
         *self = rebased;
         Ok(())
-    }
-
-    /// Goes on from the data that these operations, done here, were committed to.
-    pub(crate) fn settle(&mut self, committed: &Ops, base: Option<&Data>) -> Result<(), Error> {
-        self.ops = std::mem::take(&mut self.ops).without(committed);
-        self.rebase(base)
     }
 }
 
@@ -96,15 +125,18 @@ impl<'a> Draft<'a> {
         Self { base, changes }
     }
 
-    /// The one door for changes. An operation that changes nothing leaves no trace, nor do several that together
-    /// change nothing.
+    /// The one door for changes; answers whether it is one. An operation that changes nothing leaves no trace, nor do
+    /// several that together change nothing, unless a commit [is under way](Changes::hold).
     pub(crate) fn record(&mut self, key: &str, op: Op) -> Result<bool, Error> {
-        let base = self.base_value(key);
+        let base = self.base.and_then(|base| base.get(key));
         let changes = &mut *self.changes;
+        let held = changes.held.as_ref();
         let place = changes.ops.find(key);
-        let before = changes.ops.at(place).map_or(base, Op::value);
+        let below = held.and_then(|held| held.get(key)).map_or(base, Op::value);
+        let before = changes.ops.at(place).map_or(below, Op::value);
         let after = op.value();
-        if before == after {
+        let (differs, is_whole) = (before != after, held.is_some());
+        if !differs && !is_whole {
             return Ok(false);
         }
         let size = |value: Option<&[u8]>| value.map_or(0, |value| key.len() + value.len());
@@ -114,19 +146,25 @@ impl<'a> Draft<'a> {
         }
         changes.bytes = bytes;
         changes.len = changes.len - usize::from(before.is_some()) + usize::from(after.is_some());
-        changes.ops.add(place, key, op, base);
-        Ok(true)
+        changes
+            .ops
+            .add(place, key, op, |op| is_whole || op.value() != base);
+        Ok(differs)
     }
 
     pub(crate) fn raw(&self, key: &str) -> Option<&[u8]> {
         match self.changes.ops.get(key) {
             Some(op) => op.value(),
-            None => self.base_value(key),
+            None => self.below(key),
         }
     }
 
-    fn base_value(&self, key: &str) -> Option<&'a [u8]> {
-        self.base?.get(key)
+    /// What the key holds without the operations that are not held.
+    fn below(&self, key: &str) -> Option<&[u8]> {
+        match self.changes.held.as_ref().and_then(|held| held.get(key)) {
+            Some(op) => op.value(),
+            None => self.base?.get(key),
+        }
     }
 
     fn seal(&self) -> Data {
@@ -227,7 +265,7 @@ where
     let key = key.to_owned();
     let step = move |raw: Option<&[u8]>| Ok(Some(updated(&key, raw, &change)?.0));
     Op::Update {
-        steps: vec![Arc::new(step)],
+        steps: vec![Step::new(step)],
         value: Some(value),
     }
 }
@@ -273,9 +311,13 @@ mod tests {
             Ok(())
         }
 
-        fn settle(&mut self, committed: &Ops, json: &str) {
+        fn settle(&mut self, json: &str) {
             self.base = Some(data(json));
-            self.changes.settle(committed, self.base.as_ref()).unwrap();
+            self.changes.settle(self.base.as_ref()).unwrap();
+        }
+
+        fn release(&mut self) {
+            self.changes.release(self.base.as_ref());
         }
 
         /// Its view as JSON, which has as many bytes as it says.
@@ -353,17 +395,50 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_nothing_is_kept_for_other_data() {
+        let mut session = session(r#"{"a":1}"#);
+        session.draft().set("a", &5).unwrap();
+        session.changes = session.changes.clone().whole();
+        session.rebase(Some(data(r#"{"a":5}"#))).unwrap();
+        session.rebase(Some(data(r#"{"a":7,"b":9}"#))).unwrap();
+        assert_eq!(session.json(), r#"{"a":5,"b":9}"#);
+    }
+
+    #[test]
+    fn what_undoes_what_is_being_committed_is_kept_until_it_came_to_nothing() {
+        let mut undone = session(r#"{"a":1}"#);
+        undone.draft().set("b", &2).unwrap();
+        push(&mut undone, "cart", 3);
+        undone.changes.hold();
+        assert!(undone.draft().delete("b") && !undone.draft().delete("c"));
+        undone.draft().set("cart", &[4]).unwrap();
+        push(&mut undone, "cart", 5);
+        assert_eq!(undone.json(), r#"{"a":1,"cart":[4,5]}"#);
+        let mut failed = Session {
+            base: undone.base.clone(),
+            changes: undone.changes.clone(),
+        };
+        undone.settle(r#"{"a":1,"b":2,"cart":[3]}"#);
+        assert_eq!(undone.json(), r#"{"a":1,"cart":[4,5]}"#);
+        failed.release();
+        assert_eq!(failed.json(), r#"{"a":1,"cart":[4,5]}"#);
+        assert_eq!(failed.changes.ops.iter().count(), 1, "`b` is as it was");
+    }
+
+    #[test]
     fn settle_keeps_what_came_after_the_commit() {
         let mut session = session(r#"{"cart":[1]}"#);
         push(&mut session, "cart", 2);
         session.draft().set("saved", &1).unwrap();
-        let committed = session.changes.ops().clone();
+        let copy = session.changes.hold();
+        assert_eq!(copy.ops.iter().count(), 2);
         push(&mut session, "cart", 3);
         session.draft().set("late", &1).unwrap();
-        session.settle(&committed, r#"{"cart":[1,2],"saved":1}"#);
         assert_eq!(session.json(), r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
-        let all = session.changes.ops().clone();
-        session.settle(&all, r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
+        session.settle(r#"{"cart":[1,2],"saved":1}"#);
+        assert_eq!(session.json(), r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
+        session.changes.hold();
+        session.settle(r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
         assert!(session.changes.is_empty());
     }
 

@@ -157,7 +157,7 @@ impl Error {
     }
 
     /// The session ended while this request used it, or there is none and it is too late to begin one: the head of
-    /// the response, which would carry its cookie, has left. Nothing was written.
+    /// the response, which would carry its cookie, has left. Nothing was written, but what was cleared is deleted.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(*self.0, Kind::Gone | Kind::TooLate)

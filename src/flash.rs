@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -105,6 +103,6 @@ fn change(
         Ok((!all.is_empty()).then_some(raw))
     };
     let value = step(draft.raw(KEY))?;
-    let steps: Vec<Step> = vec![Arc::new(step)];
+    let steps = vec![Step::new(step)];
     draft.record(KEY, Op::Update { steps, value }).map(drop)
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 ///
 /// Operations on different keys commute, and an operation that sets or removes makes the ones before
 /// it on that key void. So the log needs no order: it keeps one composed operation a key.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Op {
     /// The key holds this raw JSON, whatever it held before.
     Put(Vec<u8>),
@@ -20,10 +20,28 @@ pub(crate) enum Op {
 }
 
 /// One `update`: from the raw value before, if any, to the raw value after, if any. It may run many times.
-pub(crate) type Step = Arc<dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync>;
+#[derive(Clone)]
+pub(crate) struct Step(Arc<StepFn>);
+
+type StepFn = dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync;
+
+impl Step {
+    pub(crate) fn new(
+        step: impl Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(step))
+    }
+}
+
+/// The same one: of two that do alike nobody can tell.
+impl PartialEq for Step {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 /// The operation log of a request, sorted by key. Most hold one entry or two: a search beats a tree.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Ops(Vec<(Box<str>, Op)>);
 
 impl Ops {
@@ -45,42 +63,37 @@ impl Ops {
         Some(op)
     }
 
-    /// Does an operation after what is there, at the [place](Self::find) of its key, unless the two come to `base`,
-    /// what the key holds without them.
+    /// Does an operation after what is there, at the [place](Self::find) of its key, if the two are `worth` keeping.
     pub(crate) fn add(
         &mut self,
         place: Result<usize, usize>,
         key: &str,
         op: Op,
-        base: Option<&[u8]>,
+        worth: impl Fn(&Op) -> bool,
     ) {
         match place {
-            Err(place) if op.value() != base => self.0.insert(place, (key.into(), op)),
+            Err(place) if worth(&op) => self.0.insert(place, (key.into(), op)),
             Err(_) => {}
             Ok(place) => {
                 let (key, earlier) = self.0.remove(place);
                 let op = earlier.then(op);
-                if op.value() != base {
+                if worth(&op) {
                     self.0.insert(place, (key, op));
                 }
             }
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Op)> + Clone {
-        self.0.iter().map(|(key, op)| (&**key, op))
+    /// These, then `late`, of which only what is `worth` it is kept.
+    pub(crate) fn then(mut self, late: Self, worth: impl Fn(&str, &Op) -> bool) -> Self {
+        for (key, op) in late.0 {
+            self.add(self.find(&key), &key, op, |op| worth(&key, op));
+        }
+        self
     }
 
-    /// What is left of them once `committed`, an earlier state, is in the record.
-    pub(crate) fn without(self, committed: &Self) -> Self {
-        let left = self.0.into_iter().filter_map(|(key, op)| {
-            let op = match committed.get(&key) {
-                Some(done) => op.without(done)?,
-                None => op,
-            };
-            Some((key, op))
-        });
-        Self(left.collect())
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Op)> + Clone {
+        self.0.iter().map(|(key, op)| (&**key, op))
     }
 }
 
@@ -113,23 +126,12 @@ impl Op {
     pub(crate) fn replay(&mut self, before: Option<&[u8]>) -> Result<(), Error> {
         if let Self::Update { steps, value } = self {
             let mut after = before.map(<[u8]>::to_vec);
-            for step in &*steps {
+            for Step(step) in &*steps {
                 after = step(after.as_deref())?;
             }
             *value = after;
         }
         Ok(())
-    }
-
-    /// What is left of it once `committed`, an earlier state of the same entry, is in the record.
-    pub(crate) fn without(self, committed: &Self) -> Option<Self> {
-        match (self, committed) {
-            (Self::Update { mut steps, value }, Self::Update { steps: done, .. }) => {
-                steps.drain(..done.len().min(steps.len()));
-                (!steps.is_empty()).then_some(Self::Update { steps, value })
-            }
-            (op, _) => Some(op),
-        }
     }
 }
 
@@ -148,8 +150,8 @@ mod tests {
     use super::*;
 
     fn append(text: &'static str, before: &str) -> Op {
-        let step: Step =
-            Arc::new(move |raw| Ok(Some([raw.unwrap_or_default(), text.as_bytes()].concat())));
+        let step =
+            Step::new(move |raw| Ok(Some([raw.unwrap_or_default(), text.as_bytes()].concat())));
         Op::Update {
             value: Some([before, text].concat().into_bytes()),
             steps: vec![step],
@@ -186,19 +188,5 @@ mod tests {
             Some(b"c".as_slice())
         );
         assert_eq!(put("c").then(Op::Remove).value(), None);
-    }
-
-    #[test]
-    fn only_steps_that_were_not_committed_are_left() {
-        let saved = append("b", "a");
-        let mut left = saved
-            .clone()
-            .then(append("c", "ab"))
-            .without(&saved)
-            .unwrap();
-        left.replay(Some(b"ab")).unwrap();
-        assert_eq!(left.value(), Some(b"abc".as_slice()));
-        assert!(saved.clone().without(&saved).is_none());
-        assert!(put("c").without(&saved).is_some());
     }
 }

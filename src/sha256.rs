@@ -1,9 +1,9 @@
 //! SHA-256 (FIPS 180-4) and HMAC (RFC 2104) of 32 bytes, which is what an id takes, and a digest.
 //!
-//! A request with a cookie needs three blocks of SHA-256. The `sha2` crate computes them; here they are put together, in
-//! whole words. Its streaming interface, made for messages of any length, writes a block piece by piece, and a processor
-//! that reads in one what it has just written in pieces has to wait until all is written: for half as long as the hash
-//! takes, and with nothing else to do meanwhile.
+//! A request with a cookie needs three blocks of SHA-256. The `sha2` crate computes them; here they are put together,
+//! in whole words. Its streaming interface, made for messages of any length, writes a block piece by piece, and a
+//! processor that reads in one what it has just written in pieces has to wait until all is written: for half as long as
+//! the hash takes, and with nothing else to do meanwhile.
 
 use std::slice;
 

@@ -61,6 +61,8 @@ pub(crate) async fn transact<R>(
             return Ok((Committed::GONE, None));
         }
         let mut attempt = work.clone();
+        // What the transaction does again on every record need not be kept for another.
+        attempt.release();
         let result = run(&mut Tx::new(attempt.draft()));
         let step = match (attempt.origin.live(), &result) {
             // It failed, or writes nothing: no compare-and-swap tells whether what it read was still true.

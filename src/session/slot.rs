@@ -91,7 +91,7 @@ impl Slot {
 impl Slot {
     pub(crate) async fn save(&self) -> Result<(), Error> {
         let _turn = self.turn().await?;
-        let work = self.work().clone();
+        let work = self.work().copy();
         if !work.writes() {
             return self.refresh(&work).await;
         }
@@ -107,7 +107,7 @@ impl Slot {
         run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let _turn = self.turn().await?;
-        let work = self.work().clone();
+        let work = self.work().copy();
         let progress = |turnout: &Turnout| self.work().note(&work, turnout);
         let (committed, result) =
             commit::transact(&self.shared, work.clone(), self.head_sent(), progress, run).await?;
@@ -117,23 +117,39 @@ impl Slot {
 
     pub(crate) async fn reload(&self) -> Result<(), Error> {
         let _turn = self.turn().await?;
-        let work = self.work().clone();
+        let work = self.work().copy();
         self.refresh(&work).await
     }
 
     async fn refresh(&self, work: &Work) -> Result<(), Error> {
-        let turnout = commit::reload(&self.shared, work).await?;
-        let mut work = self.work();
-        match turnout {
-            None => {}
-            Some(Turnout::Lost) => work.lose()?,
-            Some(newer) => work.apply(newer)?,
+        if let Some(turnout) = commit::reload(&self.shared, work).await? {
+            self.rework(|work| {
+                work.release();
+                work.apply(turnout.clone())
+            })?;
         }
-        work.still_there()
+        self.work().still_there()
     }
 
     fn settle(&self, done: &Done, Committed { origin, owed }: Committed) -> Result<(), Error> {
-        self.work().settle(done, origin, owed)
+        self.rework(|work| work.settle(done, origin.clone(), owed))
+    }
+
+    /// Changes the work without its lock: closures of updates may run again, and use this session.
+    fn rework(&self, change: impl Fn(&mut Work) -> Result<(), Error>) -> Result<(), Error> {
+        const TRIES: usize = 100;
+        for _ in 0..TRIES {
+            let before = self.work().clone();
+            let mut after = before.clone();
+            let changed = change(&mut after);
+            let mut work = self.work();
+            if work.wants_as(&before) {
+                *work = after;
+                return changed;
+            }
+        }
+        // Others never let go of it. A closure that depends on its argument only, as it should, does not need it.
+        change(&mut self.work())
     }
 
     /// Waits for those before, but not for ever: the future of one may be kept by somebody who no longer polls it.
@@ -189,18 +205,24 @@ impl Slot {
             Some(at) if !waited => at,
             _ => self.shared.clock.now(),
         };
-        let committed = match work.plan(now, &self.shared.expiry) {
-            Plan::Nothing => Some(Ok(())),
-            plan => self.commit_at_once(&mut work, plan, now()),
+        let is_alone = self.is_alone();
+        let turn = match is_alone {
+            true => None,
+            false => loaded.io.try_lock().ok(),
         };
-        if let Some(committed) = committed {
-            return Finish::Done(self.outcome(&mut work, committed));
+        // Or else something is under way, and may give the session an id that the client has to know.
+        if is_alone || turn.is_some() {
+            work.release();
+            let committed = match work.plan(now, &self.shared.expiry) {
+                Plan::Nothing => Some(Ok(())),
+                plan => self.commit_at_once(&mut work, plan, now()),
+            };
+            if let Some(committed) = committed {
+                return Finish::Done(self.outcome(&mut work, committed));
+            }
         }
         let slot = Arc::clone(self);
-        Finish::Commit(Box::pin(async move {
-            let committed = slot.commit_rest().await;
-            slot.outcome(&mut slot.work(), committed)
-        }))
+        Finish::Commit(Box::pin(async move { slot.commit_rest().await }))
     }
 
     /// Nobody but the layer has this session any more: there is no I/O to wait for, and nobody to tell anything.
@@ -228,7 +250,7 @@ impl Slot {
     /// The commit without a future, if the store answers at once and the first step is all there is. If not, `None`,
     /// and nothing was changed.
     fn commit_at_once(
-        self: &Arc<Self>,
+        &self,
         work: &mut Work,
         plan: Plan,
         now: Timestamp,
@@ -237,11 +259,6 @@ impl Slot {
         if !self.shared.store.is_immediate() || matches!(plan, Plan::End(_)) {
             return None;
         }
-        let _turn = if self.is_alone() {
-            None
-        } else {
-            Some(self.loaded().io.try_lock().ok()?)
-        };
         match commit::first_step(&self.shared, plan, work, now)? {
             Ok(Committed { origin, owed }) => {
                 work.restart(origin, owed);
@@ -255,11 +272,30 @@ impl Slot {
     }
 
     /// What is pending is taken, not copied: whatever comes of it, the request is over.
-    async fn commit_rest(&self) -> Result<(), Error> {
-        let turn = self.turn().await;
-        let mut work = self.work().take_rest();
+    async fn commit_rest(self: &Arc<Self>) -> Outcome {
+        let (turn, refused) = match self.turn().await {
+            Ok(turn) => (Some(turn), None),
+            Err(error) => (None, Some(error)),
+        };
+        let rest = {
+            let mut work = self.work();
+            if turn.is_some() {
+                work.release();
+            }
+            work.take_rest()
+        };
+        let committed = match refused {
+            Some(error) if rest.writes() => Err(error),
+            Some(_) => Ok(()),
+            None => self.commit_taken(rest).await,
+        };
+        // Still with the turn: nobody saves anything now that needs a cookie.
+        self.outcome(&mut self.work(), committed)
+    }
+
+    async fn commit_taken(&self, mut work: Work) -> Result<(), Error> {
         let taken = work.taken();
-        let _turn = turn?;
+        work.changes = work.changes.whole();
         let committed = commit::commit(&self.shared, &mut work, false, |_| {}).await?;
         match self.settle(&taken, committed) {
             // The changes are dropped in silence: the client has a newer session, or wanted none.
@@ -292,7 +328,8 @@ impl Drop for Slot {
         if *self.head_sent.get_mut()
             && let Some(loaded) = self.loaded.get()
         {
-            let work = loaded.work.lock();
+            let mut work = loaded.work.lock();
+            work.release();
             if work.writes() {
                 observe::unsaved(work.origin.live().map(|live| live.handle));
             }

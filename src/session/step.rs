@@ -98,12 +98,17 @@ impl<'a> Steps<'a> {
                 let record = self.touch(live, expires_at).await;
                 Ok(done(Origin::Live(Live { record, ..*live }), work.owed))
             }
-            (Plan::Reissue, Origin::Live(live)) => match self.used(live).await? {
-                Turnout::Newer(record) => {
+            (Plan::Reissue, Origin::Live(live)) => match self.used(live).await {
+                Ok(Turnout::Newer(record)) => {
                     let live = Live { record, ..*live };
                     Ok(done(Origin::Live(live), Some(Owed::Issue)))
                 }
-                turnout => Ok(Step::Again(turnout)),
+                Ok(turnout) => Ok(Step::Again(turnout)),
+                // The next request gets it.
+                Err(error) => {
+                    observe::touch_failed(live.handle, &error);
+                    Ok(done(work.origin.clone(), work.owed))
+                }
             },
             (Plan::Discard, _) => Ok(Step::Done(lost(work))),
             (_, origin) => Ok(done(origin.clone(), work.owed)),
@@ -289,7 +294,7 @@ fn done(origin: Origin, owed: Option<Owed>) -> Step {
     Step::Done(Committed { origin, owed })
 }
 
-/// Up to two milliseconds at the first try, twice as much at each further one, 64 at the most.
+/// Up to a millisecond for none, twice as much for each further one, 64 at the most.
 fn jitter(tries: u32) -> Duration {
     let most = 1_000_u64 << tries.min(6);
     let [first, second, ..] = id::random();

@@ -46,7 +46,7 @@ use crate::{
 /// Each request sees the session as it was loaded, and its own changes. If another request commits first, the changes
 /// are done again on what that one stored: [`set`](Self::set) and [`delete`](Self::delete) as they are,
 /// [`update`](Self::update) by running its closure again. A session that ended meanwhile stays ended, and the changes
-/// are dropped. An answer with a 5xx status, or a panic, drops them too; only a [`clear`](Self::clear) holds.
+/// are dropped. An answer with a 5xx status drops them too, but for a [`clear`](Self::clear); a panic drops all.
 /// The [guide](crate::guide::concurrency) shows it with pictures.
 #[derive(Clone)]
 pub struct WizSession {
@@ -140,7 +140,8 @@ impl WizSession {
     }
 
     /// The value of a key, of whatever type. A value beyond what [`Value`] can hold (more than 128 levels, a number
-    /// outside of `f64`) is given as its JSON text.
+    /// outside of `f64`) is given as its JSON text; a number with more digits than `f64` has is rounded, as
+    /// [`get`](Self::get) does not.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -320,7 +321,7 @@ impl WizSession {
     /// Ends the session: it is deleted from the store, its id is dead, and the client's cookie is removed.
     ///
     /// A [`set`](Self::set) after it begins a new session under a new id, also in the same request. A `clear` holds
-    /// even if the request fails.
+    /// even if the answer has a 5xx status.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -559,7 +560,8 @@ impl WizSession {
     /// # Errors
     /// [`Error::is_gone`] if the session ended meanwhile; then it reads as empty from now on. Also if this would
     /// begin a session or give it a new id when the head of the response, which would carry the cookie, has left.
-    /// [`Error::is_conflict`], [`Error::is_store`]: nothing is lost, and it can be tried again.
+    /// [`Error::is_conflict`], [`Error::is_store`]: nothing is lost, and it can be tried again. [`Error::is_decode`],
+    /// [`Error::is_too_large`]: on what another request stored meanwhile the changes cannot be done.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -576,6 +578,8 @@ impl WizSession {
     ///
     /// # Errors
     /// [`Error::is_gone`] if the session has ended; then it reads as empty from now on. [`Error::is_store`].
+    /// [`Error::is_decode`], [`Error::is_too_large`] if what is pending cannot be done on top of it; then nothing is
+    /// changed.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {

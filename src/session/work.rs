@@ -4,7 +4,6 @@ use crate::{
     draft::{Changes, Draft},
     error::Error,
     id::{Handle, SessionId},
-    op::Ops,
     record::Record,
     time::Timestamp,
 };
@@ -20,6 +19,8 @@ pub(crate) struct Work {
     pub(crate) ending: Option<Handle>,
     /// How often it was cleared, to tell whether that happened while a commit was under way.
     clears: u32,
+    /// How often it became another user's.
+    users: u32,
     /// The client's cookie was signed by a previous key.
     pub(crate) outdated: bool,
     /// What the response is to do to the client's cookie, so far.
@@ -51,8 +52,8 @@ pub(crate) struct Intent {
     pub(super) login: Option<Login>,
     /// Zero: no longer.
     pub(super) remember: Option<Duration>,
-    /// Nothing of the stored data may stay: it is another user's.
-    fresh: bool,
+    /// Nothing of the stored data may stay: it is another user's. Numbered, to tell one time from the next.
+    fresh: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -73,11 +74,10 @@ pub(crate) enum Owed {
 pub(crate) struct Done {
     clears: u32,
     intent: Intent,
-    ops: Ops,
 }
 
 /// What the work has to be changed to before it is planned again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Turnout {
     /// Another request was faster: the newer record.
     Newer(Record),
@@ -98,6 +98,7 @@ impl Work {
             intent: Intent::default(),
             ending: None,
             clears: 0,
+            users: 0,
             outdated: false,
             owed: None,
         }
@@ -129,16 +130,24 @@ impl Work {
                 Ok(())
             }
             Turnout::Lost => {
+                if self.logs_in() {
+                    self.changes.rebase(None)?;
+                }
                 self.owed = None;
                 self.origin = Origin::Gone;
-                self.changes.rebase(None)
+                if self.is_gone() {
+                    self.roll_back();
+                }
+                Ok(())
             }
             Turnout::Newer(record) => {
-                self.changes
-                    .rebase((!self.intent.fresh).then(|| record.data()))?;
-                if let Origin::Live(live) = &mut self.origin {
-                    live.record = record;
-                }
+                // Cleared meanwhile: what it was before no longer matters.
+                let Origin::Live(live) = &mut self.origin else {
+                    return Ok(());
+                };
+                let base = Some(record.data()).filter(|_| self.intent.fresh.is_none());
+                self.changes.rebase(base)?;
+                live.record = record;
                 Ok(())
             }
         }
@@ -171,6 +180,28 @@ impl Work {
         }
     }
 
+    /// A copy to commit. What is changed meanwhile is kept for [`settle`](Self::settle).
+    pub(crate) fn copy(&mut self) -> Self {
+        self.release();
+        let changes = self.changes.hold();
+        Self {
+            changes,
+            ..self.clone()
+        }
+    }
+
+    /// No copy is being committed, or no more.
+    pub(crate) fn release(&mut self) {
+        let base = base(&self.origin, &self.intent).map(Record::data);
+        self.changes.release(base);
+    }
+
+    /// Whether what users want done is the same.
+    pub(crate) fn wants_as(&self, other: &Self) -> bool {
+        let wants = |work: &Self| (work.clears, work.users, work.ending);
+        wants(self) == wants(other) && self.intent == other.intent && self.changes == other.changes
+    }
+
     /// All there is to do when the handler is over, leaving nothing to do. If it cannot be done, the client still
     /// needs the cookie of what was saved before; nothing else is true of it.
     pub(crate) fn take_rest(&mut self) -> Self {
@@ -201,7 +232,6 @@ impl Work {
         Done {
             clears: self.clears,
             intent: self.intent.clone(),
-            ops: self.changes.ops().clone(),
         }
     }
 
@@ -210,17 +240,7 @@ impl Work {
         Done {
             clears: self.clears,
             intent: Intent::default(),
-            ops: Ops::default(),
         }
-    }
-
-    /// The session turned out to have ended: it reads as empty from now on.
-    pub(crate) fn lose(&mut self) -> Result<(), Error> {
-        self.apply(Turnout::Lost)?;
-        if self.is_gone() {
-            self.roll_back();
-        }
-        Ok(())
     }
 
     /// Takes note of what a commit that is under way has done for good.
@@ -261,9 +281,7 @@ impl Work {
             }
             return Ok(());
         }
-        if self.intent == done.intent {
-            self.intent = Intent::default();
-        }
+        self.intent.settle(&done.intent);
         self.ending = None;
         self.outdated = false;
         self.owed = owed;
@@ -271,7 +289,7 @@ impl Work {
         let base = base(&self.origin, &self.intent).map(Record::data);
         let settled = match self.origin {
             Origin::Gone => Err(Error::gone()),
-            _ => self.changes.settle(&done.ops, base),
+            _ => self.changes.settle(base),
         };
         if settled.is_err() {
             self.changes.reset(base);
@@ -281,7 +299,7 @@ impl Work {
 }
 
 fn base<'a>(origin: &'a Origin, intent: &Intent) -> Option<&'a Record> {
-    let live = origin.live().filter(|_| !intent.fresh)?;
+    let live = origin.live().filter(|_| intent.fresh.is_none())?;
     Some(&live.record)
 }
 
@@ -310,9 +328,10 @@ impl Work {
     pub(crate) fn log_in(&mut self, user: Box<str>, at: Timestamp) {
         if self.user().is_some_and(|former| former != &*user) {
             self.intent = Intent {
-                fresh: true,
+                fresh: Some(self.users),
                 ..Intent::default()
             };
+            self.users += 1;
             self.changes.reset(None);
         }
         self.intent.login = Some(Login { user, at });
@@ -337,6 +356,24 @@ impl Work {
         match &self.intent.login {
             Some(login) => Some(login.at),
             None => self.base()?.body().authenticated_at,
+        }
+    }
+}
+
+impl Intent {
+    /// What is left of it once `done`, an earlier state, is in the record.
+    fn settle(&mut self, done: &Self) {
+        if self.fresh != done.fresh {
+            // Another user's since, and all of it is about that one.
+            return;
+        }
+        self.fresh = None;
+        self.regenerate &= !done.regenerate;
+        if self.login == done.login {
+            self.login = None;
+        }
+        if self.remember == done.remember {
+            self.remember = None;
         }
     }
 }

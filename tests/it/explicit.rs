@@ -360,33 +360,6 @@ async fn a_save_that_is_dropped_midway_leaves_the_change_to_the_next_commit() {
 }
 
 #[tokio::test]
-async fn what_is_written_during_a_save_is_kept_for_the_next() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    browser
-        .visit(async |session| {
-            session.update("a", |a: &mut u32| *a += 1)?;
-            let gate = site.store.pause(Verb::Replace);
-            let meanwhile = async {
-                gate.reached().await;
-                session.update("a", |a: &mut u32| *a += 1).unwrap();
-                session.set("b", 2).unwrap();
-                gate.open();
-            };
-            let (saved, ()) = tokio::join!(session.save(), meanwhile);
-            saved?;
-            assert_eq!((session.get("a")?, session.get("b")?), (Some(3), Some(2)));
-            Ok::<_, Error>(())
-        })
-        .await
-        .is_ok_without_cookie();
-    assert_eq!(
-        (browser.read("a").await, browser.read("b").await),
-        (Some(3), Some(2))
-    );
-}
-
-#[tokio::test]
 async fn a_new_id_that_was_saved_and_ended_elsewhere_sets_no_cookie() {
     let site = Site::new();
     let mut browser = site.visitor().await;
@@ -400,33 +373,6 @@ async fn a_new_id_that_was_saved_and_ended_elsewhere_sets_no_cookie() {
         })
         .await;
     reply.is_ok_without_cookie();
-}
-
-#[tokio::test]
-async fn a_login_during_a_save_is_done_after_it() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    let gate = site.store.pause(Verb::Create);
-    let reply = browser
-        .visit(async |session| {
-            session.regenerate();
-            let meanwhile = async {
-                gate.reached().await;
-                session.log_in("alice");
-                gate.open();
-            };
-            let (saved, ()) = tokio::join!(session.save(), meanwhile);
-            saved
-        })
-        .await;
-    assert_eq!(reply.cookie().value(), browser.value());
-    browser
-        .visit(async |session| {
-            assert_eq!(session.user().as_deref(), Some("alice"));
-            assert_eq!(session.get("a").unwrap(), Some(1));
-        })
-        .await;
-    assert_eq!(site.sessions().await, 1);
 }
 
 /// DESIGN §3.3.

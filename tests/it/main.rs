@@ -9,6 +9,7 @@ mod flash;
 mod hostile;
 mod immediate;
 mod layers;
+mod meanwhile;
 mod orders;
 mod responses;
 mod round_trips;

@@ -15,74 +15,6 @@ use wiz_session::{CookieOptions, Error, Level, WizSession};
 
 use crate::support::{Fault, Log, Site, Verb, key};
 
-/// While the session's save waits at this verb, does something else with the session.
-async fn during_save(
-    site: &Site,
-    verb: Verb,
-    session: &WizSession,
-    work: impl FnOnce(),
-) -> Result<(), Error> {
-    let gate = site.store.pause(verb);
-    let meanwhile = async {
-        gate.reached().await;
-        work();
-        gate.open();
-    };
-    tokio::join!(session.save(), meanwhile).0
-}
-
-#[tokio::test]
-async fn another_user_who_logs_in_during_a_save_starts_empty() {
-    let site = Site::new();
-    let mut browser = site.browser();
-    browser
-        .visit(async |session| {
-            session.log_in("alice");
-            session.set("secret", "of alice")
-        })
-        .await;
-    browser
-        .visit(async |session| {
-            session.set("b", 2)?;
-            during_save(&site, Verb::Replace, &session, || session.log_in("bob")).await
-        })
-        .await;
-    browser
-        .visit(async |session| {
-            assert_eq!(session.user().as_deref(), Some("bob"));
-            assert!(session.is_empty(), "{:?}", session.keys());
-        })
-        .await;
-}
-
-#[tokio::test]
-async fn a_clear_during_a_save_ends_what_it_creates() {
-    let site = Site::new();
-    site.browser()
-        .visit(async |session| {
-            session.set("a", 1)?;
-            during_save(&site, Verb::Create, &session, || session.clear()).await
-        })
-        .await
-        .is_ok_without_cookie();
-    assert_eq!(site.sessions().await, 0);
-}
-
-#[tokio::test]
-async fn a_clear_during_a_save_after_clear_ends_what_it_creates() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    let reply = browser
-        .visit(async |session| {
-            session.clear();
-            session.set("a", 2)?;
-            during_save(&site, Verb::Create, &session, || session.clear()).await
-        })
-        .await;
-    assert!(reply.cookie().value().is_empty());
-    assert_eq!(site.sessions().await, 0);
-}
-
 #[tokio::test]
 async fn a_save_after_clear_that_fails_can_be_tried_again() {
     let site = Site::new();
@@ -242,24 +174,6 @@ async fn taken_messages_leave_no_key() {
     browser
         .visit(async |session| assert_eq!(session.keys(), ["a"]))
         .await;
-}
-
-#[tokio::test]
-async fn a_save_whose_later_changes_do_not_fit_keeps_its_new_id() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    let mut tab = browser.clone();
-    browser
-        .visit(async |session| {
-            tab.write("b", "text").await;
-            session.regenerate();
-            let later = || {
-                session.update("b", |b: &mut u32| *b += 1).unwrap();
-            };
-            let _decode = during_save(&site, Verb::Create, &session, later).await;
-        })
-        .await;
-    assert_eq!(browser.read("a").await, Some(1));
 }
 
 #[tokio::test]
