@@ -1,6 +1,7 @@
 //! The session of a request: its handle, what it wants done, and the commit.
 
 mod commit;
+mod finish;
 mod load;
 mod plan;
 mod queue;
@@ -12,9 +13,10 @@ mod wiz_session;
 mod work;
 
 pub(crate) use self::{
+    finish::{Commit, Finish, Outcome},
     queue::Queue,
     shared::Shared,
-    slot::{Commit, Finish, Outcome, Slot},
+    slot::Slot,
     wiz_session::Mounted,
 };
 pub use self::{tx::Tx, wiz_session::WizSession};
