@@ -15,10 +15,8 @@ use crate::{
 /// before [`seal`](Self::seal).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Changes {
-    /// Those that a copy of these is committing. Until it is over nobody knows what the later ones are done on, so
-    /// those that change nothing are kept too.
-    held: Option<Ops>,
     ops: Ops,
+    under_way: Option<Box<UnderWay>>,
     /// How many keys the view has.
     len: usize,
     /// Keys and values of the view, in bytes.
@@ -26,16 +24,34 @@ pub(crate) struct Changes {
     max_bytes: usize,
 }
 
+/// A commit of which the outcome is not known yet.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct UnderWay {
+    /// What is being committed. Later operations on the same keys are kept even if they change nothing: it is not known
+    /// what they are done on.
+    held: Ops,
+    /// All operations are kept so.
+    keeps_all: bool,
+}
+
 impl Changes {
     /// None yet, to this data.
     pub(crate) fn new(base: Option<&Data>, max_bytes: usize) -> Self {
         Self {
-            held: None,
             ops: Ops::default(),
+            under_way: None,
             len: base.map_or(0, Data::len),
             bytes: base.map_or(0, Data::bytes),
             max_bytes,
         }
+    }
+
+    /// Begins with this data, where there are none yet.
+    #[inline]
+    pub(crate) fn begin(&mut self, base: &Data) {
+        debug_assert!(self.ops.is_empty() && !self.is_under_way());
+        self.len = base.len();
+        self.bytes = base.bytes();
     }
 
     /// Gives them up, and begins anew with this data.
@@ -47,46 +63,56 @@ impl Changes {
         self.max_bytes
     }
 
-    /// Whether sealing would give other data than the base has.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ops.is_empty() && self.held.as_ref().is_none_or(Ops::is_empty)
+    /// Whether sealing would give the data that the base has.
+    pub(crate) fn is_empty(&self, base: Option<&Data>) -> bool {
+        let Some(under_way) = &self.under_way else {
+            return self.ops.is_empty();
+        };
+        let mut ops = under_way.held.iter().chain(self.ops.iter());
+        ops.all(|(key, op)| op.value() == base.and_then(|base| base.get(key)))
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
     }
 
     /// A copy to commit. What comes from now on is kept apart from it, until [`release`](Self::release) or
     /// [`settle`](Self::settle).
     pub(crate) fn hold(&mut self) -> Self {
-        let copy = self.clone().whole();
-        self.held = Some(mem::take(&mut self.ops));
+        let mut copy = self.clone();
+        copy.keep_all();
+        let under_way = self.under_way.get_or_insert_default();
+        under_way.held = mem::take(&mut self.ops);
         copy
     }
 
-    /// The same, keeping what changes nothing: there may be other data to do it on.
-    pub(crate) fn whole(mut self) -> Self {
-        self.held.get_or_insert_default();
-        self
+    /// From now on all operations are kept, for there may be other data to do them on.
+    pub(crate) fn keep_all(&mut self) {
+        self.under_way.get_or_insert_default().keeps_all = true;
     }
 
-    /// The commit came to nothing: this is still the data.
+    /// The commit came to nothing, or there is none: this is the data.
     pub(crate) fn release(&mut self, base: Option<&Data>) {
-        if let Some(held) = self.held.take() {
+        if let Some(under_way) = self.under_way.take() {
             let late = mem::take(&mut self.ops);
-            self.ops = held.then(late, |key, op| {
-                op.value() != base.and_then(|base| base.get(key))
-            });
+            let before = |key: &str| base?.get(key);
+            self.ops = under_way
+                .held
+                .then(late, |key, op| op.value() != before(key));
         }
     }
 
     /// What was held is in this data. Does what came later on it.
     pub(crate) fn settle(&mut self, base: Option<&Data>) -> Result<(), Error> {
-        self.held = None;
+        self.under_way = None;
         self.rebase(base)
     }
 
     /// Data of the base with the operations done.
     pub(crate) fn seal(&self, base: Option<&Data>) -> Data {
-        let all = match &self.held {
-            Some(held) if !held.is_empty() => &held.clone().then(self.ops.clone(), |_, _| true),
-            _ => &self.ops,
+        let all = match &self.under_way {
+            Some(before) => &before.held.clone().then(self.ops.clone(), |_, _| true),
+            None => &self.ops,
         };
         let edits = all.iter().map(|(key, op)| (key, op.value()));
         match base {
@@ -101,7 +127,7 @@ impl Changes {
     /// If an `update` no longer reads its value, or the data has become too large. Then nothing is changed.
     pub(crate) fn rebase(&mut self, base: Option<&Data>) -> Result<(), Error> {
         let mut rebased = Self::new(base, self.max_bytes);
-        rebased.held.clone_from(&self.held);
+        rebased.under_way.clone_from(&self.under_way);
         let mut draft = Draft::new(base, &mut rebased);
         for (key, op) in self.ops.iter() {
             let mut op = op.clone();
@@ -130,13 +156,16 @@ impl<'a> Draft<'a> {
     pub(crate) fn record(&mut self, key: &str, op: Op) -> Result<bool, Error> {
         let base = self.base.and_then(|base| base.get(key));
         let changes = &mut *self.changes;
-        let held = changes.held.as_ref();
+        let under_way = changes.under_way.as_deref();
+        let held = under_way.and_then(|under_way| under_way.held.get(key));
         let place = changes.ops.find(key);
-        let below = held.and_then(|held| held.get(key)).map_or(base, Op::value);
-        let before = changes.ops.at(place).map_or(below, Op::value);
+        let before = changes.ops.at(place).or(held).map_or(base, Op::value);
         let after = op.value();
-        let (differs, is_whole) = (before != after, held.is_some());
-        if !differs && !is_whole {
+        let (differs, keeps) = (
+            before != after,
+            held.is_some() || under_way.is_some_and(|under_way| under_way.keeps_all),
+        );
+        if !differs && !keeps {
             return Ok(false);
         }
         let size = |value: Option<&[u8]>| value.map_or(0, |value| key.len() + value.len());
@@ -148,10 +177,11 @@ impl<'a> Draft<'a> {
         changes.len = changes.len - usize::from(before.is_some()) + usize::from(after.is_some());
         changes
             .ops
-            .add(place, key, op, |op| is_whole || op.value() != base);
+            .add(place, key, op, |op| keeps || op.value() != base);
         Ok(differs)
     }
 
+    #[inline]
     pub(crate) fn raw(&self, key: &str) -> Option<&[u8]> {
         match self.changes.ops.get(key) {
             Some(op) => op.value(),
@@ -161,7 +191,8 @@ impl<'a> Draft<'a> {
 
     /// What the key holds without the operations that are not held.
     fn below(&self, key: &str) -> Option<&[u8]> {
-        match self.changes.held.as_ref().and_then(|held| held.get(key)) {
+        let under_way = self.changes.under_way.as_ref();
+        match under_way.and_then(|under_way| under_way.held.get(key)) {
             Some(op) => op.value(),
             None => self.base?.get(key),
         }
@@ -361,11 +392,14 @@ mod tests {
         let mut session = session(r#"{"a":1}"#);
         session.draft().set("a", &1).unwrap();
         session.draft().delete("b");
-        assert!(session.changes.is_empty());
+        assert!(session.changes.is_empty(session.base.as_ref()));
         session.draft().set("a", &2).unwrap();
-        assert!(!session.changes.is_empty());
+        assert!(!session.changes.is_empty(session.base.as_ref()));
         session.draft().set("a", &1).unwrap();
-        assert!(session.changes.is_empty(), "set, then restored");
+        assert!(
+            session.changes.is_empty(session.base.as_ref()),
+            "set, then restored"
+        );
     }
 
     #[test]
@@ -398,7 +432,7 @@ mod tests {
     fn what_changes_nothing_is_kept_for_other_data() {
         let mut session = session(r#"{"a":1}"#);
         session.draft().set("a", &5).unwrap();
-        session.changes = session.changes.clone().whole();
+        session.changes.keep_all();
         session.rebase(Some(data(r#"{"a":5}"#))).unwrap();
         session.rebase(Some(data(r#"{"a":7,"b":9}"#))).unwrap();
         assert_eq!(session.json(), r#"{"a":5,"b":9}"#);
@@ -439,7 +473,7 @@ mod tests {
         assert_eq!(session.json(), r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
         session.changes.hold();
         session.settle(r#"{"cart":[1,2,3],"late":1,"saved":1}"#);
-        assert!(session.changes.is_empty());
+        assert!(session.changes.is_empty(session.base.as_ref()));
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::sync::atomic::AtomicBool;
+
 use super::{
     plan::Plan,
     shared::Shared,
@@ -12,7 +14,7 @@ use crate::{at_once::at_once, error::Error, time::Timestamp};
 pub(crate) async fn commit(
     shared: &Shared,
     work: &mut Work,
-    head_sent: bool,
+    head_sent: Option<&AtomicBool>,
     progress: impl Fn(&Turnout),
 ) -> Result<Committed, Error> {
     let mut steps = Steps::new(shared, head_sent);
@@ -36,7 +38,7 @@ pub(crate) fn first_step(
     work: &Work,
     now: Timestamp,
 ) -> Option<Result<Committed, Error>> {
-    let mut steps = Steps::new(shared, false);
+    let mut steps = Steps::new(shared, None);
     match at_once(steps.carry_out(plan, work, now))? {
         Ok(Step::Done(committed)) => Some(Ok(committed)),
         // It met another request: a commit that can wait begins anew.
@@ -50,11 +52,11 @@ pub(crate) fn first_step(
 pub(crate) async fn transact<R>(
     shared: &Shared,
     mut work: Work,
-    head_sent: bool,
+    head_sent: &AtomicBool,
     progress: impl Fn(&Turnout),
     run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
 ) -> Result<(Committed, Option<R>), Error> {
-    let mut steps = Steps::new(shared, head_sent);
+    let mut steps = Steps::new(shared, Some(head_sent));
     let mut newest = false;
     loop {
         if work.is_gone() {
@@ -94,5 +96,5 @@ pub(crate) async fn reload(shared: &Shared, work: &Work) -> Result<Option<Turnou
     let Some(live) = work.origin.live() else {
         return Ok(None);
     };
-    Steps::new(shared, false).used(live).await.map(Some)
+    Steps::new(shared, None).used(live).await.map(Some)
 }

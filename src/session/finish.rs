@@ -131,7 +131,10 @@ impl Slot {
             if turn.is_some() {
                 work.release();
             }
-            work.take_rest()
+            let rest = work.take_rest();
+            // What is done meanwhile may undo what is being stored.
+            work.changes.keep_all();
+            rest
         };
         let committed = match refused {
             Some(error) if rest.writes() => Err(error),
@@ -144,8 +147,8 @@ impl Slot {
 
     async fn commit_taken(&self, mut work: Work) -> Result<(), Error> {
         let taken = work.taken();
-        work.changes = work.changes.whole();
-        let committed = commit::commit(&self.shared, &mut work, false, |_| {}).await?;
+        work.changes.keep_all();
+        let committed = commit::commit(&self.shared, &mut work, None, |_| {}).await?;
         match self.settle(&taken, committed) {
             // The changes are dropped in silence: the client has a newer session, or wanted none.
             Err(error) if error.is_gone() => Ok(()),

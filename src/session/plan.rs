@@ -34,7 +34,7 @@ impl Work {
             remember,
             ..
         } = self.intent;
-        let changed = !self.changes.is_empty();
+        let changed = self.is_changed();
         match &self.origin {
             Origin::New | Origin::Gone if login.is_some() => Plan::Create,
             Origin::New if changed => Plan::Create,

@@ -1,7 +1,4 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use once_cell::race::OnceBox;
 use parking_lot::MutexGuard;
@@ -87,8 +84,8 @@ impl Slot {
         }
         let progress = |turnout: &Turnout| self.work().note(&work, turnout);
         let mut attempt = work.clone();
-        let committed =
-            commit::commit(&self.shared, &mut attempt, self.head_sent(), progress).await?;
+        let head_sent = Some(&self.head_sent);
+        let committed = commit::commit(&self.shared, &mut attempt, head_sent, progress).await?;
         self.settle(&work.pending(), committed)
     }
 
@@ -97,17 +94,23 @@ impl Slot {
         run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let _turn = self.turn().await?;
-        let work = self.work().copy();
+        let work = {
+            let mut work = self.work();
+            let copy = work.copy();
+            // Whatever keys the transaction changes.
+            work.changes.keep_all();
+            copy
+        };
         let progress = |turnout: &Turnout| self.work().note(&work, turnout);
         let (committed, result) =
-            commit::transact(&self.shared, work.clone(), self.head_sent(), progress, run).await?;
+            commit::transact(&self.shared, work.clone(), &self.head_sent, progress, run).await?;
         self.settle(&work.pending(), committed)?;
         result.ok_or_else(Error::gone)
     }
 
     pub(crate) async fn reload(&self) -> Result<(), Error> {
         let _turn = self.turn().await?;
-        let work = self.work().copy();
+        let work = self.work().clone();
         self.refresh(&work).await
     }
 
@@ -155,10 +158,6 @@ impl Slot {
         // Boxed, as it is rare: it would make the future of every commit larger.
         let turn = tokio::time::timeout(self.shared.store_timeout, io.lock());
         Box::pin(turn).await.map_err(|_| Error::conflict())
-    }
-
-    fn head_sent(&self) -> bool {
-        self.head_sent.load(Ordering::Acquire)
     }
 }
 

@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use super::{
     plan::Plan,
@@ -47,8 +50,8 @@ pub(super) enum Step {
 /// The steps of one commit, which share what it has met on the way.
 pub(super) struct Steps<'a> {
     shared: &'a Shared,
-    /// No cookie can be sent any more.
-    head_sent: bool,
+    /// No cookie can be sent any more. The commit after the handler need not look.
+    head_sent: Option<&'a AtomicBool>,
     /// Of the first conflict; from then on this commit keeps its place in the line of its session.
     conflict: Option<(Instant, Turn<'a>)>,
     conflicts: u32,
@@ -58,7 +61,7 @@ impl<'a> Steps<'a> {
     /// How often a store that answers at once is asked again before this commit waits in line.
     const CONFLICTS_AT_ONCE: u32 = 8;
 
-    pub(super) fn new(shared: &'a Shared, head_sent: bool) -> Self {
+    pub(super) fn new(shared: &'a Shared, head_sent: Option<&'a AtomicBool>) -> Self {
         Self {
             shared,
             head_sent,
@@ -80,7 +83,8 @@ impl<'a> Steps<'a> {
         work: &Work,
         now: Timestamp,
     ) -> Result<Step, Error> {
-        if self.head_sent && matches!(plan, Plan::Create | Plan::Regenerate) {
+        let is_late = |sent: &AtomicBool| sent.load(Ordering::Acquire);
+        if matches!(plan, Plan::Create | Plan::Regenerate) && self.head_sent.is_some_and(is_late) {
             return Err(Error::too_late());
         }
         match (plan, &work.origin) {

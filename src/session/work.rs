@@ -105,8 +105,9 @@ impl Work {
     }
 
     /// The session is this one.
+    #[inline]
     pub(crate) fn open(&mut self, live: Live, outdated: bool) {
-        self.changes.reset(Some(live.record.data()));
+        self.changes.begin(live.record.data());
         self.origin = Origin::Live(live);
         self.outdated = outdated;
     }
@@ -155,7 +156,12 @@ impl Work {
 
     /// Whether anything is to be stored, be it in vain.
     pub(crate) fn writes(&self) -> bool {
-        self.ending.is_some() || self.intent != Intent::default() || !self.changes.is_empty()
+        self.ending.is_some() || self.intent != Intent::default() || self.is_changed()
+    }
+
+    /// Whether there would be other data than there is.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.changes.is_empty(self.base().map(Record::data))
     }
 
     /// Whether the client needs its cookie again: with another age, or signed by the present key.
@@ -191,9 +197,14 @@ impl Work {
     }
 
     /// No copy is being committed, or no more.
+    #[inline]
     pub(crate) fn release(&mut self) {
-        let base = base(&self.origin, &self.intent).map(Record::data);
-        self.changes.release(base);
+        if self.changes.is_under_way() {
+            let base = base(&self.origin, &self.intent).map(Record::data);
+            self.changes.release(base);
+            let known = self.remembered();
+            self.intent.remember = self.intent.remember.filter(|wish| *wish != known);
+        }
     }
 
     /// Whether what users want done is the same.
@@ -222,6 +233,7 @@ impl Work {
             changes: Changes::new(origin.live().map(|live| live.record.data()), max_bytes),
             origin,
             clears: self.clears,
+            users: self.users,
             owed,
             ..Self::new(max_bytes)
         }
@@ -287,14 +299,18 @@ impl Work {
         self.owed = owed;
         self.origin = origin;
         let base = base(&self.origin, &self.intent).map(Record::data);
-        let settled = match self.origin {
-            Origin::Gone => Err(Error::gone()),
-            _ => self.changes.settle(base),
+        // What came before a login on a session that has ended goes with it, as if it had been loaded so.
+        let settled = match self.is_gone() {
+            true => Err(Error::gone()),
+            false => self.changes.settle(base),
         };
         if settled.is_err() {
             self.changes.reset(base);
         }
-        settled
+        match self.origin {
+            Origin::Gone => settled.and(Err(Error::gone())),
+            _ => settled,
+        }
     }
 }
 
@@ -338,11 +354,15 @@ impl Work {
     }
 
     pub(crate) fn remember(&mut self, how_long: Duration) {
-        let stored = self
-            .base()
-            .and_then(|base| base.body().remember)
-            .unwrap_or_default();
-        self.intent.remember = (stored != how_long).then_some(how_long);
+        // Another wish may be under way.
+        let is_new = how_long != self.remembered() || self.changes.is_under_way();
+        self.intent.remember = is_new.then_some(how_long);
+    }
+
+    /// For how long the stored session is remembered, if it is.
+    fn remembered(&self) -> Duration {
+        let stored = self.base().and_then(|base| base.body().remember);
+        stored.unwrap_or_default()
     }
 
     pub(crate) fn user(&self) -> Option<&str> {

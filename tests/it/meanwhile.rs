@@ -389,6 +389,117 @@ async fn a_transaction_that_changes_nothing_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_delete_of_what_is_not_there_during_a_save_deletes_nothing_of_another_request() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    browser
+        .visit(async |session| {
+            session.set("a", 2)?;
+            tab.write("b", 1).await;
+            during(&site, Verb::Replace, session.save(), || {
+                assert!(!session.delete("b"));
+            })
+            .await
+        })
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(browser.read("b").await, Some(1));
+}
+
+#[tokio::test]
+async fn what_undoes_the_commit_after_the_handler_is_kept_for_a_save() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let gate = site.store.pause(Verb::Replace);
+    let mut job = None;
+    browser
+        .visit(async |session| {
+            session.set("a", 2).unwrap();
+            job = Some(tokio::spawn(async move {
+                gate.reached().await;
+                session.set("a", 1).unwrap();
+                gate.open();
+                session.save().await.unwrap();
+            }));
+        })
+        .await;
+    job.expect("it was spawned").await.unwrap();
+    assert_eq!(browser.read("a").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_login_during_a_save_that_finds_the_session_ended_keeps_what_is_set_with_it() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    browser
+        .visit(async |session| {
+            session.set("a", 2).unwrap();
+            tab.visit(async |session| session.clear()).await;
+            let saved = during(&site, Verb::Replace, session.save(), || {
+                session.log_in("bob");
+                session.set("needs_code", true).unwrap();
+            });
+            assert!(saved.await.unwrap_err().is_gone());
+        })
+        .await;
+    browser
+        .visit(async |session| {
+            assert_eq!(session.user().as_deref(), Some("bob"));
+            assert_eq!(session.keys(), ["needs_code"]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_last_wish_to_be_remembered_holds() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            session.remember(Duration::from_secs(30 * 24 * 60 * 60));
+            during(&site, Verb::Replace, session.save(), || {
+                session.remember(Duration::ZERO);
+            })
+            .await
+        })
+        .await;
+    site.pass(40);
+    assert_eq!(browser.read::<u32>("a").await, None, "its time is over");
+}
+
+/// The save is under way for longer than the response waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_save_that_the_response_could_not_wait_for_gives_no_new_id() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    let mut saved = None;
+    browser
+        .visit(async |session| {
+            session.regenerate();
+            tab.write("b", 1).await;
+            let (create, load) = (site.store.pause(Verb::Create), Gate::default());
+            site.store.fault(Verb::Load, Fault::Pause(load.clone()));
+            saved = Some(tokio::spawn(async move { session.save().await }));
+            create.reached().await;
+            tokio::spawn(async move {
+                // It meets the tab's write, and loads the newer record. Neither takes as long as a call may.
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                create.open();
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                load.open();
+            });
+        })
+        .await;
+    let saved = saved.expect("it was spawned").await.unwrap();
+    assert!(saved.unwrap_err().is_gone(), "it is too late");
+    site.store.heal();
+    assert_eq!(browser.read("a").await, Some(1));
+}
+
+#[tokio::test]
 async fn a_transaction_on_what_was_set_before_it_holds() {
     let site = Site::new();
     let mut browser = site.visitor().await;
