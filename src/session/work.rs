@@ -161,7 +161,7 @@ impl Work {
 
     /// Whether there would be other data than there is.
     pub(crate) fn is_changed(&self) -> bool {
-        !self.changes.is_empty(self.base().map(Record::data))
+        !self.changes.is_empty(|| self.base().map(Record::data))
     }
 
     /// Whether the client needs its cookie again: with another age, or signed by the present key.
