@@ -78,14 +78,11 @@ impl Changes {
         self.under_way.is_some()
     }
 
-    /// A copy to commit. What comes from now on is kept apart from it, until [`release`](Self::release) or
-    /// [`settle`](Self::settle).
-    pub(crate) fn hold(&mut self) -> Self {
-        let mut copy = self.clone();
-        copy.keep_all();
+    /// A copy of these is about to be committed. What comes from now on is kept apart from them, until
+    /// [`release`](Self::release) or [`settle`](Self::settle).
+    pub(crate) fn hold(&mut self) {
         let under_way = self.under_way.get_or_insert_default();
         under_way.held = mem::take(&mut self.ops);
-        copy
     }
 
     /// From now on all operations are kept, for there may be other data to do them on.
@@ -467,8 +464,7 @@ mod tests {
         let mut session = session(r#"{"cart":[1]}"#);
         push(&mut session, "cart", 2);
         session.draft().set("saved", &1).unwrap();
-        let copy = session.changes.hold();
-        assert_eq!(copy.ops.iter().count(), 2);
+        session.changes.hold();
         push(&mut session, "cart", 3);
         session.draft().set("late", &1).unwrap();
         assert_eq!(session.json(), r#"{"cart":[1,2,3],"late":1,"saved":1}"#);

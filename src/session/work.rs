@@ -189,11 +189,10 @@ impl Work {
     /// A copy to commit. What is changed meanwhile is kept for [`settle`](Self::settle).
     pub(crate) fn copy(&mut self) -> Self {
         self.release();
-        let changes = self.changes.hold();
-        Self {
-            changes,
-            ..self.clone()
-        }
+        let mut copy = self.clone();
+        copy.changes.keep_all();
+        self.changes.hold();
+        copy
     }
 
     /// No copy is being committed, or no more.

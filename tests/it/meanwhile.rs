@@ -105,15 +105,11 @@ async fn what_is_written_during_a_save_is_kept_for_the_next() {
     browser
         .visit(async |session| {
             session.update("a", |a: &mut u32| *a += 1)?;
-            let gate = site.store.pause(Verb::Replace);
-            let meanwhile = async {
-                gate.reached().await;
+            during(&site, Verb::Replace, session.save(), || {
                 session.update("a", |a: &mut u32| *a += 1).unwrap();
                 session.set("b", 2).unwrap();
-                gate.open();
-            };
-            let (saved, ()) = tokio::join!(session.save(), meanwhile);
-            saved?;
+            })
+            .await?;
             assert_eq!((session.get("a")?, session.get("b")?), (Some(3), Some(2)));
             Ok::<_, Error>(())
         })
@@ -129,17 +125,13 @@ async fn what_is_written_during_a_save_is_kept_for_the_next() {
 async fn a_login_during_a_save_is_done_after_it() {
     let site = Site::new();
     let mut browser = site.visitor().await;
-    let gate = site.store.pause(Verb::Create);
     let reply = browser
         .visit(async |session| {
             session.regenerate();
-            let meanwhile = async {
-                gate.reached().await;
+            during(&site, Verb::Create, session.save(), || {
                 session.log_in("alice");
-                gate.open();
-            };
-            let (saved, ()) = tokio::join!(session.save(), meanwhile);
-            saved
+            })
+            .await
         })
         .await;
     assert_eq!(reply.cookie().value(), browser.value());
