@@ -7,13 +7,14 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use redis::{Cmd, FromRedisValue};
 use tempfile::TempDir;
 use wiz_session::RedisStore;
 
-use crate::support::{Server, folder, free_port, program, wait_for};
+use crate::support::{Server, folder, free_port, poll_for, program, wait_for};
 
 const INSTALL: &str = "apt-get install -y redis-server redis-tools";
 
@@ -78,9 +79,8 @@ impl Redis {
     }
 
     fn answering(self) -> Self {
-        let redis = self;
-        let client = redis::Client::open(redis.url()).expect("a valid URL");
-        wait_for("redis-server", || {
+        let client = redis::Client::open(self.url()).expect("a valid URL");
+        let answers = poll_for(Duration::from_secs(30), || {
             let mut connection = client.get_connection().map_err(|error| {
                 // It answers, if only to say that it wants a password.
                 error.kind() == redis::ErrorKind::AuthenticationFailed
@@ -94,7 +94,8 @@ impl Redis {
             };
             answers.then_some(())
         });
-        redis
+        assert!(answers.is_some(), "no answer: {}", self.server.log());
+        self
     }
 
     pub(crate) fn url(&self) -> String {
@@ -155,12 +156,10 @@ pub(crate) struct Cluster(Vec<Redis>);
 
 impl Cluster {
     pub(crate) fn start() -> Self {
-        // Each also takes the port ten thousand above its own.
-        let port = || wait_for("a low port", || Some(free_port()).filter(|p| *p < 50_000));
         let settings =
             "--cluster-enabled yes --cluster-node-timeout 2000 --repl-diskless-sync-delay 0";
         let settings: Vec<_> = settings.split(' ').collect();
-        let nodes: Vec<_> = (0..6).map(|_| Redis::start_on(port(), &settings)).collect();
+        let nodes: Vec<_> = (0..6).map(|_| Redis::start(&settings)).collect();
         let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
         let created = Command::new(installed("redis-cli"))
             .args(["--cluster", "create"])

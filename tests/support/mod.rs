@@ -5,6 +5,10 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -90,10 +94,20 @@ impl Drop for Server {
     }
 }
 
-/// A port that nobody uses just now.
+/// A port that nobody uses just now, nor the one ten thousand above it, which a node of a Redis cluster takes too.
+///
+/// Both are below the ports of outgoing connections (32,768 on Linux): one of another test's would take it before the
+/// server does, or while the server is down. No process is given one twice.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    const APART: u16 = 10_000;
+    // Processes that run at the same time begin elsewhere.
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id() * 16));
+    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (0..APART)
+        .map(|_| NEXT.fetch_add(1, Ordering::Relaxed) % u32::from(APART))
+        .map(|above| APART + u16::try_from(above).expect("a remainder"))
+        .find(|port| is_free(*port) && is_free(port + APART))
+        .expect("a free port")
 }
 
 pub(crate) fn folder() -> TempDir {
