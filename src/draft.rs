@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::{
     data::Data,
     error::Error,
-    op::{Op, Ops, Step},
+    op::{Op, Ops, Update},
 };
 
 /// What a request did to its session's values: operations, and what the view that they make of a record comes to.
@@ -296,7 +296,7 @@ where
     let key = key.to_owned();
     let step = move |raw: Option<&[u8]>| Ok(Some(updated(&key, raw, &change)?.0));
     Op::Update {
-        steps: vec![Step::new(step)],
+        steps: vec![Update::new(step)],
         value: Some(value),
     }
 }

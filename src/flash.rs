@@ -4,7 +4,7 @@ use crate::{
     draft::{self, Draft},
     error::Error,
     id,
-    op::{Op, Step},
+    op::{Op, Update},
 };
 
 /// A message for the next page that is shown, once.
@@ -103,6 +103,6 @@ fn change(
         Ok((!all.is_empty()).then_some(raw))
     };
     let value = step(draft.raw(KEY))?;
-    let steps = vec![Step::new(step)];
+    let steps = vec![Update::new(step)];
     draft.record(KEY, Op::Update { steps, value }).map(drop)
 }

@@ -14,18 +14,18 @@ pub(crate) enum Op {
     Remove,
     /// The key holds what the steps make of the value before; `value` is what they made of the snapshot.
     Update {
-        steps: Vec<Step>,
+        steps: Vec<Update>,
         value: Option<Vec<u8>>,
     },
 }
 
 /// One `update`: from the raw value before, if any, to the raw value after, if any. It may run many times.
 #[derive(Clone)]
-pub(crate) struct Step(Arc<StepFn>);
+pub(crate) struct Update(Arc<UpdateFn>);
 
-type StepFn = dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync;
+type UpdateFn = dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync;
 
-impl Step {
+impl Update {
     pub(crate) fn new(
         step: impl Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, Error> + Send + Sync + 'static,
     ) -> Self {
@@ -34,7 +34,7 @@ impl Step {
 }
 
 /// The same one: of two that do alike nobody can tell.
-impl PartialEq for Step {
+impl PartialEq for Update {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -126,7 +126,7 @@ impl Op {
     pub(crate) fn replay(&mut self, before: Option<&[u8]>) -> Result<(), Error> {
         if let Self::Update { steps, value } = self {
             let mut after = before.map(<[u8]>::to_vec);
-            for Step(step) in &*steps {
+            for Update(step) in &*steps {
                 after = step(after.as_deref())?;
             }
             *value = after;
@@ -151,7 +151,7 @@ mod tests {
 
     fn append(text: &'static str, before: &str) -> Op {
         let step =
-            Step::new(move |raw| Ok(Some([raw.unwrap_or_default(), text.as_bytes()].concat())));
+            Update::new(move |raw| Ok(Some([raw.unwrap_or_default(), text.as_bytes()].concat())));
         Op::Update {
             value: Some([before, text].concat().into_bytes()),
             steps: vec![step],

@@ -1,11 +1,12 @@
 use std::sync::atomic::AtomicBool;
 
 use super::{
+    origin::Origin,
     plan::Plan,
     shared::Shared,
     step::{Committed, Step, Steps, lost},
     tx::Tx,
-    work::{Origin, Turnout, Work},
+    work::{Turnout, Work},
 };
 use crate::{at_once::at_once, error::Error, time::Timestamp};
 

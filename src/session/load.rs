@@ -1,8 +1,9 @@
 use parking_lot::Mutex;
 
 use super::{
+    origin::{Live, Origin},
     shared::Shared,
-    work::{Live, Origin, Work},
+    work::Work,
 };
 use crate::{
     cookie::Presented,

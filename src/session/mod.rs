@@ -2,7 +2,9 @@
 
 mod commit;
 mod finish;
+mod intent;
 mod load;
+mod origin;
 mod plan;
 mod queue;
 mod shared;

@@ -1,4 +1,4 @@
-use super::work::{Intent, Origin, Work};
+use super::{intent::Intent, origin::Origin, work::Work};
 use crate::{
     expiry::Expiry,
     id::Handle,
@@ -93,7 +93,10 @@ mod tests {
     use crate::{
         id::SessionId,
         op::Op,
-        session::work::{Live, Owed, Turnout},
+        session::{
+            origin::Live,
+            work::{Owed, Turnout},
+        },
     };
 
     const LIMIT: usize = 1_000;

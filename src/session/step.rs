@@ -4,10 +4,11 @@ use std::{
 };
 
 use super::{
+    origin::{Live, Origin},
     plan::Plan,
     queue::Turn,
     shared::Shared,
-    work::{Live, Origin, Owed, Turnout, Work},
+    work::{Owed, Turnout, Work},
 };
 use crate::{
     error::Error,

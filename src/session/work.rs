@@ -1,9 +1,13 @@
 use std::time::Duration;
 
+use super::{
+    intent::{Intent, Login},
+    origin::{Live, Origin},
+};
 use crate::{
     draft::{Changes, Draft},
     error::Error,
-    id::{Handle, SessionId},
+    id::Handle,
     record::Record,
     time::Timestamp,
 };
@@ -25,41 +29,6 @@ pub(crate) struct Work {
     pub(crate) outdated: bool,
     /// What the response is to do to the client's cookie, so far.
     pub(crate) owed: Option<Owed>,
-}
-
-/// Where the session stands in the store.
-#[derive(Debug, Clone)]
-pub(crate) enum Origin {
-    /// Nowhere yet.
-    New,
-    Live(Live),
-    /// It has ended or moved to another id, and the client may hold a newer cookie by now: nothing may be stored, and
-    /// no cookie sent, but by a login.
-    Gone,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Live {
-    pub(crate) id: SessionId,
-    pub(crate) handle: Handle,
-    pub(crate) record: Record,
-}
-
-/// What is wanted of the session itself, beside its data.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Intent {
-    pub(super) regenerate: bool,
-    pub(super) login: Option<Login>,
-    /// Zero: no longer.
-    pub(super) remember: Option<Duration>,
-    /// Nothing of the stored data may stay: it is another user's. Numbered, to tell one time from the next.
-    fresh: Option<u32>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Login {
-    user: Box<str>,
-    pub(super) at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +115,7 @@ impl Work {
                 let Origin::Live(live) = &mut self.origin else {
                     return Ok(());
                 };
-                let base = Some(record.data()).filter(|_| self.intent.fresh.is_none());
+                let base = Some(record.data()).filter(|_| self.intent.keeps_data());
                 self.changes.rebase(base)?;
                 live.record = record;
                 Ok(())
@@ -156,7 +125,7 @@ impl Work {
 
     /// Whether anything is to be stored, be it in vain.
     pub(crate) fn writes(&self) -> bool {
-        self.ending.is_some() || self.intent != Intent::default() || self.is_changed()
+        self.ending.is_some() || !self.intent.is_empty() || self.is_changed()
     }
 
     /// Whether there would be other data than there is.
@@ -314,7 +283,7 @@ impl Work {
 }
 
 fn base<'a>(origin: &'a Origin, intent: &Intent) -> Option<&'a Record> {
-    let live = origin.live().filter(|_| intent.fresh.is_none())?;
+    let live = origin.live().filter(|_| intent.keeps_data())?;
     Some(&live.record)
 }
 
@@ -342,10 +311,7 @@ impl Work {
 
     pub(crate) fn log_in(&mut self, user: Box<str>, at: Timestamp) {
         if self.user().is_some_and(|former| former != &*user) {
-            self.intent = Intent {
-                fresh: Some(self.users),
-                ..Intent::default()
-            };
+            self.intent = Intent::another_user(self.users);
             self.users += 1;
             self.changes.reset(None);
         }
@@ -375,33 +341,6 @@ impl Work {
         match &self.intent.login {
             Some(login) => Some(login.at),
             None => self.base()?.body().authenticated_at,
-        }
-    }
-}
-
-impl Intent {
-    /// What is left of it once `done`, an earlier state, is in the record.
-    fn settle(&mut self, done: &Self) {
-        if self.fresh != done.fresh {
-            // Another user's since, and all of it is about that one.
-            return;
-        }
-        self.fresh = None;
-        self.regenerate &= !done.regenerate;
-        if self.login == done.login {
-            self.login = None;
-        }
-        if self.remember == done.remember {
-            self.remember = None;
-        }
-    }
-}
-
-impl Origin {
-    pub(crate) fn live(&self) -> Option<&Live> {
-        match self {
-            Self::Live(live) => Some(live),
-            Self::New | Self::Gone => None,
         }
     }
 }
