@@ -1,6 +1,5 @@
-use std::sync::atomic::AtomicBool;
-
 use super::{
+    head::Head,
     origin::Origin,
     plan::Plan,
     shared::Shared,
@@ -15,10 +14,10 @@ use crate::{at_once::at_once, error::Error, time::Timestamp};
 pub(crate) async fn commit(
     shared: &Shared,
     work: &mut Work,
-    head_sent: Option<&AtomicBool>,
+    head: Option<&Head>,
     progress: impl Fn(&Turnout),
 ) -> Result<Committed, Error> {
-    let mut steps = Steps::new(shared, head_sent);
+    let mut steps = Steps::new(shared, head);
     loop {
         match steps.step(work).await? {
             Step::Done(committed) => return Ok(committed),
@@ -53,11 +52,11 @@ pub(crate) fn first_step(
 pub(crate) async fn transact<R>(
     shared: &Shared,
     mut work: Work,
-    head_sent: &AtomicBool,
+    head: &Head,
     progress: impl Fn(&Turnout),
     run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
 ) -> Result<(Committed, Option<R>), Error> {
-    let mut steps = Steps::new(shared, Some(head_sent));
+    let mut steps = Steps::new(shared, Some(head));
     let mut newest = false;
     loop {
         if work.is_gone() {

@@ -1,14 +1,12 @@
 //! What is done with a session when its handler is over, and what that comes to.
 
-use std::{
-    pin::Pin,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{pin::Pin, sync::Arc};
 
 use http::StatusCode;
 
 use super::{
     commit,
+    load::Loaded,
     plan::Plan,
     shared::Shared,
     slot::Slot,
@@ -41,8 +39,7 @@ impl Slot {
     /// The handler answered, or `failed` to. If it never `waited`, it did so when the session was loaded.
     #[inline]
     pub(crate) fn finish(self: &Arc<Self>, failed: bool, waited: bool) -> Finish {
-        let Some(loaded) = self.loaded.get() else {
-            self.note_head_sent();
+        let Some(loaded) = self.loaded.get().or_else(|| self.loaded_last()) else {
             return Finish::Untouched;
         };
         let mut work = loaded.work.lock();
@@ -79,9 +76,16 @@ impl Slot {
         Arc::strong_count(self) == 1
     }
 
-    fn note_head_sent(self: &Arc<Self>) {
+    /// Nobody has loaded the session. A task that does so from now on will know that it is too late; one that did so
+    /// a moment ago may not, and has to be waited for.
+    fn loaded_last(self: &Arc<Self>) -> Option<&Loaded> {
+        self.let_head_leave();
+        self.loaded.get()
+    }
+
+    fn let_head_leave(self: &Arc<Self>) {
         if !self.is_alone() {
-            self.head_sent.store(true, Ordering::Release);
+            self.head.leave();
         }
     }
 
@@ -158,7 +162,7 @@ impl Slot {
 
     /// The cookie that the response has to carry, which is about to leave.
     fn send_head(self: &Arc<Self>, work: &mut Work) -> Option<SetCookie> {
-        self.note_head_sent();
+        self.let_head_leave();
         let Shared { codec, clock, .. } = &*self.shared;
         match (work.owed.take()?, work.origin.live()) {
             (Owed::Remove, _) => Some(SetCookie::REMOVAL),

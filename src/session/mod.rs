@@ -2,6 +2,7 @@
 
 mod commit;
 mod finish;
+mod head;
 mod intent;
 mod load;
 mod origin;

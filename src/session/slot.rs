@@ -1,10 +1,11 @@
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 use parking_lot::MutexGuard;
 
 use super::{
     commit,
+    head::Head,
     load::{self, Loaded},
     shared::Shared,
     step::Committed,
@@ -22,8 +23,8 @@ pub(crate) struct Slot {
     /// The session of another cookie, whose layer is outside of this one's.
     outer: Option<Arc<Self>>,
     pub(super) loaded: OnceBox<Loaded>,
-    /// No cookie can be sent any more. Set only where somebody is left to know.
-    pub(super) head_sent: AtomicBool,
+    /// It leaves only where somebody is left to know.
+    pub(super) head: Head,
 }
 
 impl Slot {
@@ -33,7 +34,7 @@ impl Slot {
             presented,
             outer,
             loaded: OnceBox::new(),
-            head_sent: AtomicBool::new(false),
+            head: Head::default(),
         }
     }
 
@@ -84,8 +85,8 @@ impl Slot {
         }
         let progress = |turnout: &Turnout| self.work().note(&work, turnout);
         let mut attempt = work.clone();
-        let head_sent = Some(&self.head_sent);
-        let committed = commit::commit(&self.shared, &mut attempt, head_sent, progress).await?;
+        let head = Some(&self.head);
+        let committed = commit::commit(&self.shared, &mut attempt, head, progress).await?;
         self.settle(&work.pending(), committed)
     }
 
@@ -103,7 +104,7 @@ impl Slot {
         };
         let progress = |turnout: &Turnout| self.work().note(&work, turnout);
         let (committed, result) =
-            commit::transact(&self.shared, work.clone(), &self.head_sent, progress, run).await?;
+            commit::transact(&self.shared, work.clone(), &self.head, progress, run).await?;
         self.settle(&work.pending(), committed)?;
         result.ok_or_else(Error::gone)
     }
@@ -163,7 +164,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if *self.head_sent.get_mut()
+        if self.head.has_left()
             && let Some(loaded) = self.loaded.get()
         {
             let mut work = loaded.work.lock();

@@ -1,9 +1,7 @@
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{
+    head::Head,
     origin::{Live, Origin},
     plan::Plan,
     queue::Turn,
@@ -51,8 +49,8 @@ pub(super) enum Step {
 /// The steps of one commit, which share what it has met on the way.
 pub(super) struct Steps<'a> {
     shared: &'a Shared,
-    /// No cookie can be sent any more. The commit after the handler need not look.
-    head_sent: Option<&'a AtomicBool>,
+    /// Where a cookie would go. The commit after the handler need not look.
+    head: Option<&'a Head>,
     /// Of the first conflict; from then on this commit keeps its place in the line of its session.
     conflict: Option<(Instant, Turn<'a>)>,
     conflicts: u32,
@@ -62,10 +60,10 @@ impl<'a> Steps<'a> {
     /// How often a store that answers at once is asked again before this commit waits in line.
     const CONFLICTS_AT_ONCE: u32 = 8;
 
-    pub(super) fn new(shared: &'a Shared, head_sent: Option<&'a AtomicBool>) -> Self {
+    pub(super) fn new(shared: &'a Shared, head: Option<&'a Head>) -> Self {
         Self {
             shared,
-            head_sent,
+            head,
             conflict: None,
             conflicts: 0,
         }
@@ -84,8 +82,8 @@ impl<'a> Steps<'a> {
         work: &Work,
         now: Timestamp,
     ) -> Result<Step, Error> {
-        let is_late = |sent: &AtomicBool| sent.load(Ordering::Acquire);
-        if matches!(plan, Plan::Create | Plan::Regenerate) && self.head_sent.is_some_and(is_late) {
+        let sends = matches!(plan, Plan::Create | Plan::Regenerate);
+        if sends && self.head.is_some_and(Head::has_left) {
             return Err(Error::too_late());
         }
         match (plan, &work.origin) {

@@ -3,6 +3,7 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod late;
 mod model;
 #[path = "../support/races.rs"]
 mod races;
