@@ -47,6 +47,8 @@ impl Part {
 
     pub(super) fn add(&mut self, user: &str, handle: Handle) {
         match self.0.get_mut(user) {
+            // It may be there still from an earlier time.
+            Some(handles) if handles.contains(&handle) => {}
             Some(handles) => handles.push(handle),
             None => drop(self.0.insert(user.into(), vec![handle])),
         }
@@ -60,5 +62,21 @@ impl Part {
         if handles.is_empty() {
             self.0.remove(user);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_comes_back_is_listed_once() {
+        let users = Users::default();
+        let mut part = users.lock("alice");
+        let handle = Handle::from_bytes([7; 16]);
+        for _ in 0..2 {
+            part.add("alice", handle);
+        }
+        assert_eq!(part.handles("alice"), [handle]);
     }
 }
