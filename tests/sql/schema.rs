@@ -2,10 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sqlx::{
-    Row,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode},
-};
+use sqlx::{Row, sqlite::SqliteConnectOptions};
 use tokio::task::JoinSet;
 use wiz_session::{
     Handle, Record, SessionStore, Version,
@@ -43,18 +40,28 @@ async fn all<T: Send + 'static>(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_sqlite_file_is_opened_by_many_at_once() {
+    for _ in 0..100 {
+        let folder = support::folder();
+        let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+        let open = |url: String| async move { SqliteStore::connect(&url).await?.migrate().await };
+        for opened in all((0..4).map(|_| open(url.clone()))).await {
+            opened.expect("it waits for the others");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_processes_migrate_a_sqlite_file_at_once() {
     for _ in 0..5 {
         let folder = support::folder();
         let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+        let store = SqliteStore::connect(&url).await.expect("a new file");
         // They write one after the other, each to the disk: on a busy machine that takes longer than `connect` waits.
         let patience = Duration::from_secs(60);
         let migrate = |url: String| async move {
             let options = url.parse::<SqliteConnectOptions>().expect("an address");
-            let options = options
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .busy_timeout(patience);
+            let options = options.busy_timeout(patience);
             let pool = SqliteStore::pool_options().acquire_timeout(patience);
             let pool = pool.connect_with(options).await.expect("a connection");
             let store = SqliteStore::from_pool(pool);
@@ -65,7 +72,6 @@ async fn many_processes_migrate_a_sqlite_file_at_once() {
         for answer in all((0..AT_ONCE).map(|_| migrate(url.clone()))).await {
             answer.expect("a migration");
         }
-        let store = SqliteStore::connect(&url).await.expect("the file");
         assert_eq!(
             store.count(SystemTime::now()).await.expect("a count"),
             AT_ONCE as u64

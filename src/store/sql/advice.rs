@@ -94,7 +94,7 @@ fn on_answer(error: &dyn DatabaseError) -> Option<&'static str> {
 }
 
 /// The engine's own number where it has one that tells more.
-fn code(error: &dyn DatabaseError) -> Option<Cow<'_, str>> {
+pub(super) fn code(error: &dyn DatabaseError) -> Option<Cow<'_, str>> {
     #[cfg(feature = "mysql")]
     if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
         return Some(error.number().to_string().into());

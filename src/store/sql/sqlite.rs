@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{
     Sqlite,
@@ -7,7 +7,7 @@ use sqlx::{
 };
 
 use super::{
-    SqlStore,
+    SqlStore, advice,
     dialect::{Dialect, Syntax, driver},
     failure, lease,
 };
@@ -36,7 +36,7 @@ pub type SqliteStore = SqlStore<Sqlite>;
 
 impl SqlStore<Sqlite> {
     /// Opens the file at this address, such as `sqlite:sessions.db` or `sqlite:///var/lib/app/sessions.db`, and creates
-    /// it if there is none. It is in WAL mode from then on.
+    /// it if there is none. It is in WAL mode from then on. Any number of processes may do so at once.
     ///
     /// # Errors
     /// [`Error::is_store`], if the address makes no sense, or the file cannot be opened or is no database.
@@ -46,11 +46,16 @@ impl SqlStore<Sqlite> {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = Self::pool_options()
-            .connect_with(options)
-            .await
-            .map_err(failure::of)?;
-        Ok(Self::from_pool(pool))
+        let since = Instant::now();
+        loop {
+            match Self::pool_options().connect_with(options.clone()).await {
+                // SQLite itself waits for anything but this: others that make the new file a WAL one.
+                Err(error) if is_busy(&error) && since.elapsed() < BUSY_TIMEOUT => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                opened => return opened.map(Self::from_pool).map_err(failure::of),
+            }
+        }
     }
 
     /// The settings of the pool that [`connect`](Self::connect) opens: four connections, and it waits three seconds
@@ -63,6 +68,11 @@ impl SqlStore<Sqlite> {
 
 /// How long a write waits for those of other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(advice::code);
+    code.is_some_and(|code| code == "5")
+}
 
 impl Dialect for Sqlite {
     const SYNTAX: Syntax = Syntax {
