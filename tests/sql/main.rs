@@ -10,6 +10,7 @@ mod contract;
 mod dump;
 mod faults;
 mod fresh;
+mod given_up;
 mod outage;
 mod processes;
 mod proxy;

@@ -1,8 +1,12 @@
-//! A TCP proxy that counts what is asked of a database, and can swallow connections as a broken network does.
+//! A TCP proxy that counts what is asked of a database, can swallow connections as a broken network does, and can be
+//! slow.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -24,6 +28,7 @@ struct Shared {
     connections: AtomicUsize,
     /// Connections before this one lead nowhere.
     first_alive: AtomicUsize,
+    trickles: AtomicBool,
 }
 
 /// What a client's messages look like.
@@ -51,6 +56,11 @@ impl Proxy {
     pub(crate) fn swallow(&self) {
         let connections = self.shared.connections.load(Ordering::SeqCst);
         self.shared.first_alive.store(connections, Ordering::SeqCst);
+    }
+
+    /// Whether what the server says comes in small pieces from now on.
+    pub(crate) fn trickle(&self, trickles: bool) {
+        self.shared.trickles.store(trickles, Ordering::SeqCst);
     }
 }
 
@@ -95,8 +105,14 @@ async fn pump(
         if let Some(counter) = &mut counter {
             counter.feed(&buffer[..read]);
         }
-        if to.write_all(&buffer[..read]).await.is_err() {
-            break;
+        let from_server = counter.is_none();
+        for piece in buffer[..read].chunks(1_000) {
+            if from_server && shared.trickles.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            if to.write_all(piece).await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -6,6 +6,9 @@ use super::statements::Statement;
 pub(crate) trait Dialect: Database {
     const SYNTAX: Syntax;
 
+    /// Whether sqlx finds the end of an answer whose future was dropped midway.
+    const READS_ON: bool;
+
     /// Carries a statement out. Answers how many rows it changed.
     fn execute(
         pool: &Pool<Self>,

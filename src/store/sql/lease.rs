@@ -1,36 +1,38 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::{
     Connection, Database, Error, Pool,
     pool::{PoolConnection, PoolOptions},
 };
+use tokio::time::timeout;
+
+use super::dialect::Dialect;
 
 /// A pool's connection for one statement.
 ///
-/// If the future that waits for the answer is dropped, sqlx reads the rest of the answer before it lends the
-/// connection again. From a server that is frozen or out of reach none comes, and the pool would be short of that
-/// connection until TCP gives up, a quarter of an hour later. So one that has kept us waiting is closed.
-pub(super) struct Lease<DB: Database> {
-    connection: PoolConnection<DB>,
-    since: Instant,
+/// sqlx asks a connection that comes back for a sign of life, after it has read the rest of an answer whose future was
+/// dropped. From a server that is frozen or out of reach none comes, and the pool would be short of that connection
+/// until TCP gives up, a quarter of an hour later. So one that keeps us waiting then is dropped.
+pub(super) struct Lease<DB: Dialect> {
+    /// There until it goes back.
+    connection: Option<PoolConnection<DB>>,
     waiting: bool,
 }
 
-/// Longer than any statement of ours takes, unless the server is overloaded or out of reach.
+/// Longer than a sign of life takes, unless the server is overloaded or out of reach.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-impl<DB: Database> Lease<DB> {
+impl<DB: Dialect> Lease<DB> {
     pub(super) async fn acquire(pool: &Pool<DB>) -> Result<Self, Error> {
         let connection = pool.acquire().await?;
         Ok(Self {
-            connection,
-            since: Instant::now(),
+            connection: Some(connection),
             waiting: true,
         })
     }
 
     pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        &mut self.connection
+        self.connection.as_mut().expect("it goes back at the end")
     }
 
     /// The answer is here, good or bad.
@@ -39,11 +41,15 @@ impl<DB: Database> Lease<DB> {
     }
 }
 
-impl<DB: Database> Drop for Lease<DB> {
+impl<DB: Dialect> Drop for Lease<DB> {
     fn drop(&mut self) {
-        if self.waiting && self.since.elapsed() >= PATIENCE {
-            self.connection.close_on_drop();
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        if self.waiting && !DB::READS_ON {
+            return connection.close_on_drop();
         }
+        tokio::spawn(timeout(PATIENCE, connection.return_to_pool()));
     }
 }
 
@@ -60,7 +66,7 @@ pub(super) fn pool_options<DB: Database>() -> PoolOptions<DB> {
                 if meta.idle_for < PATIENCE {
                     return Ok(true);
                 }
-                match tokio::time::timeout(PATIENCE, connection.ping()).await {
+                match timeout(PATIENCE, connection.ping()).await {
                     Ok(answer) => answer.map(|()| true),
                     // An error, so that sqlx drops the connection instead of taking leave of a server that is silent.
                     Err(_) => Err(Error::Io(std::io::ErrorKind::TimedOut.into())),

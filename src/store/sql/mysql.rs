@@ -63,6 +63,10 @@ impl Dialect for MySql {
         schema: SCHEMA,
     };
 
+    /// It loses its place between the length of a packet and the packet: what it took for the next answer would be
+    /// somebody's record.
+    const READS_ON: bool = false;
+
     driver!();
 
     fn is_taken(error: &dyn DatabaseError) -> bool {

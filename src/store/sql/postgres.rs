@@ -76,6 +76,8 @@ impl Dialect for Postgres {
         schema: SCHEMA,
     };
 
+    const READS_ON: bool = true;
+
     driver!();
 
     fn is_victim(error: &dyn DatabaseError) -> bool {

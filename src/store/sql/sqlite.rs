@@ -84,6 +84,8 @@ impl Dialect for Sqlite {
         schema: SCHEMA,
     };
 
+    const READS_ON: bool = true;
+
     driver!();
 
     /// Writers wait for each other; none is given up.
