@@ -1,7 +1,10 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as Line, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::{id::Handle, record::Record};
 
@@ -10,23 +13,36 @@ use crate::{id::Handle, record::Record};
 /// They would otherwise race each other, and of n that try at once n - 1 lose each time. Whoever is done leaves the
 /// record it stored to the next, who replays on it without asking the store.
 #[derive(Default)]
-pub(crate) struct Queue(Mutex<HashMap<Handle, Arc<Line<Option<Record>>>>>);
+pub(crate) struct Queue(Mutex<HashMap<Handle, Line>>);
+
+/// The commits of one session.
+#[derive(Default)]
+struct Line {
+    /// How many there are.
+    turns: usize,
+    newest: Newest,
+}
+
+/// What the last one stored, for the head of the line.
+type Newest = Arc<tokio::sync::Mutex<Option<Record>>>;
 
 /// A place in the line of one session; the head of it once [`wait`](Self::wait) is over.
 pub(crate) struct Turn<'a> {
     queue: &'a Queue,
     handle: Handle,
-    line: Arc<Line<Option<Record>>>,
+    newest: Newest,
     head: Option<OwnedMutexGuard<Option<Record>>>,
 }
 
 impl Queue {
     pub(crate) fn join(&self, handle: Handle) -> Turn<'_> {
-        let line = Arc::clone(self.0.lock().entry(handle).or_default());
+        let mut lines = self.0.lock();
+        let line = lines.entry(handle).or_default();
+        line.turns += 1;
         Turn {
             queue: self,
             handle,
-            line,
+            newest: Arc::clone(&line.newest),
             head: None,
         }
     }
@@ -34,7 +50,7 @@ impl Queue {
 
 impl Turn<'_> {
     pub(crate) async fn wait(&mut self) {
-        self.head = Some(Arc::clone(&self.line).lock_owned().await);
+        self.head = Some(Arc::clone(&self.newest).lock_owned().await);
     }
 
     /// The record that the one before stored, if it is newer than this.
@@ -54,15 +70,19 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.head = None;
         let mut lines = self.queue.0.lock();
-        // Held by the map and by this turn: nobody else waits. Joining needs the map's lock, so nobody comes either.
-        if Arc::strong_count(&self.line) == 2 {
-            lines.remove(&self.handle);
+        if let Entry::Occupied(mut line) = lines.entry(self.handle) {
+            line.get_mut().turns -= 1;
+            if line.get().turns == 0 {
+                line.remove();
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -82,5 +102,28 @@ mod tests {
         assert_eq!(queue.0.lock().len(), 1);
         drop(second);
         assert!(queue.0.lock().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_all_leave_at_once_is_gone() {
+        const AT_ONCE: usize = 2;
+        let (queue, joined) = (Queue::default(), AtomicUsize::new(0));
+        let visit = || {
+            for round in 1..=100_000_usize {
+                let turn = queue.join(Handle::from_bytes((round as u128).to_ne_bytes()));
+                joined.fetch_add(1, Ordering::SeqCst);
+                // A lock would wake them one after the other.
+                while joined.load(Ordering::SeqCst) < round * AT_ONCE {
+                    std::hint::spin_loop();
+                }
+                drop(turn);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(visit);
+            }
+        });
+        assert_eq!(queue.0.lock().len(), 0);
     }
 }
