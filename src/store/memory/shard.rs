@@ -60,7 +60,8 @@ impl Shard {
 
     /// The same for all, unless that was done lately.
     pub(super) fn sweep(&mut self, now: Timestamp) -> Vec<(Handle, Record)> {
-        let lately = |at: Timestamp| now.since(at) < Self::SWEEP_EVERY;
+        // The clock may have been set back since.
+        let lately = |at: Timestamp| at <= now && now.since(at) < Self::SWEEP_EVERY;
         if self.swept_at.is_some_and(lately) {
             return Vec::new();
         }
@@ -68,10 +69,13 @@ impl Shard {
         self.take_expired(now, usize::MAX)
     }
 
-    /// Takes out the anonymous session that has been silent the longest.
-    pub(super) fn evict_anonymous(&mut self) -> Option<Record> {
+    /// Takes out the anonymous session that has been silent the longest, but not this one.
+    pub(super) fn evict_anonymous(&mut self, except: Option<Handle>) -> Option<Record> {
         let anonymous = |record: &Record| record.user().is_none() && !record.is_tombstone();
-        let candidates = self.records.iter().filter(|(_, record)| anonymous(record));
+        let candidates = self
+            .records
+            .iter()
+            .filter(|(handle, record)| anonymous(record) && Some(**handle) != except);
         let (&oldest, _) = candidates.min_by_key(|(_, record)| record.expires())?;
         self.records.remove(&oldest)
     }

