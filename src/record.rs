@@ -24,16 +24,16 @@ impl Version {
     /// The version of a record that was just created.
     pub const FIRST: Self = Self(1);
 
+    /// What fits a database's integer.
+    const LAST: Self = Self(i64::MAX as u64);
+
     /// The version that a store gives to the replacement of this one.
     ///
     /// # Panics
     /// After 2⁶³ changes.
     #[must_use]
     pub const fn next(self) -> Self {
-        assert!(
-            self.0 < i64::MAX as u64,
-            "a version fits a database's integer"
-        );
+        assert!(self.0 < Self::LAST.0, "a version fits a database's integer");
         Self(self.0 + 1)
     }
 
@@ -194,11 +194,17 @@ impl Record {
     /// Reads what [`to_json`](Self::to_json) wrote, of this version of the crate or an earlier one.
     ///
     /// # Errors
-    /// [`Error::is_store`] if the text is damaged or of a format that this version does not know.
+    /// [`Error::is_store`] if the text is damaged or of a format that this version does not know, or if the session's
+    /// version is none that changes lead to.
     pub fn from_json(json: &str, version: Version, expires_at: SystemTime) -> Result<Self, Error> {
         let stored: Stored<'_> = serde_json::from_str(json).map_err(|_| unreadable(json))?;
         if stored.v != FORMAT {
             return Err(unreadable(json));
+        }
+        if version >= Version::LAST {
+            return Err(Error::corrupt(
+                "its version is no number that changes lead to",
+            ));
         }
         let body = Body {
             created_at: Timestamp::from_millis(stored.created_at),
@@ -326,6 +332,22 @@ mod tests {
                 Record::from_json(json, Version::FIRST, SystemTime::UNIX_EPOCH).unwrap_err();
             assert!(error.is_store(), "{json}");
             assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_version_that_has_no_next_is_a_store_error() {
+        for (version, reads) in [
+            (i64::MAX as u64 - 1, true),
+            (i64::MAX as u64, false),
+            (u64::MAX, false),
+        ] {
+            let version = Version::new(version);
+            let read = Record::from_json(PINNED, version, SystemTime::UNIX_EPOCH);
+            match read {
+                Ok(record) => assert!(reads && record.version().next() > version),
+                Err(error) => assert!(!reads && error.is_store()),
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sqlx::{Database, Pool};
+use sqlx::{Connection, Database, Executor, MySqlConnection, PgConnection, Pool, Row};
 use tokio::time::timeout;
 use wiz_session::{
     Handle, Record, SessionStore, Version,
@@ -150,6 +150,61 @@ async fn the_way_breaks_under_load(
         reader.await.expect("no panic");
     }
     assert!(are_all_there(&pool).await);
+    assert!(
+        read(&store, handle, PATIENT)
+            .await
+            .iter()
+            .all(Option::is_some)
+    );
+}
+
+/// An administrator ends all connections but its own, while they are idle: whoever reads does not notice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_administrator_ends_the_connections_to_postgresql() {
+    let server = Mortal::start(Engine::Postgres);
+    let store = PostgresStore::connect(server.url()).await.expect("a store");
+    store.migrate().await.expect("a table");
+    let (handle, _) = large(&store).await;
+    assert!(
+        read(&store, handle, PATIENT)
+            .await
+            .iter()
+            .all(Option::is_some)
+    );
+    let mut admin = PgConnection::connect(server.url())
+        .await
+        .expect("a connection");
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    admin.execute(end).await.expect("they are ended");
+    assert!(
+        read(&store, handle, PATIENT)
+            .await
+            .iter()
+            .all(Option::is_some)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_administrator_ends_the_connections_to_mysql() {
+    let server = Mortal::start(Engine::Mysql);
+    let store = MySqlStore::connect(server.url()).await.expect("a store");
+    store.migrate().await.expect("a table");
+    let (handle, _) = large(&store).await;
+    assert!(
+        read(&store, handle, PATIENT)
+            .await
+            .iter()
+            .all(Option::is_some)
+    );
+    let mut admin = MySqlConnection::connect(server.url())
+        .await
+        .expect("a connection");
+    let others = "SELECT id FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()";
+    for row in admin.fetch_all(others).await.expect("the connections") {
+        let end = format!("KILL {}", row.get::<i64, _>(0));
+        admin.execute(&*end).await.expect("it is ended");
+    }
     assert!(
         read(&store, handle, PATIENT)
             .await

@@ -26,6 +26,7 @@ pub(super) async fn check(store: &Arc<impl SessionStore>) {
         a_touch_brings_nothing_back(store).await;
         a_session_that_is_touched_survives_the_sweep(store).await;
         no_session_of_a_user_slips_through(store).await;
+        a_session_that_moves_is_always_listed(store).await;
     }
     no_increment_is_lost(store).await;
 }
@@ -218,6 +219,33 @@ async fn no_session_of_a_user_slips_through(store: &Arc<impl SessionStore>) {
         left.is_empty(),
         "a session that moves while its user's sessions are ended does not live on"
     );
+}
+
+async fn a_session_that_moves_is_always_listed(store: &Arc<impl SessionStore>) {
+    const MOVES: usize = 20;
+    let user = format!("user {}", handle());
+    let of_user = record(Some(&user), "{}");
+    let mut id = create(&**store, &of_user).await;
+    let mover = Arc::clone(store);
+    let moving = tokio::spawn(async move {
+        for _ in 0..MOVES {
+            let new = handle();
+            let answer = mover
+                .regenerate(id, Version::FIRST, &tombstone(), new, &of_user)
+                .await;
+            answer.expect("regenerate answers");
+            id = new;
+        }
+    });
+    while !moving.is_finished() {
+        let listed = store.list(&user).await.expect("list answers");
+        assert!(
+            !listed.is_empty(),
+            "a session that moves is listed all the while"
+        );
+        tokio::task::yield_now().await;
+    }
+    moving.await.expect("it does not panic");
 }
 
 async fn no_increment_is_lost(store: &Arc<impl SessionStore>) {

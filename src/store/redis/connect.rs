@@ -104,6 +104,8 @@ impl RedisStore {
 
     /// A store on a cluster that a client of the `redis` crate, version 1, knows. It connects when it is first used.
     ///
+    /// The client must not read from replicas: they know later than others that a session has ended.
+    ///
     /// ```no_run
     /// use wiz_session::RedisStore;
     ///

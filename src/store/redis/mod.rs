@@ -39,8 +39,8 @@ use crate::error::Error;
 ///
 /// - Reading a session is one command, and so is each write, touch and regenerate: scripts that the server runs in one
 ///   step. A server that lost them, after `SCRIPT FLUSH` or a failover, is sent them again.
-/// - Ending a user's session is two commands. Listing a user's is one, and one for each; ending them all three, and one
-///   for each.
+/// - Ending a user's session is two commands. Listing a user's is one, and one for each, and two more where one of them
+///   has ended; ending them all three, and one for each.
 /// - A cluster keeps a session and the index of its user on different nodes. There a new session of a user is one
 ///   command more, a regenerate one, and a regenerate of a user's session two.
 /// - [`count`](crate::Sessions::count) looks at every session, at some 100,000 a second.
@@ -49,14 +49,15 @@ use crate::error::Error;
 ///
 /// - **The server is away**: requests fail at once or within two seconds. The first after its return succeeds. A
 ///   command whose connection broke is sent again, once; one that was done already, and only the answer lost, is
-///   recognised and not done twice.
+///   recognised and not done twice, unless eight other writes of that session came in between.
 /// - **The server crashes**: what was answered survives if it runs with `appendonly yes` and `appendfsync always`. A
 ///   failover to a replica may lose the last writes whatever the settings, and so bring a session back that had just
 ///   ended: replication does not wait.
 /// - **The server evicts**: set `maxmemory-policy noeviction`. Then a full server refuses new sessions; with another
 ///   policy it ends live ones, and may forget a user's list.
 /// - **Clocks differ**: nothing. The application's clock decides when a session has expired. Redis is told how long to
-///   keep a key, not until when, and five minutes longer than that, so its clock may be wrong, and may be set.
+///   keep a key, not until when, and five minutes longer than that, so its clock may be wrong. Set forward by more than
+///   five minutes, or after a failover to a node that is so far ahead, it ends sessions early.
 ///
 /// # Keys
 ///

@@ -131,15 +131,24 @@ impl SessionStore for RedisStore {
     }
 
     async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-        let handles = self.listed(user).await?;
-        let records = try_join_all(handles.iter().map(|&handle| self.load(handle))).await?;
         let (mut sessions, mut ended) = (Vec::new(), Vec::new());
-        for (handle, record) in handles.into_iter().zip(records) {
-            match record {
-                Some(record) if record.user() == Some(user) => sessions.push((handle, record)),
-                // About to become the user's, or no longer: the index knows until when.
-                Some(record) if !record.is_tombstone() => {}
-                _ => ended.push(handle),
+        let mut seen = HashSet::new();
+        loop {
+            let mut handles = self.listed(user).await?;
+            handles.retain(|handle| seen.insert(*handle));
+            let records = try_join_all(handles.iter().map(|&handle| self.load(handle))).await?;
+            let ended_before = ended.len();
+            for (handle, record) in handles.into_iter().zip(records) {
+                match record {
+                    Some(record) if record.user() == Some(user) => sessions.push((handle, record)),
+                    // About to become the user's, or no longer: the index knows until when.
+                    Some(record) if !record.is_tombstone() => {}
+                    _ => ended.push(handle),
+                }
+            }
+            // One of these may have moved to a new id since the index was read: that is in the index by now.
+            if ended.len() == ended_before {
+                break;
             }
         }
         self.unlist(user, &ended).await;

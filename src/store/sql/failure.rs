@@ -27,14 +27,19 @@ pub(super) fn of(error: sqlx::Error) -> Error {
     }
 }
 
-/// Whether the connection was dead, or PostgreSQL took leave of it.
+/// Whether the connection was dead, or the server took leave of it.
 pub(super) fn is_of_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P01"),
+        sqlx::Error::Database(error) => {
+            advice::code(&**error).is_some_and(|code| LEAVE.contains(&&*code))
+        }
         _ => false,
     }
 }
+
+/// PostgreSQL's words for it and MySQL's: it shuts down, crashed, or ended the connection.
+const LEAVE: [&str; 5] = ["57P01", "57P02", "1053", "1927", "4031"];
 
 /// Class 22 of SQLSTATE is about values, and so is a constraint that somebody added; MySQL has a code of its own.
 fn quotes(error: &dyn sqlx::error::DatabaseError) -> bool {

@@ -161,10 +161,14 @@ impl<DB: Dialect> SqlStore<DB> {
         values: &[Value<'_>],
     ) -> Result<Vec<DB::Row>, Error> {
         let mut connections = self.pool.options().get_max_connections();
+        let mut tries = 1;
         loop {
             match DB::fetch(&self.pool, statement, values).await {
                 Err(error) if connections > 0 && failure::is_of_connection(&error) => {
                     connections -= 1;
+                }
+                Err(sqlx::Error::Database(error)) if tries < TRIES && DB::is_victim(&*error) => {
+                    tries += 1;
                 }
                 answer => return answer.map_err(failure::of),
             }
