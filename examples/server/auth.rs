@@ -1,7 +1,7 @@
 //! The document's `controller/base.py`: who may see a page is decided before the page runs.
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use wiz_session::WizSession;
@@ -32,13 +32,18 @@ impl Area {
 pub(crate) struct CurrentUser(pub(crate) User);
 
 /// Lets a request through to a protected page, or sends it to log in and remembers where it
-/// wanted to go. Other pages pass without a look at the session.
+/// wanted to go. Other pages pass without a look at the session, and so does a question for what
+/// may be asked: nobody wants to go there.
 pub(crate) async fn guard(
     State(users): State<Users>,
     request: Request,
     next: Next,
 ) -> Result<Response> {
-    let Some(area) = Area::of(request.uri().path()) else {
+    let area = match *request.method() {
+        Method::OPTIONS => None,
+        _ => Area::of(request.uri().path()),
+    };
+    let Some(area) = area else {
         return Ok(next.run(request).await);
     };
     let (mut parts, body) = request.into_parts();

@@ -24,6 +24,15 @@ impl Error {
             message: message.into(),
         }
     }
+
+    /// In the words of HTTP.
+    fn of(status: StatusCode) -> Self {
+        Self::new(status, status.canonical_reason().unwrap_or("Error"))
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl IntoResponse for Error {
@@ -33,11 +42,16 @@ impl IntoResponse for Error {
 }
 
 impl From<wiz_session::Error> for Error {
-    /// The session knows its statuses (409 for a session that ended meanwhile, 413, 503) and says
-    /// nothing secret.
+    /// The session knows its statuses (409 for a session that ended meanwhile, 413, 503). What
+    /// went wrong in here is for the operator, and no client's business.
     fn from(error: wiz_session::Error) -> Self {
         let message = error.to_string();
-        Self::new(error.into_response().status(), message)
+        let status = error.into_response().status();
+        if status.is_server_error() {
+            eprintln!("error: {message}");
+            return Self::of(status);
+        }
+        Self::new(status, message)
     }
 }
 
@@ -64,8 +78,7 @@ pub(crate) async fn as_json(response: Response) -> Response {
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(CONTENT_TYPE);
     parts.headers.remove(CONTENT_LENGTH);
-    let reason = status.canonical_reason().unwrap_or("Error");
-    let mut worded = Error::new(status, reason).into_response();
+    let mut worded = Error::of(status).into_response();
     worded.headers_mut().extend(parts.headers);
     worded
 }

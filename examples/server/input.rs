@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, FromRequest, Json, Request};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -23,11 +23,20 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let request = body::read(request).await?;
-        if is_form(request.headers()) {
+        let mut request = body::read(request).await?;
+        let kind = kind(request.headers());
+        if kind == FORM {
+            // In any case or with parameters it came; axum knows it in this form.
+            request.headers_mut().insert(CONTENT_TYPE, FORM);
             let Form(input) = Form::from_request(request, state).await?;
             return Ok(Self(input));
         }
+        if kind != JSON {
+            let message =
+                "the body must be of application/json or application/x-www-form-urlencoded";
+            return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        }
+        request.headers_mut().insert(CONTENT_TYPE, JSON);
         // First any JSON, then the struct: a body cut short is malformed (400), however wrong its
         // first field is (422), and an array does not pass for the fields in order.
         let Json(value) = Json::<Value>::from_request(request, state).await?;
@@ -40,11 +49,16 @@ where
     }
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| {
-        kind.as_bytes()
-            .starts_with(b"application/x-www-form-urlencoded")
-    })
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// The type of the body without its parameters, in lower case (RFC 9110, 8.3.1).
+fn kind(headers: &HeaderMap) -> String {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next());
+    essence.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn unprocessable(message: impl Into<String>) -> Error {

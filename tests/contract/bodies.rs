@@ -95,6 +95,9 @@ async fn other_content_types_are_415() {
         "text/plain",
         "multipart/form-data; boundary=x",
         "application/xml",
+        "application/vnd.api+json",
+        "application/jsonp",
+        "application/x-www-form-urlencoded-v2",
         "nonsense",
     ] {
         post_raw(&browser, ADD, kind, r#"{"product_id":1}"#)
@@ -108,17 +111,25 @@ async fn other_content_types_are_415() {
 }
 
 #[tokio::test]
-async fn a_charset_is_fine() {
+async fn a_content_type_in_other_letters_or_with_a_charset_is_fine() {
     let server = Server::start();
     let browser = Browser::new(&server);
-    let json = "application/json; charset=utf-8";
-    post_raw(&browser, ADD, json, r#"{"product_id":1}"#)
-        .await
-        .expect(200);
-    let form = "application/x-www-form-urlencoded; charset=UTF-8";
-    post_raw(&browser, ADD, form, "product_id=-2")
-        .await
-        .expect(200);
+    for json in [
+        "application/json; charset=utf-8",
+        "Application/JSON ;charset=utf-8",
+    ] {
+        post_raw(&browser, ADD, json, r#"{"product_id":1}"#)
+            .await
+            .expect(200);
+    }
+    for form in [
+        "application/x-www-form-urlencoded; charset=UTF-8",
+        "Application/X-WWW-Form-Urlencoded",
+    ] {
+        post_raw(&browser, ADD, form, "product_id=-2")
+            .await
+            .expect(200);
+    }
     assert_eq!(browser.session().await, json!({ "cart": [1, -2] }));
 }
 
@@ -171,4 +182,14 @@ async fn unknown_routes_and_methods_are_json_too() {
     send(browser.request(Method::POST, "/"))
         .await
         .expect_error(405);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_inside_is_no_clients_business() {
+    let server = Server::start();
+    let browser = Browser::new(&server);
+    let no_list = json!({ "key": "cart", "value": "x", "ms": 0 });
+    browser.post("/api/slow_set", no_list).await.expect(200);
+    let answer = browser.get("/api/get_cart").await.expect_error(500);
+    assert_eq!(answer.json(), json!({ "error": "Internal Server Error" }));
 }

@@ -54,11 +54,17 @@ impl Browser {
 
     /// GET as a program that wants JSON.
     pub(crate) async fn get_json(&self, path: &str) -> Answer {
-        send(
-            self.request(Method::GET, path)
-                .header("Accept", "application/json"),
-        )
-        .await
+        self.get_as(path, "application/json").await
+    }
+
+    /// GET as a person's browser does.
+    pub(crate) async fn get_page(&self, path: &str) -> Answer {
+        self.get_as(path, "text/html,application/xhtml+xml,*/*;q=0.8")
+            .await
+    }
+
+    async fn get_as(&self, path: &str, accept: &str) -> Answer {
+        send(self.request(Method::GET, path).header("Accept", accept)).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {

@@ -70,12 +70,7 @@ async fn is_not_used_up_by_head_or_by_the_page_itself() {
     )
     .await
     .expect(200);
-    let page = send(
-        browser
-            .request(Method::GET, "/users")
-            .header("Accept", "text/html"),
-    )
-    .await;
+    let page = browser.get_page("/users").await;
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(!page.body.contains("<b>Hal"));
     assert_eq!(browser.get_json("/users").await.json()["flash"], created());

@@ -10,7 +10,7 @@ async fn the_pages_are_html_under_a_strict_policy() {
     let server = Server::start();
     let browser = Browser::new(&server);
     for path in ["/", "/login", "/users"] {
-        let page = browser.get(path).await.expect(200);
+        let page = browser.get_page(path).await.expect(200);
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         let policy = page.header("content-security-policy");
         assert!(policy.contains("default-src 'none'"), "{policy}");
@@ -22,8 +22,10 @@ async fn the_pages_are_html_under_a_strict_policy() {
         assert!(!page.body.contains("style=\""), "an inline style in {path}");
     }
     browser.log_in_as_alice().await;
-    let page = browser.get("/dashboard").await.expect(200);
+    let page = browser.get_page("/dashboard").await.expect(200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let program = browser.get("/dashboard").await.expect(200);
+    assert_eq!(program.json()["user"]["name"], "Alice");
 }
 
 #[tokio::test]
@@ -36,7 +38,7 @@ async fn everything_a_page_loads_is_there() {
         if seen.contains(&path) {
             continue;
         }
-        let file = browser.get(&path).await.expect(200);
+        let file = browser.get_page(&path).await.expect(200);
         waiting.extend(assets(&file.body));
         seen.push(path);
     }
@@ -66,7 +68,7 @@ async fn obey_theme_and_language() {
         .await
         .expect(200);
     for path in ["/", "/login", "/users"] {
-        let page = browser.get(path).await.expect(200).body;
+        let page = browser.get_page(path).await.expect(200).body;
         assert!(
             page.contains(r#"<html lang="en" data-theme="dark">"#),
             "{path}"

@@ -37,13 +37,12 @@ async fn a_visitor_is_sent_to_log_in_and_the_path_is_remembered() {
 async fn every_method_is_protected() {
     let server = Server::start();
     let browser = Browser::new(&server);
-    for method in [
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::HEAD,
-        Method::OPTIONS,
-    ] {
+    // A question for what may be asked reveals nothing, and begins no session.
+    let answer = send(browser.request(Method::OPTIONS, "/dashboard"))
+        .await
+        .expect_error(405);
+    assert_eq!(answer.set_cookie(), None);
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::HEAD] {
         send(browser.request(method, "/dashboard"))
             .await
             .expect(303);

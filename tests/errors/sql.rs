@@ -178,6 +178,8 @@ pub(crate) async fn meet_sqlite() -> Vec<Met> {
 
     let mut met = vec![
         connect("sqlite:sessions.db?mode=none").await,
+        connect("sqlite:").await.because("names no file"),
+        connect("sqlite://").await.because("names no file"),
         connect("sqlite:/no/such/folder/sessions.db")
             .await
             .because("unable to open"),

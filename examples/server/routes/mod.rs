@@ -33,11 +33,15 @@ pub(crate) fn all(sessions: Sessions) -> Router<Users> {
         .merge(pages::routes())
 }
 
-/// Whether a program asks, where a person would get a page.
+/// Whether a program asks, where a person would get a page: all but what names HTML and no JSON,
+/// as browsers do.
 fn wants_json(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|accept| accept.to_str().ok())
-        .any(|accept| accept.to_ascii_lowercase().contains("application/json"))
+    let accepts = |kind| {
+        let mut lines = headers.get_all(ACCEPT).iter();
+        lines.any(|line| {
+            line.to_str()
+                .is_ok_and(|line| line.to_ascii_lowercase().contains(kind))
+        })
+    };
+    accepts("application/json") || !accepts("text/html")
 }

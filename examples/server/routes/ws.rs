@@ -4,8 +4,6 @@
 //! the session again, to see what happened since, and a write is a transaction: stored when it is
 //! answered, or not done.
 
-use std::fmt::Display;
-
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -14,6 +12,7 @@ use axum::routing::get;
 use serde_json::Value;
 use wiz_session::WizSession;
 
+use crate::error::Error;
 use crate::model::{Users, identity};
 
 /// A value of 256 KB, however it is escaped.
@@ -68,7 +67,7 @@ impl<'a> Command<'a> {
             ("delete", key) if !key.is_empty() => Ok(Self::Delete(key)),
             ("set", rest) => {
                 let (key, json) = rest.split_once(' ').ok_or("set needs a key and JSON")?;
-                let value = serde_json::from_str(json).map_err(said)?;
+                let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
                 Ok(Self::Set(key, value))
             }
             ("whoami", "") => Ok(Self::WhoAmI),
@@ -114,7 +113,7 @@ async fn delete(session: &WizSession, key: &str) -> Result<String, String> {
     Ok(OK.to_owned())
 }
 
-/// An error's words, which are safe to show.
-fn said(error: impl Display) -> String {
-    error.to_string()
+/// What the client is told of an error of the session.
+fn said(error: wiz_session::Error) -> String {
+    Error::from(error).message().to_owned()
 }

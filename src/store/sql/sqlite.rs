@@ -42,6 +42,11 @@ impl SqlStore<Sqlite> {
     /// [`Error::is_store`], if the address makes no sense, or the file cannot be opened or is no database.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let options: SqliteConnectOptions = url.parse().map_err(failure::of)?;
+        if options.get_filename().as_os_str().is_empty() {
+            // A database of its own for each connection, to SQLite.
+            let error = sqlx::Error::Configuration("the address names no file".into());
+            return Err(failure::of(error));
+        }
         let options = options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
