@@ -16,4 +16,9 @@ impl Head {
         fence(Ordering::SeqCst);
         self.0.load(Ordering::Relaxed)
     }
+
+    /// The same where nobody else can look any more, which takes no fence.
+    pub(super) fn had_left(&mut self) -> bool {
+        *self.0.get_mut()
+    }
 }

@@ -164,7 +164,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if self.head.has_left()
+        if self.head.had_left()
             && let Some(loaded) = self.loaded.get()
         {
             let mut work = loaded.work.lock();
