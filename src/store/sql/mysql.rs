@@ -28,7 +28,9 @@ use crate::error::Error;
 /// [`Sweeper`](crate::Sweeper) to delete what has expired. The server's `max_allowed_packet` bounds a session's size
 /// where it is less than the layer's `max_bytes`.
 ///
-/// The table and the round trips are described at [`SqlStore`]. sqlx adds a ping, after the answer, to every use of a connection.
+/// The table and the round trips are described at [`SqlStore`]. sqlx adds a ping, after the answer, to every use of a
+/// connection. One whose answer nobody waits for any more, as the client went away, is closed, and opened anew when it
+/// is needed.
 pub type MySqlStore = SqlStore<MySql>;
 
 impl SqlStore<MySql> {
