@@ -1,7 +1,6 @@
 //! Reading a body that may be too large.
 
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
 use axum::http::StatusCode;
 use futures_util::StreamExt;
 
@@ -13,17 +12,11 @@ const MAX_BYTES: usize = 2 << 20;
 /// How much of a body that is too large is read, and thrown away.
 const MAX_THROWN_AWAY: usize = 32 << 20;
 
-/// The same request with its whole body in memory.
+/// The whole body.
 ///
-/// A body that is too large is read to its end all the same: a client looks for the answer when it
+/// One that is too large is read to its end all the same: a client looks for the answer when it
 /// has sent everything, and an answer before that is a broken connection to it.
-pub(crate) async fn read(request: Request) -> Result<Request> {
-    let (parts, body) = request.into_parts();
-    let body = collect(body).await?;
-    Ok(Request::from_parts(parts, Body::from(body)))
-}
-
-async fn collect(body: Body) -> Result<Bytes> {
+pub(crate) async fn read(body: Body) -> Result<Bytes> {
     let mut chunks = body.into_data_stream();
     let mut kept = Vec::new();
     let mut length = 0;

@@ -23,27 +23,28 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let mut request = body::read(request).await?;
-        let kind = kind(request.headers());
-        if kind == FORM {
-            // In any case or with parameters it came; axum knows it in this form.
-            request.headers_mut().insert(CONTENT_TYPE, FORM);
+        let (mut parts, body) = request.into_parts();
+        let body = body::read(body).await?;
+        if is_form(&parts.headers) {
+            // However its type was written: axum knows it so.
+            parts.headers.insert(CONTENT_TYPE, FORM);
+            let request = Request::from_parts(parts, body.into());
             let Form(input) = Form::from_request(request, state).await?;
             return Ok(Self(input));
         }
-        if kind != JSON {
+        if kind(&parts.headers) != JSON {
             let message =
                 "the body must be of application/json or application/x-www-form-urlencoded";
             return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
-        request.headers_mut().insert(CONTENT_TYPE, JSON);
         // First any JSON, then the struct: a body cut short is malformed (400), however wrong its
         // first field is (422), and an array does not pass for the fields in order.
-        let Json(value) = Json::<Value>::from_request(request, state).await?;
-        let Value::Object(fields) = value else {
+        let Json(value) = Json::<Value>::from_bytes(&body)?;
+        if !value.is_object() {
             return Err(unprocessable("the body must be a JSON object"));
-        };
-        T::deserialize(fields)
+        }
+        // From the text again, as a `Value` has no room for all digits of a long number.
+        serde_json::from_slice(&body)
             .map(Self)
             .map_err(|error| unprocessable(error.to_string()))
     }
@@ -51,6 +52,10 @@ where
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    kind(headers) == FORM
+}
 
 /// The type of the body without its parameters, in lower case (RFC 9110, 8.3.1).
 fn kind(headers: &HeaderMap) -> String {

@@ -1,9 +1,10 @@
 //! The session as a whole, and requests that are slow to write it.
 
 use futures_util::future::{join, join_all};
+use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::browser::{Answer, Browser};
+use crate::browser::{Answer, Browser, send};
 use crate::server::Server;
 
 async fn slow_set(browser: &Browser, key: &str, value: Value, ms: u32) -> Answer {
@@ -40,6 +41,22 @@ async fn stores_any_json_and_gives_it_back() {
     let fields = [("key", "text"), ("value", "1"), ("ms", "5")];
     browser.form("/api/slow_set", &fields).await.expect(200);
     assert_eq!(browser.session().await["text"], "1");
+}
+
+#[tokio::test]
+async fn numbers_keep_every_digit() {
+    let server = Server::start();
+    let browser = Browser::new(&server);
+    let value =
+        "[123456789012345678901234567890,18446744073709551616,-0,0.10,1E2,{\"b\":1,\"a\":2}]";
+    let body = format!(r#"{{"key":"n","value":{value},"ms":0}}"#);
+    let request = browser.request(Method::POST, "/api/slow_set");
+    let request = request
+        .header("Content-Type", "application/json")
+        .body(body);
+    send(request).await.expect(200);
+    let session = browser.get("/api/session").await.expect(200);
+    assert_eq!(session.body, format!(r#"{{"n":{value}}}"#));
 }
 
 #[tokio::test]

@@ -75,6 +75,21 @@ async fn reads_and_writes_the_session() {
 }
 
 #[tokio::test]
+async fn numbers_keep_every_digit() {
+    let server = Server::start();
+    let browser = Browser::new(&server);
+    browser.add_to_cart(7).await;
+    let mut socket = Socket::open(&server, &browser).await;
+    for number in ["123456789012345678901234567890", "-0", "0.10"] {
+        assert_eq!(socket.ask(&format!("set n {number}")).await, "ok");
+        assert_eq!(socket.ask("get n").await, number);
+    }
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    Socket::assert_error(&socket.ask(&format!("set n {deep}")).await);
+    assert_eq!(socket.ask("get n").await, "0.10");
+}
+
+#[tokio::test]
 async fn sees_what_http_writes_later() {
     let server = Server::start();
     let browser = Browser::new(&server);

@@ -10,6 +10,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use wiz_session::WizSession;
 
 use crate::error::Error;
@@ -53,7 +54,7 @@ async fn serve(mut socket: WebSocket, session: WizSession, users: Users) {
 /// What a client can say.
 enum Command<'a> {
     Get(&'a str),
-    Set(&'a str, Value),
+    Set(&'a str, Box<RawValue>),
     Delete(&'a str),
     WhoAmI,
 }
@@ -67,7 +68,10 @@ impl<'a> Command<'a> {
             ("delete", key) if !key.is_empty() => Ok(Self::Delete(key)),
             ("set", rest) => {
                 let (key, json) = rest.split_once(' ').ok_or("set needs a key and JSON")?;
-                let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+                // Kept to the last digit; but no deeper than everybody can read.
+                let value =
+                    serde_json::from_str::<Value>(json).and_then(|_| serde_json::from_str(json));
+                let value = value.map_err(|error| error.to_string())?;
                 Ok(Self::Set(key, value))
             }
             ("whoami", "") => Ok(Self::WhoAmI),
@@ -84,7 +88,10 @@ async fn answer(text: &str, session: &WizSession, users: &Users) -> Result<Strin
         _ => {}
     }
     match command {
-        Command::Get(key) => Ok(session.get_value(key).unwrap_or_default().to_string()),
+        Command::Get(key) => {
+            let value: Option<Box<RawValue>> = session.get(key).map_err(said)?;
+            Ok(value.map_or_else(|| "null".to_owned(), |value| value.to_string()))
+        }
         Command::Set(key, value) => set(session, key, value).await,
         Command::Delete(key) => delete(session, key).await,
         Command::WhoAmI => Ok(identity::current_user(session, users)
@@ -92,7 +99,7 @@ async fn answer(text: &str, session: &WizSession, users: &Users) -> Result<Strin
     }
 }
 
-async fn set(session: &WizSession, key: &str, value: Value) -> Result<String, String> {
+async fn set(session: &WizSession, key: &str, value: Box<RawValue>) -> Result<String, String> {
     // A new session would need a cookie, and none can be sent any more.
     if session.handle().is_none() {
         return Err(NO_SESSION.to_owned());
