@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, SET_COOKIE, VARY},
 };
 use pin_project_lite::pin_project;
@@ -61,7 +61,11 @@ where
                 return polled;
             };
             let failed = match result {
-                Ok(response) => response.status().is_server_error(),
+                // A limit of time inside of this layer answers so for a handler that it cut off.
+                Ok(response) => {
+                    response.status().is_server_error()
+                        || response.status() == StatusCode::REQUEST_TIMEOUT
+                }
                 Err(_) => true,
             };
             match mount.slot.finish(failed, mount.waited) {
@@ -94,8 +98,7 @@ impl Mount {
         let Ok(response) = result else { return };
         let Outcome { refused, cookie } = outcome;
         if let Some(status) = refused {
-            *response = Response::new(B::default());
-            *response.status_mut() = status;
+            refuse(response, status);
         }
         let headers = response.headers_mut();
         add_unless(headers, VARY, VARY_COOKIE, &["cookie", "*"]);
@@ -105,10 +108,34 @@ impl Mount {
         match &self.jar {
             // The jar's layer writes it out; both agree on what the client has.
             Some(jar) => jar.add(cookie.cookie(&shared.cookie)),
-            None => drop(headers.append(SET_COOKIE, cookie.line(&shared.set_cookie))),
+            None => {
+                let line = cookie.line(&shared.set_cookie);
+                if self.slot.outer().is_some() {
+                    let Inside(lines) = response.extensions_mut().get_or_insert_default();
+                    lines.push(line.clone());
+                }
+                response.headers_mut().append(SET_COOKIE, line);
+            }
         }
     }
 }
+
+/// Puts an empty response in place of this one.
+fn refuse<B: Default>(response: &mut Response<B>, status: StatusCode) {
+    let inside = response.extensions_mut().remove::<Inside>();
+    *response = Response::new(B::default());
+    *response.status_mut() = status;
+    if let Some(Inside(lines)) = inside {
+        for line in &lines {
+            response.headers_mut().append(SET_COOKIE, line.clone());
+        }
+        response.extensions_mut().insert(Inside(lines));
+    }
+}
+
+/// Cookies of the sessions that were committed inside of another's layer: they hold even where that one fails.
+#[derive(Clone, Default)]
+struct Inside(Vec<HeaderValue>);
 
 // Constants, because `from_static` looks at each byte.
 const VARY_COOKIE: HeaderValue = HeaderValue::from_static("Cookie");

@@ -30,17 +30,17 @@ impl<S> WizSessionService<S> {
         Arc::new(Slot::new(Arc::clone(&self.shared), presented, outer))
     }
 
-    /// What to mount where a layer outside has mounted a session: the same if it is for the same cookie, and then there
+    /// What to mount where layers outside have mounted sessions: the same if one is for the same cookie, and then there
     /// is nothing to do for this layer.
-    fn nested(&self, outer: Arc<Slot>, presented: Presented) -> (Arc<Slot>, bool) {
-        let mut next = Some(&outer);
+    fn nested(&self, innermost: Arc<Slot>, presented: Presented) -> (Arc<Slot>, bool) {
+        let mut next = Some(&innermost);
         while let Some(slot) = next {
             if slot.shared.cookie.cookie_name() == self.shared.cookie.cookie_name() {
                 return (Arc::clone(slot), false);
             }
             next = slot.outer();
         }
-        (self.slot(presented, Some(outer)), true)
+        (self.slot(presented, Some(innermost)), true)
     }
 }
 
@@ -65,9 +65,14 @@ where
         // First: a look right after an insert has to wait for the processor's writes.
         let jar = extensions.get::<Cookies>().cloned();
         // Inserted first and asked later: most applications have one layer.
-        if let Some(Mounted(outer)) = extensions.insert(Mounted(Arc::clone(&slot))) {
-            (slot, is_ours) = self.nested(outer, slot.presented().clone());
-            extensions.insert(Mounted(Arc::clone(&slot)));
+        let mounted = |slot: &Arc<Slot>, innermost| Mounted {
+            slot: Arc::clone(slot),
+            innermost,
+        };
+        if let Some(outside) = extensions.insert(mounted(&slot, None)) {
+            let innermost = outside.innermost.unwrap_or(outside.slot);
+            (slot, is_ours) = self.nested(Arc::clone(&innermost), slot.presented().clone());
+            extensions.insert(mounted(&slot, (!is_ours).then_some(innermost)));
         }
         ResponseFuture {
             mount: is_ours.then_some(Mount {

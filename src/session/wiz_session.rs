@@ -46,7 +46,8 @@ use crate::{
 /// Each request sees the session as it was loaded, and its own changes. If another request commits first, the changes
 /// are done again on what that one stored: [`set`](Self::set) and [`delete`](Self::delete) as they are,
 /// [`update`](Self::update) by running its closure again. A session that ended meanwhile stays ended, and the changes
-/// are dropped. An answer with a 5xx status drops them too, but for a [`clear`](Self::clear); a panic drops all.
+/// are dropped. An answer with a 5xx status or 408 drops them too, but for a [`clear`](Self::clear); a panic that
+/// reaches the layer drops all.
 /// The [guide](crate::guide::concurrency) shows it with pictures.
 #[derive(Clone)]
 pub struct WizSession {
@@ -55,7 +56,11 @@ pub struct WizSession {
 
 /// What the layer puts into a request's extensions: the session, not asked for yet.
 #[derive(Clone)]
-pub(crate) struct Mounted(pub(crate) Arc<Slot>);
+pub(crate) struct Mounted {
+    pub(crate) slot: Arc<Slot>,
+    /// The innermost session, where a layer inside of it asks for one of those outside again.
+    pub(crate) innermost: Option<Arc<Slot>>,
+}
 
 /// Getting hold of it.
 impl WizSession {
@@ -83,7 +88,7 @@ impl WizSession {
 
     /// Not to be handed out before it is [loaded](Self::loaded).
     pub(crate) fn unloaded(extensions: &Extensions) -> Option<Self> {
-        let Mounted(slot) = extensions.get()?;
+        let Mounted { slot, .. } = extensions.get()?;
         Some(Self {
             slot: Arc::clone(slot),
         })
@@ -207,7 +212,8 @@ impl WizSession {
         self.len() == 0
     }
 
-    /// All keys and values, sorted by key: what `wiz.session.get()` without a key gives.
+    /// All keys and values, sorted by key: what `wiz.session.get()` without a key gives. Numbers are as
+    /// [`get_value`](Self::get_value) gives them.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -226,7 +232,7 @@ impl WizSession {
     ///
     /// # Errors
     /// [`Error::is_too_large`] if the session would exceed `max_bytes`, [`Error::is_encode`] if the value has no JSON
-    /// form. Then nothing is changed.
+    /// form. Then nothing is changed. To JSON a float that is no number, or infinite, is `null`.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -285,12 +291,13 @@ impl WizSession {
     /// Changes a value in place and gives the new one. A missing key starts as the type's default.
     ///
     /// The answer is what this request sees. The closure runs again, on the newer value, if another request committed
-    /// first; so it must depend on nothing but its argument and have no other effect. Where the answer has to be the
-    /// committed value, use a [transaction](Self::transaction).
+    /// first; so it must depend on nothing but its argument and have no other effect. It must not own the session: a
+    /// request that is given up midway would never be freed. Where the answer has to be the committed value, use a
+    /// [transaction](Self::transaction).
     ///
     /// # Errors
-    /// [`Error::is_decode`] if the value is of another type, [`Error::is_too_large`], [`Error::is_encode`]. Then
-    /// nothing is changed.
+    /// [`Error::is_decode`] if the value is of another type, [`Error::is_too_large`], [`Error::is_encode`], and
+    /// [`Error::is_conflict`] if the closure changes this key through the session. Then nothing is changed.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -305,7 +312,8 @@ impl WizSession {
     where
         T: Default + Serialize + DeserializeOwned,
     {
-        loop {
+        const TRIES: usize = 100;
+        for _ in 0..TRIES {
             // The closure runs without the lock: it is the user's, and may use this session.
             let before = self.slot.work().draft().raw(key).map(<[u8]>::to_vec);
             let (raw, value) = draft::updated(key, before.as_deref(), &change)?;
@@ -316,6 +324,8 @@ impl WizSession {
                 return Ok(value);
             }
         }
+        // Others never let go of the key; or the closure changes it itself, which makes it see another value each time.
+        Err(Error::conflict())
     }
 
     /// Ends the session: it is deleted from the store, its id is dead, and the client's cookie is removed.
@@ -452,15 +462,16 @@ impl WizSession {
     }
 
     /// Keeps this session for so long, in place of both timeouts of the layer, and makes its cookie outlive the
-    /// browser's closing. It holds for the session's life, through later requests and new ids. Zero takes it back.
+    /// browser's closing. It holds for the session's life, through later requests, new ids and logins. Zero takes it
+    /// back; anything else is at least a second.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # fn f(session: wiz_session::WizSession, remember_me: bool) {
     /// session.log_in("alice");
-    /// if remember_me {
-    ///     session.remember(Duration::from_secs(30 * 24 * 60 * 60));
-    /// }
+    /// // Without the wish, what an earlier one left is taken back.
+    /// let month = Duration::from_secs(30 * 24 * 60 * 60);
+    /// session.remember(if remember_me { month } else { Duration::ZERO });
     /// # }
     /// ```
     pub fn remember(&self, how_long: Duration) {

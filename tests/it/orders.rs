@@ -11,6 +11,7 @@ use axum::{
     routing::get,
 };
 use futures_util::stream;
+use http::{StatusCode, header::SET_COOKIE};
 use wiz_session::{CookieOptions, Error, Level, WizSession};
 
 use crate::support::{Fault, Log, Site, Verb, key};
@@ -282,4 +283,59 @@ async fn a_save_that_nobody_polls_holds_no_response_for_ever() {
     tokio::time::timeout(Duration::from_secs(600), visit)
         .await
         .expect("the response comes");
+}
+
+#[tokio::test]
+async fn a_stack_of_two_names_may_be_nested() {
+    let shop = Site::new();
+    let admin = Site::with(|builder| builder.cookie(CookieOptions::new("__Host-admin")));
+    let outer = async |session: WizSession, request: Request, next: Next| {
+        session.set("outer", 1)?;
+        Ok::<_, Error>(next.run(request).await)
+    };
+    let inner = Router::new()
+        .route(
+            "/",
+            get(async |session: WizSession| session.set("inner", 1)),
+        )
+        .layer(admin.layer.clone())
+        .layer(shop.layer.clone());
+    let router = Router::new()
+        .nest("/inner", inner)
+        .layer(from_fn(outer))
+        .layer(admin.layer.clone())
+        .layer(shop.layer.clone());
+    let request = Request::get("/inner").body(Body::empty()).unwrap();
+    let reply = shop.browser().send(router, request).await;
+    assert_eq!(reply.lines(SET_COOKIE).len(), 1);
+    assert_eq!(admin.store.take_calls(), [Verb::Create]);
+}
+
+#[tokio::test]
+async fn a_failure_outside_keeps_the_cookie_of_a_session_inside() {
+    let shop = Site::new();
+    let admin = Site::with(|builder| builder.cookie(CookieOptions::new("__Host-admin")));
+    let outer = async |session: WizSession, request: Request, next: Next| {
+        session.set("outer", 1)?;
+        Ok::<_, Error>(next.run(request).await)
+    };
+    let router = Router::new()
+        .route("/", get(async |session: WizSession| session.log_in("root")))
+        .layer(admin.layer.clone())
+        .layer(from_fn(outer))
+        .layer(shop.layer.clone());
+    let mut browser = shop.visitor().await;
+    shop.store.fault(Verb::Replace, Fault::Fail);
+    let reply = browser.send(router, Request::default()).await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    let mut user = None;
+    browser
+        .at(&admin)
+        .visit(async |session| user = session.user())
+        .await;
+    assert_eq!(
+        user.as_deref(),
+        Some("root"),
+        "it was committed, under a new id"
+    );
 }
