@@ -128,11 +128,8 @@ impl Changes {
         let mut rebased = Self::new(base, self.max_bytes);
         rebased.under_way.clone_from(&self.under_way);
         let mut draft = Draft::new(base, &mut rebased);
-        for (key, op) in self.ops.iter() {
-            let mut op = op.clone();
-            op.replay(draft.below(key))?;
-            draft.record(key, op)?;
-        }
+        let ops = self.ops.iter().map(|(key, op)| (key, op.clone()));
+        draft.record_all(ops, |draft, key, op| op.replay(draft.below(key)))?;
         *self = rebased;
         Ok(())
     }
@@ -178,6 +175,31 @@ impl<'a> Draft<'a> {
             .ops
             .add(place, key, op, |op| keeps || op.value() != base);
         Ok(differs)
+    }
+
+    /// Records operations of which only the outcome has to fit: in which order they took room and made it is not known
+    /// any more. After an error the draft is of no use.
+    fn record_all<'o>(
+        &mut self,
+        ops: impl Iterator<Item = (&'o str, Op)>,
+        prepare: impl Fn(&Self, &str, &mut Op) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (before, limit) = (self.changes.bytes, self.changes.max_bytes);
+        let (mut largest, mut size) = ("", 0);
+        self.changes.max_bytes = usize::MAX;
+        for (key, mut op) in ops {
+            prepare(self, key, &mut op)?;
+            let bytes = op.value().map_or(0, <[u8]>::len);
+            if bytes >= size {
+                (largest, size) = (key, bytes);
+            }
+            self.record(key, op)?;
+        }
+        self.changes.max_bytes = limit;
+        if self.changes.bytes > limit && self.changes.bytes > before {
+            return Err(Error::too_large(largest, limit));
+        }
+        Ok(())
     }
 
     #[inline]
@@ -241,9 +263,10 @@ impl Draft<'_> {
     pub(crate) fn extend(&mut self, members: &Data) -> Result<(), Error> {
         let mut extended = self.changes.clone();
         let mut draft = Draft::new(self.base, &mut extended);
-        for (key, raw) in members.iter() {
-            draft.record(key, Op::Put(raw.to_vec()))?;
-        }
+        let puts = members
+            .iter()
+            .map(|(key, raw)| (key, Op::Put(raw.to_vec())));
+        draft.record_all(puts, |_, _, _| Ok(()))?;
         *self.changes = extended;
         Ok(())
     }

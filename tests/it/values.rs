@@ -257,3 +257,90 @@ async fn a_closure_may_use_the_session_it_changes() {
         .is_ok_without_cookie();
     assert_eq!(browser.read("b").await, Some(1));
 }
+
+#[tokio::test]
+async fn floats_come_back_to_the_last_bit() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    let random: Vec<f64> = std::iter::repeat_with(|| f64::from_bits(fastrand::u64(..)))
+        .filter(|float| float.is_finite())
+        .take(1_000)
+        .chain((0..1_000).map(|n| f64::from(n) * 0.01 * 1.19))
+        .collect();
+    browser.write("floats", &random).await;
+    let kept: Vec<f64> = browser.read("floats").await.unwrap();
+    assert!(
+        random
+            .iter()
+            .zip(&kept)
+            .all(|(a, b)| a.to_bits() == b.to_bits())
+    );
+}
+
+#[tokio::test]
+async fn an_update_sees_what_changed_while_its_closure_ran() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| {
+            let same = session.clone();
+            let update = move |n: &mut u32| {
+                if *n == 0 {
+                    same.set("n", 10).unwrap();
+                }
+                *n += 1;
+            };
+            session.update("n", update).map(drop)
+        })
+        .await;
+    assert_eq!(browser.read("n").await, Some(11));
+}
+
+#[tokio::test]
+async fn an_update_that_changes_its_own_key_is_given_up() {
+    let site = Site::new();
+    site.browser()
+        .visit(async |session| {
+            let same = session.clone();
+            let updated = session.update("n", move |n: &mut u32| {
+                same.update("n", |n: &mut u32| *n += 1).unwrap();
+                *n += 1;
+            });
+            assert!(updated.unwrap_err().is_conflict());
+        })
+        .await;
+}
+
+/// What a request may do in this order it may do again in another.
+#[tokio::test]
+async fn the_limit_is_on_the_outcome() {
+    let site = Site::with(|builder| builder.max_bytes(100));
+    let long = || "x".repeat(80);
+    let mut browser = site.browser();
+    browser.write("z", long()).await;
+    let mut other = browser.clone();
+    browser
+        .visit(async |session| {
+            session.delete("z");
+            session.set("a", long())?;
+            session.reload().await?;
+            other.write("n", 1).await;
+            Ok::<_, Error>(())
+        })
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(browser.read("a").await, Some(long()));
+    browser
+        .visit(async |session| {
+            session.extend(json!({ "z": long(), "a": "" }))?;
+            session.extend(json!({ "a": long(), "z": "" }))?;
+            let error = session
+                .extend(json!({ "a": long(), "z": long() }))
+                .unwrap_err();
+            assert!(error.is_too_large());
+            assert_eq!(session.get("a")?, Some(long()));
+            Ok::<_, Error>(())
+        })
+        .await
+        .is_ok_without_cookie();
+}
