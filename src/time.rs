@@ -97,7 +97,8 @@ impl Clock {
         let Some(moved) = &self.0 else {
             panic!("the system's clock cannot be moved: give the layer a `Clock::manual()`");
         };
-        moved.fetch_add(millis(by), Ordering::Relaxed);
+        let move_on = |now| Some(Timestamp(now).saturating_add(by).0);
+        let _always = moved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, move_on);
     }
 
     pub(crate) fn now(&self) -> Timestamp {

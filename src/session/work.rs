@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::Record,
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 
 /// What a request knows of its session and wants done with it. Values only: what is to be done is decided here, as
@@ -319,6 +319,7 @@ impl Work {
     }
 
     pub(crate) fn remember(&mut self, how_long: Duration) {
+        let how_long = as_stored(how_long);
         // Another wish may be under way.
         let is_new = how_long != self.remembered() || self.changes.is_under_way();
         self.intent.remember = is_new.then_some(how_long);
@@ -343,4 +344,12 @@ impl Work {
             None => self.base()?.body().authenticated_at,
         }
     }
+}
+
+/// Zero, or what a cookie's seconds and a record's milliseconds can tell.
+fn as_stored(how_long: Duration) -> Duration {
+    if how_long.is_zero() {
+        return how_long;
+    }
+    Duration::from_millis(millis(how_long)).max(Duration::from_secs(1))
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
+use http::{StatusCode, header::SET_COOKIE};
 
 use crate::support::{Browser, Fault, Site, Verb};
 
@@ -290,4 +290,32 @@ async fn d28_a_long_request_is_touched_by_the_time_of_its_answer() {
         })
         .await;
     assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
+}
+
+#[tokio::test]
+async fn a_session_is_remembered_for_a_second_at_least() {
+    for how_long in [Duration::from_nanos(1), Duration::from_millis(900)] {
+        let site = Site::new();
+        let reply = site
+            .browser()
+            .visit(async |session| {
+                session.set("a", 1).unwrap();
+                session.remember(how_long);
+            })
+            .await;
+        assert!(
+            reply.lines(SET_COOKIE)[0].ends_with("Max-Age=1"),
+            "{how_long:?}"
+        );
+        assert_eq!(site.sessions().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_never_goes_back() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    site.clock.advance(Duration::MAX);
+    site.clock.advance(Duration::MAX);
+    assert_eq!(browser.read::<u32>("a").await, None, "it has expired");
 }
