@@ -16,7 +16,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -35,8 +35,9 @@ async fn count<B>(request: Request<B>) -> Result<Response<String>, Infallible> {
     Ok(match visits(&request).await {
         Ok(visits) => Response::new(format!("visit {visits}\n")),
         Err(error) => {
-            let mut response = Response::new(format!("{error}\n"));
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            eprintln!("error: {error}");
+            let mut response = Response::default();
+            *response.status_mut() = error.status();
             response
         }
     })

@@ -183,7 +183,18 @@ impl Error {
         }
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
+    /// The status for a response where this ends the request, as [`IntoResponse`](axum_core::response::IntoResponse)
+    /// gives it: 503 where the store failed, 413 for a session that is too large, 409 for one that has ended, 500 for a
+    /// mistake of the application's.
+    ///
+    /// ```
+    /// # fn f(error: wiz_session::Error) -> http::Response<String> {
+    /// let mut response = http::Response::default();
+    /// *response.status_mut() = error.status();
+    /// # response }
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
         match *self.0 {
             Kind::Store { .. } | Kind::Timeout(_) | Kind::Corrupt(_) | Kind::Conflict => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -31,6 +31,7 @@ pub struct Flash {
 /// How a message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Level {
     /// Something to know.
     Info,

@@ -1,7 +1,7 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::{
-    task::AbortHandle,
+    task::{AbortHandle, JoinSet},
     time::{Instant, sleep, timeout},
 };
 
@@ -133,10 +133,11 @@ impl<S: SessionStore> SweeperBuilder<S> {
     }
 
     async fn run(self) {
+        let this = Arc::new(self);
         let mut failures = 0;
-        sleep(part_of(self.interval)).await;
+        sleep(part_of(this.interval)).await;
         loop {
-            match self.sweep().await {
+            match Self::sweep_apart(Arc::clone(&this)).await {
                 Ok(0) => failures = 0,
                 Ok(sessions) => {
                     failures = 0;
@@ -147,7 +148,17 @@ impl<S: SessionStore> SweeperBuilder<S> {
                     observe::sweep_failed(&error);
                 }
             }
-            sleep(pause(self.interval, failures)).await;
+            sleep(pause(this.interval, failures)).await;
+        }
+    }
+
+    /// In a task of its own, so that a store which panics ends that one only.
+    async fn sweep_apart(self: Arc<Self>) -> Result<u64, Error> {
+        let mut task = JoinSet::new();
+        task.spawn(async move { self.sweep().await });
+        match task.join_next().await {
+            Some(Ok(answer)) => answer,
+            _ => Err(Error::store("it panicked")),
         }
     }
 

@@ -54,11 +54,15 @@ pub(super) struct Steps<'a> {
     /// Of the first conflict; from then on this commit keeps its place in the line of its session.
     conflict: Option<(Instant, Turn<'a>)>,
     conflicts: u32,
+    ids_taken: u32,
 }
 
 impl<'a> Steps<'a> {
     /// How often a store that answers at once is asked again before this commit waits in line.
     const CONFLICTS_AT_ONCE: u32 = 8;
+
+    /// How many new ids are tried. That one of 128 random bits is in use says that the store is not well.
+    const IDS: u32 = 3;
 
     pub(super) fn new(shared: &'a Shared, head: Option<&'a Head>) -> Self {
         Self {
@@ -66,6 +70,7 @@ impl<'a> Steps<'a> {
             head,
             conflict: None,
             conflicts: 0,
+            ids_taken: 0,
         }
     }
 
@@ -130,7 +135,7 @@ impl<'a> Steps<'a> {
         Ok(Step::Again(Turnout::Ended(by_us)))
     }
 
-    async fn create(&self, work: &Work, now: Timestamp) -> Result<Step, Error> {
+    async fn create(&mut self, work: &Work, now: Timestamp) -> Result<Step, Error> {
         let Shared { store, expiry, .. } = self.shared;
         let id = SessionId::random();
         let record = work.seal(now, expiry);
@@ -148,7 +153,14 @@ impl<'a> Steps<'a> {
                     Some(Owed::Issue),
                 ))
             }
-            Created::Exists => Ok(Step::Again(Turnout::IdTaken)),
+            Created::Exists => {
+                self.ids_taken += 1;
+                if self.ids_taken == Self::IDS {
+                    let error = "it says of every new id that it is in use";
+                    return Err(Error::store(error));
+                }
+                Ok(Step::Again(Turnout::IdTaken))
+            }
         }
     }
 

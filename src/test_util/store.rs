@@ -52,6 +52,7 @@ struct Inner {
 /// assert_eq!(TestStore::new().calls_of(Verb::Load), 0);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Verb {
     /// A session is stored for the first time, or under a new id.
     Create,
@@ -95,6 +96,7 @@ impl Verb {
 /// TestStore::new().fault(Verb::Load, Fault::Corrupt);
 /// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Fault {
     /// An error.
     Fail,
@@ -104,8 +106,8 @@ pub enum Fault {
     Hang,
     /// A panic.
     Panic,
-    /// The answer that somebody else was faster, to [`Verb::Replace`]. The layer tries again until its
-    /// `store_timeout`. Other calls do their work.
+    /// The answer that somebody else was faster, to [`Verb::Replace`]: the layer tries again until its
+    /// `store_timeout`. To [`Verb::Create`] that the id is in use: it tries some others. Other calls do their work.
     Conflict,
     /// The work, but once the gate is open.
     Pause(Gate),
@@ -271,15 +273,18 @@ impl TestStore {
         }
     }
 
-    fn conflicts(&self) -> bool {
+    fn conflicts(&self, verb: Verb) -> bool {
         let faults = self.0.faults.lock();
-        matches!(faults.get(&Verb::Replace), Some(Fault::Conflict))
+        matches!(faults.get(&verb), Some(Fault::Conflict))
     }
 }
 
 impl SessionStore for TestStore {
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.enter(Verb::Create).await?;
+        if self.conflicts(Verb::Create) {
+            return Ok(Created::Exists);
+        }
         self.0.sessions.create(handle, record).await
     }
 
@@ -295,7 +300,7 @@ impl SessionStore for TestStore {
         record: &Record,
     ) -> Result<Replaced, Error> {
         self.enter(Verb::Replace).await?;
-        if self.conflicts() {
+        if self.conflicts(Verb::Replace) {
             return Ok(Replaced::Conflict);
         }
         self.0.sessions.replace(handle, expected, record).await

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use http::StatusCode;
 use tokio::time::Instant;
 use tower::Layer;
-use wiz_session::{Error, WizSession};
+use wiz_session::{Error, Sweeper, WizSession};
 
 use crate::support::{Fault, Gate, Reply, Site, Verb, ignore};
 
@@ -287,4 +287,47 @@ async fn f40_a_store_that_comes_back_needs_no_restart() {
     site.store.heal();
     browser.write("a", 2).await.is_ok_without_cookie();
     assert_eq!(browser.read("a").await, Some(2));
+}
+
+/// As tower-http's `TimeoutLayer` answers, inside of the session's layer.
+#[tokio::test(start_paused = true)]
+async fn what_was_done_until_a_time_limit_is_dropped() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            let half = async {
+                session.set("debited", true).unwrap();
+                std::future::pending::<()>().await;
+            };
+            let _elapsed = tokio::time::timeout(Duration::from_secs(1), half).await;
+            StatusCode::REQUEST_TIMEOUT
+        })
+        .await;
+    assert_eq!(browser.read::<bool>("debited").await, None);
+}
+
+#[tokio::test]
+async fn a_store_in_which_every_id_is_taken_is_given_up() {
+    let site = Site::new();
+    site.store.fault(Verb::Create, Fault::Conflict);
+    let reply = site
+        .browser()
+        .visit(async |session| session.set("a", 1))
+        .await;
+    is_refused(&reply);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweeper_survives_a_store_that_panics() {
+    let site = Site::new();
+    site.store.fault(Verb::DeleteExpired, Fault::Panic);
+    let minute = Duration::from_secs(60);
+    let sweeper = Sweeper::builder(site.store.clone()).interval(minute);
+    let _sweeper = sweeper.spawn().unwrap();
+    tokio::time::sleep(minute).await;
+    site.store.heal();
+    let before = site.store.calls_of(Verb::DeleteExpired);
+    tokio::time::sleep(5 * minute).await;
+    assert!(before > 0 && site.store.calls_of(Verb::DeleteExpired) > before);
 }
