@@ -128,8 +128,13 @@ impl Changes {
         let mut rebased = Self::new(base, self.max_bytes);
         rebased.under_way.clone_from(&self.under_way);
         let mut draft = Draft::new(base, &mut rebased);
-        let ops = self.ops.iter().map(|(key, op)| (key, op.clone()));
-        draft.record_all(ops, |draft, key, op| op.replay(draft.below(key)))?;
+        let mut ops = Vec::new();
+        for (key, op) in self.ops.iter() {
+            let mut op = op.clone();
+            op.replay(draft.below(key))?;
+            ops.push((key, op));
+        }
+        draft.record_all(ops)?;
         *self = rebased;
         Ok(())
     }
@@ -181,14 +186,12 @@ impl<'a> Draft<'a> {
     /// any more. After an error the draft is of no use.
     fn record_all<'o>(
         &mut self,
-        ops: impl Iterator<Item = (&'o str, Op)>,
-        prepare: impl Fn(&Self, &str, &mut Op) -> Result<(), Error>,
+        ops: impl IntoIterator<Item = (&'o str, Op)>,
     ) -> Result<(), Error> {
         let (before, limit) = (self.changes.bytes, self.changes.max_bytes);
         let (mut largest, mut size) = ("", 0);
         self.changes.max_bytes = usize::MAX;
-        for (key, mut op) in ops {
-            prepare(self, key, &mut op)?;
+        for (key, op) in ops {
             let bytes = op.value().map_or(0, <[u8]>::len);
             if bytes >= size {
                 (largest, size) = (key, bytes);
@@ -266,7 +269,7 @@ impl Draft<'_> {
         let puts = members
             .iter()
             .map(|(key, raw)| (key, Op::Put(raw.to_vec())));
-        draft.record_all(puts, |_, _, _| Ok(()))?;
+        draft.record_all(puts)?;
         *self.changes = extended;
         Ok(())
     }

@@ -123,14 +123,16 @@ async fn a_session_first_asked_for_after_the_head_begins_nothing() {
     assert_eq!(site.store.take_calls(), []);
 }
 
+/// A middleware that uses the session of the layer outside of it.
+async fn outer(session: WizSession, request: Request, next: Next) -> Result<Response, Error> {
+    session.set("outer", 1)?;
+    Ok(next.run(request).await)
+}
+
 #[tokio::test]
 async fn nested_layers_of_one_name_share_one_session_with_another_between() {
     let site = Site::new();
     let admin = Site::with(|builder| builder.cookie(CookieOptions::new("__Host-admin")));
-    let outer = async |session: WizSession, request: Request, next: Next| {
-        session.set("outer", 1)?;
-        Ok::<_, Error>(next.run(request).await)
-    };
     let router = Router::new()
         .route(
             "/",
@@ -289,10 +291,6 @@ async fn a_save_that_nobody_polls_holds_no_response_for_ever() {
 async fn a_stack_of_two_names_may_be_nested() {
     let shop = Site::new();
     let admin = Site::with(|builder| builder.cookie(CookieOptions::new("__Host-admin")));
-    let outer = async |session: WizSession, request: Request, next: Next| {
-        session.set("outer", 1)?;
-        Ok::<_, Error>(next.run(request).await)
-    };
     let inner = Router::new()
         .route(
             "/",
@@ -315,10 +313,6 @@ async fn a_stack_of_two_names_may_be_nested() {
 async fn a_failure_outside_keeps_the_cookie_of_a_session_inside() {
     let shop = Site::new();
     let admin = Site::with(|builder| builder.cookie(CookieOptions::new("__Host-admin")));
-    let outer = async |session: WizSession, request: Request, next: Next| {
-        session.set("outer", 1)?;
-        Ok::<_, Error>(next.run(request).await)
-    };
     let router = Router::new()
         .route("/", get(async |session: WizSession| session.log_in("root")))
         .layer(admin.layer.clone())

@@ -1,6 +1,12 @@
 //! Answers that nobody waits for any more, as the client went away or the network did: the pool keeps its connections.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use sqlx::{Connection, Database, Executor, MySqlConnection, PgConnection, Pool, Row};
@@ -74,6 +80,11 @@ async fn read(store: &impl SessionStore, handle: Handle, limit: Duration) -> Vec
 
 const PATIENT: Duration = Duration::from_secs(5);
 
+async fn all_read(store: &impl SessionStore, handle: Handle) -> bool {
+    let records = read(store, handle, PATIENT).await;
+    records.iter().all(Option::is_some)
+}
+
 async fn are_all_there<DB: Database>(pool: &Pool<DB>) -> bool {
     let acquired = join_all((0..CONNECTIONS).map(|_| pool.acquire())).await;
     acquired.iter().all(Result::is_ok)
@@ -85,19 +96,18 @@ async fn readers_go_away_midway(
     proxy: &Proxy,
 ) {
     let (handle, record) = large(&store).await;
-    let all_read = |records: &[Option<Record>]| {
-        let json = record.to_json();
-        records
-            .iter()
-            .all(|r| r.as_ref().is_some_and(|r| r.to_json() == json))
+    let is_whole = |read: &Option<Record>| {
+        let json = read.as_ref().map(Record::to_json);
+        json == Some(record.to_json())
     };
-    assert!(all_read(&read(&store, handle, PATIENT).await));
+    assert!(all_read(&store, handle).await);
     for pause in [5, 50, 200, 400] {
         proxy.trickle(true);
         let given_up = read(&store, handle, Duration::from_millis(pause)).await;
         assert!(given_up.iter().all(Option::is_none), "after {pause} ms");
         proxy.trickle(false);
-        assert!(all_read(&read(&store, handle, PATIENT).await));
+        let records = read(&store, handle, PATIENT).await;
+        assert!(records.iter().all(is_whole), "nobody gets another's answer");
         assert!(are_all_there(&pool).await);
     }
 }
@@ -109,22 +119,12 @@ async fn readers_go_away_when_the_way_breaks(
     proxy: &Proxy,
 ) {
     let (handle, _) = large(&store).await;
-    assert!(
-        read(&store, handle, PATIENT)
-            .await
-            .iter()
-            .all(Option::is_some)
-    );
+    assert!(all_read(&store, handle).await);
     proxy.swallow();
     let given_up = read(&store, handle, Duration::from_millis(500)).await;
     assert!(given_up.iter().all(Option::is_none));
     assert!(are_all_there(&pool).await);
-    assert!(
-        read(&store, handle, PATIENT)
-            .await
-            .iter()
-            .all(Option::is_some)
-    );
+    assert!(all_read(&store, handle).await);
 }
 
 /// Connections that have just been used, and those that are about to be.
@@ -134,55 +134,59 @@ async fn the_way_breaks_under_load(
     proxy: &Proxy,
 ) {
     let (handle, _) = large(&store).await;
-    let start = Instant::now();
+    let (reads, is_broken) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let readers = (0..CONNECTIONS).map(|_| {
-        let store = store.clone();
+        let (store, reads, is_broken) = (store.clone(), reads.clone(), is_broken.clone());
         tokio::spawn(async move {
-            while start.elapsed() < Duration::from_secs(3) {
-                let _may_fail = timeout(PATIENT, store.load(handle)).await;
+            let mut reads_since = 0;
+            while reads_since < 20 {
+                let was_broken = is_broken.load(Ordering::SeqCst);
+                // It may fail, and may wait in vain.
+                if let Ok(Ok(Some(_))) = timeout(PATIENT, store.load(handle)).await {
+                    reads.fetch_add(1, Ordering::SeqCst);
+                    reads_since += usize::from(was_broken);
+                }
             }
         })
     });
     let readers: Vec<_> = readers.collect();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    while reads.load(Ordering::SeqCst) < 10 * CONNECTIONS {
+        tokio::task::yield_now().await;
+    }
     proxy.swallow();
+    is_broken.store(true, Ordering::SeqCst);
     for reader in readers {
-        reader.await.expect("no panic");
+        let read = timeout(Duration::from_secs(30), reader).await;
+        read.expect("the pool recovers").expect("no panic");
     }
     assert!(are_all_there(&pool).await);
-    assert!(
-        read(&store, handle, PATIENT)
-            .await
-            .iter()
-            .all(Option::is_some)
-    );
+    assert!(all_read(&store, handle).await);
 }
 
-/// An administrator ends all connections but its own, while they are idle: whoever reads does not notice.
+/// An administrator ends all connections but its own, while they are idle.
+async fn nobody_who_reads_notices(store: impl SessionStore, end: impl AsyncFnOnce()) {
+    let (handle, _) = large(&store).await;
+    assert!(all_read(&store, handle).await);
+    end().await;
+    assert!(all_read(&store, handle).await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_administrator_ends_the_connections_to_postgresql() {
     let server = Mortal::start(Engine::Postgres);
     let store = PostgresStore::connect(server.url()).await.expect("a store");
     store.migrate().await.expect("a table");
-    let (handle, _) = large(&store).await;
-    assert!(
-        read(&store, handle, PATIENT)
-            .await
-            .iter()
-            .all(Option::is_some)
-    );
-    let mut admin = PgConnection::connect(server.url())
-        .await
-        .expect("a connection");
-    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    admin.execute(end).await.expect("they are ended");
-    assert!(
-        read(&store, handle, PATIENT)
-            .await
-            .iter()
-            .all(Option::is_some)
-    );
+    let admin = PgConnection::connect(server.url()).await;
+    let mut admin = admin.expect("a connection");
+    nobody_who_reads_notices(store, async || {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        admin.execute(end).await.expect("they are ended");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -190,25 +194,14 @@ async fn an_administrator_ends_the_connections_to_mysql() {
     let server = Mortal::start(Engine::Mysql);
     let store = MySqlStore::connect(server.url()).await.expect("a store");
     store.migrate().await.expect("a table");
-    let (handle, _) = large(&store).await;
-    assert!(
-        read(&store, handle, PATIENT)
-            .await
-            .iter()
-            .all(Option::is_some)
-    );
-    let mut admin = MySqlConnection::connect(server.url())
-        .await
-        .expect("a connection");
-    let others = "SELECT id FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()";
-    for row in admin.fetch_all(others).await.expect("the connections") {
-        let end = format!("KILL {}", row.get::<i64, _>(0));
-        admin.execute(&*end).await.expect("it is ended");
-    }
-    assert!(
-        read(&store, handle, PATIENT)
-            .await
-            .iter()
-            .all(Option::is_some)
-    );
+    let admin = MySqlConnection::connect(server.url()).await;
+    let mut admin = admin.expect("a connection");
+    nobody_who_reads_notices(store, async || {
+        let others = "SELECT id FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()";
+        for row in admin.fetch_all(others).await.expect("the connections") {
+            let end = format!("KILL {}", row.get::<i64, _>(0));
+            admin.execute(&*end).await.expect("it is ended");
+        }
+    })
+    .await;
 }
