@@ -45,13 +45,12 @@ impl From<wiz_session::Error> for Error {
     /// The session knows its statuses (409 for a session that ended meanwhile, 413, 503). What
     /// went wrong in here is for the operator, and no client's business.
     fn from(error: wiz_session::Error) -> Self {
-        let message = error.to_string();
-        let status = error.into_response().status();
+        let status = error.status();
         if status.is_server_error() {
-            eprintln!("error: {message}");
+            eprintln!("error: {error}");
             return Self::of(status);
         }
-        Self::new(status, message)
+        Self::new(status, error.to_string())
     }
 }
 
