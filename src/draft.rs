@@ -227,7 +227,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// What users do with a session's values, typed. Reads of [`WizSession`](crate::WizSession) and [`Tx`](crate::Tx)
+/// What users do with a session's values, typed. Reads of [`WizSession`](crate::WizSession) and [`Transaction`](crate::Transaction)
 /// both end here.
 impl Draft<'_> {
     #[inline]

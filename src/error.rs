@@ -40,7 +40,7 @@ enum Kind {
     NotAnObject(&'static str),
     Conflict,
     Gone,
-    TooLate,
+    HeadersSent,
     TooLarge {
         key: String,
         limit: usize,
@@ -118,8 +118,8 @@ impl Error {
         Self::from(Kind::Gone)
     }
 
-    pub(crate) fn too_late() -> Self {
-        Self::from(Kind::TooLate)
+    pub(crate) fn headers_sent() -> Self {
+        Self::from(Kind::HeadersSent)
     }
 
     pub(crate) fn too_large(key: &str, limit: usize) -> Self {
@@ -160,7 +160,7 @@ impl Error {
     /// the response, which would carry its cookie, has left. Nothing was written, but what was cleared is deleted.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(*self.0, Kind::Gone | Kind::TooLate)
+        matches!(*self.0, Kind::Gone | Kind::HeadersSent)
     }
 
     /// The session would hold more than `max_bytes`. Nothing was changed.
@@ -200,7 +200,7 @@ impl Error {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Kind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::Gone | Kind::TooLate => StatusCode::CONFLICT,
+            Kind::Gone | Kind::HeadersSent => StatusCode::CONFLICT,
             Kind::MissingLayer | Kind::Decode(_) | Kind::Encode { .. } | Kind::NotAnObject(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -248,7 +248,7 @@ impl fmt::Display for Error {
             Kind::Gone => f.write_str(
                 "the session has ended: close what still uses it, and let the user begin anew or log in",
             ),
-            Kind::TooLate => f.write_str(
+            Kind::HeadersSent => f.write_str(
                 "the response head has left without the cookie of a new session: begin it, or give it a new id, in \
                  the handler",
             ),

@@ -11,7 +11,7 @@ pub(crate) struct Expiry {
     pub(crate) idle_timeout: Duration,
     pub(crate) absolute_timeout: Duration,
     /// How much later a session must expire for a touch to be worth a store call. Unset: a tenth of the idle timeout.
-    pub(crate) touch_after: Option<Duration>,
+    pub(crate) touch_threshold: Option<Duration>,
 }
 
 impl Default for Expiry {
@@ -20,7 +20,7 @@ impl Default for Expiry {
         Self {
             idle_timeout: Duration::from_secs(30 * 60),
             absolute_timeout: Duration::from_secs(12 * 60 * 60),
-            touch_after: None,
+            touch_threshold: None,
         }
     }
 }
@@ -47,7 +47,7 @@ impl Expiry {
         let remember = record.body().remember;
         let deadline = record.body().deadline;
         let touched = self.expires_at(now, remember, deadline);
-        let worth = match self.touch_after {
+        let worth = match self.touch_threshold {
             Some(gain) => millis(gain),
             None => millis(remember.unwrap_or(self.idle_timeout)) / 10,
         };
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn touch_after_replaces_the_tenth() {
         let expiry = Expiry {
-            touch_after: Some(Duration::ZERO),
+            touch_threshold: Some(Duration::ZERO),
             ..Expiry::default()
         };
         assert_eq!(

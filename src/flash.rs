@@ -12,11 +12,11 @@ use crate::{
 /// As JSON: `{"level":"success","message":"Saved"}`.
 ///
 /// ```
-/// use wiz_session::{Flash, Level};
+/// use wiz_session::{Flash, FlashLevel};
 ///
 /// fn html(flash: &Flash) -> String {
 ///     let class = match flash.level() {
-///         Level::Error => "alarm",
+///         FlashLevel::Error => "alarm",
 ///         _ => "note",
 ///     };
 ///     format!("<p class={class}>{}</p>", flash.message().replace('<', "&lt;"))
@@ -24,7 +24,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
-    level: Level,
+    level: FlashLevel,
     message: String,
 }
 
@@ -32,7 +32,7 @@ pub struct Flash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Level {
+pub enum FlashLevel {
     /// Something to know.
     Info,
     /// It worked.
@@ -44,13 +44,13 @@ pub enum Level {
 }
 
 impl Flash {
-    pub(crate) fn new(level: Level, message: String) -> Self {
+    pub(crate) fn new(level: FlashLevel, message: String) -> Self {
         Self { level, message }
     }
 
     /// How it is meant.
     #[must_use]
-    pub fn level(&self) -> Level {
+    pub fn level(&self) -> FlashLevel {
         self.level
     }
 

@@ -105,11 +105,11 @@ pub use self::store::SqliteStore;
 pub use self::{
     cookie::CookieOptions,
     error::{ConfigError, Error},
-    flash::{Flash, Level},
+    flash::{Flash, FlashLevel},
     id::{Handle, InvalidHandle},
     layer::{ResponseFuture, WizSessionLayer, WizSessionLayerBuilder, WizSessionService},
     record::{Record, Version},
-    session::{Tx, WizSession},
+    session::{Transaction, WizSession},
     sessions::{SessionInfo, Sessions},
     store::{MemoryStore, SessionStore},
     sweeper::{Sweeper, SweeperBuilder},

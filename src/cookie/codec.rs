@@ -24,27 +24,27 @@ pub(crate) struct Codec {
 
 /// A cookie's value, made for an id by the present key. It prints as nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Signed {
+pub(crate) struct SignedValue {
     mac: [u8; MAC_LEN],
     id: SessionId,
 }
 
-impl Signed {
+impl SignedValue {
     /// One after the other they are the value.
     pub(crate) fn parts(&self) -> [&[u8]; 2] {
         [&self.mac, self.id.text()]
     }
 }
 
-impl From<Signed> for String {
-    fn from(signed: Signed) -> Self {
+impl From<SignedValue> for String {
+    fn from(signed: SignedValue) -> Self {
         Self::from_utf8(signed.parts().concat()).expect("a signature and an id are ASCII")
     }
 }
 
-impl fmt::Debug for Signed {
+impl fmt::Debug for SignedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Signed(..)")
+        f.write_str("SignedValue(..)")
     }
 }
 
@@ -53,7 +53,7 @@ impl fmt::Debug for Signed {
 pub(crate) struct Verified {
     pub(crate) id: SessionId,
     pub(crate) handle: Handle,
-    /// Signed by a previous key: the client is to get it signed by the present one.
+    /// SignedValue by a previous key: the client is to get it signed by the present one.
     pub(crate) outdated: bool,
 }
 
@@ -69,8 +69,8 @@ impl Codec {
         }
     }
 
-    pub(crate) fn sign(&self, id: SessionId) -> Signed {
-        Signed {
+    pub(crate) fn sign(&self, id: SessionId) -> SignedValue {
+        SignedValue {
             mac: encode(self.signing.mac(id.text())),
             id,
         }

@@ -3,13 +3,13 @@ use std::time::Duration;
 use ::cookie::Cookie;
 use http::HeaderValue;
 
-use super::{CookieOptions, Signed};
+use super::{CookieOptions, SignedValue};
 
 /// What a response is to do to the client's cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SetCookie {
     /// None: it is removed.
-    pub(crate) value: Option<Signed>,
+    pub(crate) value: Option<SignedValue>,
     pub(crate) max_age: Option<Duration>,
 }
 
@@ -24,9 +24,9 @@ impl SetCookie {
         options.cookie(value, self.max_age)
     }
 
-    pub(crate) fn line(&self, template: &Template) -> HeaderValue {
-        let Template { start, attributes } = template;
-        let [mac, id] = self.value.as_ref().map_or([&[][..]; 2], Signed::parts);
+    pub(crate) fn line(&self, template: &SetCookieTemplate) -> HeaderValue {
+        let SetCookieTemplate { start, attributes } = template;
+        let [mac, id] = self.value.as_ref().map_or([&[][..]; 2], SignedValue::parts);
         let age = self.max_age.map_or_else(String::new, |age| {
             format!("; Max-Age={}", CookieOptions::seconds(age))
         });
@@ -44,12 +44,12 @@ impl SetCookie {
 
 /// The `Set-Cookie` line without the value and the age: the same for all responses, and so written once.
 #[derive(Debug)]
-pub(crate) struct Template {
+pub(crate) struct SetCookieTemplate {
     start: Box<str>,
     attributes: Box<str>,
 }
 
-impl Template {
+impl SetCookieTemplate {
     pub(crate) fn new(options: &CookieOptions) -> Self {
         // The options build one cookie; this is its line.
         let line = options.cookie(String::new(), None).to_string();
@@ -80,7 +80,7 @@ mod tests {
                 .partitioned(true),
         ];
         for options in options {
-            let template = Template::new(&options);
+            let template = SetCookieTemplate::new(&options);
             let value = Codec::new("sid", &Key::from(&[7; 64]), &[]).sign(SessionId::random());
             let max_ages = [None, Some(Duration::from_secs(60)), Some(Duration::MAX)];
             let issues = max_ages.map(|max_age| SetCookie {

@@ -4,7 +4,7 @@ use ::cookie::Key;
 
 use super::WizSessionLayer;
 use crate::{
-    cookie::{Codec, CookieOptions, Name, Template},
+    cookie::{Codec, CookieFinder, CookieOptions, SetCookieTemplate},
     error::ConfigError,
     expiry::Expiry,
     observe,
@@ -24,7 +24,7 @@ use crate::{
 ///     .cookie(CookieOptions::new("__Host-shop"))
 ///     .idle_timeout(Duration::from_secs(15 * 60))
 ///     .absolute_timeout(Duration::from_secs(8 * 60 * 60))
-///     .touch_after(Duration::from_secs(60))
+///     .touch_threshold(Duration::from_secs(60))
 ///     .max_bytes(16 * 1024)
 ///     .store_timeout(Duration::from_secs(2))
 ///     .clock(Clock::system())
@@ -100,8 +100,8 @@ impl WizSessionLayerBuilder {
 
     /// How much longer a session must have to live, by being used now, for that to be stored. Shorter than the idle
     /// timeout. Defaults to a tenth of it.
-    pub fn touch_after(mut self, gain: Duration) -> Self {
-        self.expiry.touch_after = Some(gain);
+    pub fn touch_threshold(mut self, gain: Duration) -> Self {
+        self.expiry.touch_threshold = Some(gain);
         self
     }
 
@@ -121,8 +121,8 @@ impl WizSessionLayerBuilder {
         let shared = Shared {
             store: self.store,
             codec: Codec::new(self.cookie.cookie_name(), &self.key, &self.previous_keys),
-            cookie_name: Name::new(self.cookie.cookie_name()),
-            set_cookie: Template::new(&self.cookie),
+            cookie_name: CookieFinder::new(self.cookie.cookie_name()),
+            set_cookie: SetCookieTemplate::new(&self.cookie),
             cookie: self.cookie,
             expiry: self.expiry,
             clock: self.clock,
@@ -140,7 +140,7 @@ impl WizSessionLayerBuilder {
         let Expiry {
             idle_timeout,
             absolute_timeout,
-            touch_after,
+            touch_threshold,
         } = self.expiry;
         let checks = [
             (
@@ -152,8 +152,8 @@ impl WizSessionLayerBuilder {
                 "absolute_timeout must not be shorter than idle_timeout",
             ),
             (
-                touch_after.is_none_or(|gain| gain < idle_timeout),
-                "touch_after must be shorter than idle_timeout",
+                touch_threshold.is_none_or(|gain| gain < idle_timeout),
+                "touch_threshold must be shorter than idle_timeout",
             ),
             (
                 self.store_timeout > Duration::ZERO,

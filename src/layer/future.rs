@@ -12,22 +12,22 @@ use http::{
 use pin_project_lite::pin_project;
 use tower_cookies::Cookies;
 
-use crate::session::{Commit, Finish, Outcome, Slot};
+use crate::session::{Commit, Finish, Finished, RequestSession};
 
 pin_project! {
     /// The response of a [`WizSessionService`](super::WizSessionService): first the handler's, then, if the session
     /// was changed, the commit's.
     pub struct ResponseFuture<F, B, E> {
         // Unset where a layer outside commits.
-        pub(super) mount: Option<Mount>,
+        pub(super) mount: Option<ResponseContext>,
         #[pin]
         pub(super) phase: Phase<F, B, E>,
     }
 }
 
 /// What the layer keeps of a request to finish its response.
-pub(super) struct Mount {
-    pub(super) slot: Arc<Slot>,
+pub(super) struct ResponseContext {
+    pub(super) slot: Arc<RequestSession>,
     pub(super) jar: Option<Cookies>,
     /// The handler was polled, and did not answer yet.
     pub(super) waited: bool,
@@ -92,11 +92,11 @@ where
     }
 }
 
-impl Mount {
+impl ResponseContext {
     /// Tells clients and caches what became of the session.
-    fn mark<B: Default, E>(&self, result: &mut Result<Response<B>, E>, outcome: Outcome) {
+    fn mark<B: Default, E>(&self, result: &mut Result<Response<B>, E>, outcome: Finished) {
         let Ok(response) = result else { return };
-        let Outcome { refused, cookie } = outcome;
+        let Finished { refused, cookie } = outcome;
         if let Some(status) = refused {
             refuse(response, status);
         }
@@ -111,7 +111,7 @@ impl Mount {
             None => {
                 let line = cookie.line(&shared.set_cookie);
                 if self.slot.outer().is_some() {
-                    let Inside(lines) = response.extensions_mut().get_or_insert_default();
+                    let InnerSetCookies(lines) = response.extensions_mut().get_or_insert_default();
                     lines.push(line.clone());
                 }
                 response.headers_mut().append(SET_COOKIE, line);
@@ -122,20 +122,20 @@ impl Mount {
 
 /// Puts an empty response in place of this one.
 fn refuse<B: Default>(response: &mut Response<B>, status: StatusCode) {
-    let inside = response.extensions_mut().remove::<Inside>();
+    let inside = response.extensions_mut().remove::<InnerSetCookies>();
     *response = Response::new(B::default());
     *response.status_mut() = status;
-    if let Some(Inside(lines)) = inside {
+    if let Some(InnerSetCookies(lines)) = inside {
         for line in &lines {
             response.headers_mut().append(SET_COOKIE, line.clone());
         }
-        response.extensions_mut().insert(Inside(lines));
+        response.extensions_mut().insert(InnerSetCookies(lines));
     }
 }
 
 /// Cookies of the sessions that were committed inside of another's layer: they hold even where that one fails.
 #[derive(Clone, Default)]
-struct Inside(Vec<HeaderValue>);
+struct InnerSetCookies(Vec<HeaderValue>);
 
 // Constants, because `from_static` looks at each byte.
 const VARY_COOKIE: HeaderValue = HeaderValue::from_static("Cookie");

@@ -8,10 +8,10 @@ use http::{Request, Response};
 use tower_cookies::Cookies;
 use tower_service::Service;
 
-use super::future::{Mount, Phase, ResponseFuture};
+use super::future::{Phase, ResponseContext, ResponseFuture};
 use crate::{
-    cookie::Presented,
-    session::{Mounted, Shared, Slot},
+    cookie::CookieHeader,
+    session::{RequestSession, SessionExtension, Shared},
 };
 
 /// The service of a [`WizSessionLayer`](super::WizSessionLayer).
@@ -26,13 +26,25 @@ impl<S> WizSessionService<S> {
         Self { inner, shared }
     }
 
-    fn slot(&self, presented: Presented, outer: Option<Arc<Slot>>) -> Arc<Slot> {
-        Arc::new(Slot::new(Arc::clone(&self.shared), presented, outer))
+    fn slot(
+        &self,
+        presented: CookieHeader,
+        outer: Option<Arc<RequestSession>>,
+    ) -> Arc<RequestSession> {
+        Arc::new(RequestSession::new(
+            Arc::clone(&self.shared),
+            presented,
+            outer,
+        ))
     }
 
     /// What to mount where layers outside have mounted sessions: the same if one is for the same cookie, and then there
     /// is nothing to do for this layer.
-    fn nested(&self, innermost: Arc<Slot>, presented: Presented) -> (Arc<Slot>, bool) {
+    fn nested(
+        &self,
+        innermost: Arc<RequestSession>,
+        presented: CookieHeader,
+    ) -> (Arc<RequestSession>, bool) {
         let mut next = Some(&innermost);
         while let Some(slot) = next {
             if slot.shared.cookie.cookie_name() == self.shared.cookie.cookie_name() {
@@ -58,14 +70,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let presented = Presented::in_headers(request.headers());
+        let presented = CookieHeader::in_headers(request.headers());
         let mut slot = self.slot(presented, None);
         let mut is_ours = true;
         let extensions = request.extensions_mut();
         // First: a look right after an insert has to wait for the processor's writes.
         let jar = extensions.get::<Cookies>().cloned();
         // Inserted first and asked later: most applications have one layer.
-        let mounted = |slot: &Arc<Slot>, innermost| Mounted {
+        let mounted = |slot: &Arc<RequestSession>, innermost| SessionExtension {
             slot: Arc::clone(slot),
             innermost,
         };
@@ -75,7 +87,7 @@ where
             extensions.insert(mounted(&slot, (!is_ours).then_some(innermost)));
         }
         ResponseFuture {
-            mount: is_ours.then_some(Mount {
+            mount: is_ours.then_some(ResponseContext {
                 slot,
                 jar,
                 waited: false,

@@ -7,7 +7,7 @@ use crate::error::Error;
 #[must_use]
 pub(crate) struct Timer {
     #[cfg(feature = "metrics")]
-    verb: &'static str,
+    method: &'static str,
     #[cfg(feature = "metrics")]
     start: Instant,
 }
@@ -15,10 +15,10 @@ pub(crate) struct Timer {
 impl Timer {
     #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
     #[inline]
-    pub(crate) fn start(verb: &'static str) -> Self {
+    pub(crate) fn start(method: &'static str) -> Self {
         Self {
             #[cfg(feature = "metrics")]
-            verb,
+            method,
             #[cfg(feature = "metrics")]
             start: Instant::now(),
         }
@@ -30,7 +30,7 @@ impl Timer {
         #[cfg(feature = "metrics")]
         {
             let result = if answer.is_ok() { "ok" } else { "error" };
-            metrics::histogram!(super::metrics::STORE_DURATION, "verb" => self.verb, "result" => result)
+            metrics::histogram!(super::metrics::STORE_DURATION, "method" => self.method, "result" => result)
                 .record(self.start.elapsed());
         }
         answer

@@ -1,11 +1,11 @@
 use super::{
-    head::Head,
-    origin::Origin,
+    base::Base,
+    headers_sent::HeadersSent,
     plan::Plan,
     shared::Shared,
+    state::{SessionState, Turnout},
     step::{Committed, Step, Steps, lost},
-    tx::Tx,
-    work::{Turnout, Work},
+    transaction::Transaction,
 };
 use crate::{at_once::at_once, error::Error, time::Timestamp};
 
@@ -13,8 +13,8 @@ use crate::{at_once::at_once, error::Error, time::Timestamp};
 /// Each turn on the way is shown to `progress`.
 pub(crate) async fn commit(
     shared: &Shared,
-    work: &mut Work,
-    head: Option<&Head>,
+    work: &mut SessionState,
+    head: Option<&HeadersSent>,
     progress: impl Fn(&Turnout),
 ) -> Result<Committed, Error> {
     let mut steps = Steps::new(shared, head);
@@ -35,7 +35,7 @@ pub(crate) async fn commit(
 pub(crate) fn first_step(
     shared: &Shared,
     plan: Plan,
-    work: &Work,
+    work: &SessionState,
     now: Timestamp,
 ) -> Option<Result<Committed, Error>> {
     let mut steps = Steps::new(shared, None);
@@ -51,10 +51,10 @@ pub(crate) fn first_step(
 /// the session has ended.
 pub(crate) async fn transact<R>(
     shared: &Shared,
-    mut work: Work,
-    head: &Head,
+    mut work: SessionState,
+    head: &HeadersSent,
     progress: impl Fn(&Turnout),
-    run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
+    run: impl Fn(&mut Transaction<'_>) -> Result<R, Error>,
 ) -> Result<(Committed, Option<R>), Error> {
     let mut steps = Steps::new(shared, Some(head));
     let mut newest = false;
@@ -65,7 +65,7 @@ pub(crate) async fn transact<R>(
         let mut attempt = work.clone();
         // What the transaction does again on every record need not be kept for another.
         attempt.release();
-        let result = run(&mut Tx::new(attempt.draft()));
+        let result = run(&mut Transaction::new(attempt.draft()));
         let step = match (attempt.origin.live(), &result) {
             // It failed, or writes nothing: no compare-and-swap tells whether what it read was still true.
             (Some(live), result) if !newest && (result.is_err() || !attempt.writes()) => {
@@ -76,8 +76,7 @@ pub(crate) async fn transact<R>(
         };
         match step {
             Step::Done(Committed {
-                origin: Origin::Gone,
-                ..
+                origin: Base::Gone, ..
             }) => return Ok((Committed::GONE, None)),
             Step::Done(committed) => return Ok((committed, Some(result?))),
             Step::Again(Turnout::Lost) if !work.logs_in() => return Ok((lost(&attempt), None)),
@@ -92,7 +91,7 @@ pub(crate) async fn transact<R>(
 }
 
 /// Looks for a newer record, if there is one at all, and keeps the session alive as a request would.
-pub(crate) async fn reload(shared: &Shared, work: &Work) -> Result<Option<Turnout>, Error> {
+pub(crate) async fn reload(shared: &Shared, work: &SessionState) -> Result<Option<Turnout>, Error> {
     let Some(live) = work.origin.live() else {
         return Ok(None);
     };

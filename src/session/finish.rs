@@ -8,10 +8,10 @@ use super::{
     commit,
     load::Loaded,
     plan::Plan,
+    request::RequestSession,
     shared::Shared,
-    slot::Slot,
+    state::{CookieAction, SessionState},
     step::Committed,
-    work::{Owed, Work},
 };
 use crate::{cookie::SetCookie, error::Error, observe, time::Timestamp};
 
@@ -20,22 +20,22 @@ pub(crate) enum Finish {
     /// The session was not asked for.
     Untouched,
     /// It was, and there is nothing to store, or no more.
-    Done(Outcome),
+    Done(Finished),
     Commit(Commit),
 }
 
 /// The commit after the handler.
-pub(crate) type Commit = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+pub(crate) type Commit = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 /// What came of a session.
 #[derive(Clone, Copy)]
-pub(crate) struct Outcome {
+pub(crate) struct Finished {
     /// It failed: the response is to be replaced by one of this status.
     pub(crate) refused: Option<StatusCode>,
     pub(crate) cookie: Option<SetCookie>,
 }
 
-impl Slot {
+impl RequestSession {
     /// The handler answered, or `failed` to. If it never `waited`, it did so when the session was loaded.
     #[inline]
     pub(crate) fn finish(self: &Arc<Self>, failed: bool, waited: bool) -> Finish {
@@ -89,12 +89,16 @@ impl Slot {
         }
     }
 
-    fn outcome(self: &Arc<Self>, work: &mut Work, committed: Result<(), Error>) -> Outcome {
+    fn outcome(
+        self: &Arc<Self>,
+        work: &mut SessionState,
+        committed: Result<(), Error>,
+    ) -> Finished {
         let refused = committed.err().map(|error| {
             observe::commit_failed(&error);
             error.status()
         });
-        Outcome {
+        Finished {
             refused,
             cookie: self.send_head(work),
         }
@@ -104,7 +108,7 @@ impl Slot {
     /// and nothing was changed.
     fn commit_at_once(
         &self,
-        work: &mut Work,
+        work: &mut SessionState,
         plan: Plan,
         now: Timestamp,
     ) -> Option<Result<(), Error>> {
@@ -125,7 +129,7 @@ impl Slot {
     }
 
     /// What is pending is taken, not copied: whatever comes of it, the request is over.
-    async fn commit_rest(self: &Arc<Self>) -> Outcome {
+    async fn commit_rest(self: &Arc<Self>) -> Finished {
         let (turn, refused) = match self.turn().await {
             Ok(turn) => (Some(turn), None),
             Err(error) => (None, Some(error)),
@@ -149,7 +153,7 @@ impl Slot {
         self.outcome(&mut self.work(), committed)
     }
 
-    async fn commit_taken(&self, mut work: Work) -> Result<(), Error> {
+    async fn commit_taken(&self, mut work: SessionState) -> Result<(), Error> {
         let taken = work.taken();
         work.changes.keep_all();
         let committed = commit::commit(&self.shared, &mut work, None, |_| {}).await?;
@@ -161,12 +165,12 @@ impl Slot {
     }
 
     /// The cookie that the response has to carry, which is about to leave.
-    fn send_head(self: &Arc<Self>, work: &mut Work) -> Option<SetCookie> {
+    fn send_head(self: &Arc<Self>, work: &mut SessionState) -> Option<SetCookie> {
         self.let_head_leave();
         let Shared { codec, clock, .. } = &*self.shared;
         match (work.owed.take()?, work.origin.live()) {
-            (Owed::Remove, _) => Some(SetCookie::REMOVAL),
-            (Owed::Issue, Some(live)) => {
+            (CookieAction::Remove, _) => Some(SetCookie::REMOVAL),
+            (CookieAction::Set, Some(live)) => {
                 let remembered = live.record.body().remember.is_some();
                 let max_age = remembered.then(|| live.record.expires().since(clock.now()));
                 Some(SetCookie {
@@ -174,7 +178,7 @@ impl Slot {
                     max_age,
                 })
             }
-            (Owed::Issue, None) => None,
+            (CookieAction::Set, None) => None,
         }
     }
 }

@@ -1,12 +1,12 @@
 use parking_lot::Mutex;
 
 use super::{
-    origin::{Live, Origin},
+    base::{Base, Live},
     shared::Shared,
-    work::Work,
+    state::SessionState,
 };
 use crate::{
-    cookie::Presented,
+    cookie::CookieHeader,
     error::Error,
     expiry::Expiry,
     id::Handle,
@@ -16,7 +16,7 @@ use crate::{
 
 /// What there is of a session once it was asked for.
 pub(super) struct Loaded {
-    pub(super) work: Mutex<Work>,
+    pub(super) work: Mutex<SessionState>,
     /// Held across I/O, so that `save` and its like go one after the other.
     pub(super) io: tokio::sync::Mutex<()>,
     /// The client sent a cookie of our name, of whatever worth.
@@ -26,10 +26,10 @@ pub(super) struct Loaded {
 }
 
 /// Looks for the session of a request: that of the first cookie which has one.
-pub(super) async fn load(shared: &Shared, cookies: &Presented) -> Result<Box<Loaded>, Error> {
+pub(super) async fn load(shared: &Shared, cookies: &CookieHeader) -> Result<Box<Loaded>, Error> {
     // Filled in where it stays.
     let mut loaded = Box::new(Loaded {
-        work: Mutex::new(Work::new(shared.max_bytes)),
+        work: Mutex::new(SessionState::new(shared.max_bytes)),
         io: tokio::sync::Mutex::default(),
         presented: false,
         at: None,
@@ -53,7 +53,7 @@ pub(super) async fn load(shared: &Shared, cookies: &Presented) -> Result<Box<Loa
         let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
         match record.filter(|record| Expiry::is_live(record, now)) {
             None => observe::unknown_id(handle),
-            Some(record) if record.is_tombstone() => loaded.work.get_mut().origin = Origin::Gone,
+            Some(record) if record.is_tombstone() => loaded.work.get_mut().origin = Base::Gone,
             Some(record) => {
                 observe::loaded();
                 let work = loaded.work.get_mut();

@@ -1,25 +1,25 @@
 //! The session of a request: its handle, what it wants done, and the commit.
 
+mod base;
 mod commit;
 mod finish;
-mod head;
+mod headers_sent;
 mod intent;
 mod load;
-mod origin;
 mod plan;
 mod queue;
+mod request;
 mod shared;
-mod slot;
+mod state;
 mod step;
-mod tx;
+mod transaction;
 mod wiz_session;
-mod work;
 
 pub(crate) use self::{
-    finish::{Commit, Finish, Outcome},
+    finish::{Commit, Finish, Finished},
     queue::Queue,
+    request::RequestSession,
     shared::Shared,
-    slot::Slot,
-    wiz_session::Mounted,
+    wiz_session::SessionExtension,
 };
-pub use self::{tx::Tx, wiz_session::WizSession};
+pub use self::{transaction::Transaction, wiz_session::WizSession};

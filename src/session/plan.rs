@@ -1,4 +1,4 @@
-use super::{intent::Intent, origin::Origin, work::Work};
+use super::{base::Base, intent::Intent, state::SessionState};
 use crate::{
     expiry::Expiry,
     id::Handle,
@@ -23,7 +23,7 @@ pub(crate) enum Plan {
 }
 
 /// The decision, and what is to be stored. Pure: the time is an argument, and nothing is asked or done.
-impl Work {
+impl SessionState {
     pub(crate) fn plan(&self, now: impl FnOnce() -> Timestamp, expiry: &Expiry) -> Plan {
         if let Some(handle) = self.ending {
             return Plan::End(handle);
@@ -36,15 +36,15 @@ impl Work {
         } = self.intent;
         let changed = self.is_changed();
         match &self.origin {
-            Origin::New | Origin::Gone if login.is_some() => Plan::Create,
-            Origin::New if changed => Plan::Create,
-            Origin::New => Plan::Nothing,
-            Origin::Gone if changed || regenerate || remember.is_some() => Plan::Discard,
-            Origin::Gone => Plan::Nothing,
-            Origin::Live(_) if regenerate || login.is_some() => Plan::Regenerate,
-            Origin::Live(_) if changed || remember.is_some() => Plan::Replace,
-            Origin::Live(_) if self.outdated => Plan::Reissue,
-            Origin::Live(live) => expiry
+            Base::New | Base::Gone if login.is_some() => Plan::Create,
+            Base::New if changed => Plan::Create,
+            Base::New => Plan::Nothing,
+            Base::Gone if changed || regenerate || remember.is_some() => Plan::Discard,
+            Base::Gone => Plan::Nothing,
+            Base::Live(_) if regenerate || login.is_some() => Plan::Regenerate,
+            Base::Live(_) if changed || remember.is_some() => Plan::Replace,
+            Base::Live(_) if self.outdated => Plan::Reissue,
+            Base::Live(live) => expiry
                 .touch_due(&live.record, now())
                 .map_or(Plan::Nothing, Plan::Touch),
         }
@@ -94,8 +94,8 @@ mod tests {
         id::SessionId,
         op::Op,
         session::{
-            origin::Live,
-            work::{Owed, Turnout},
+            base::Live,
+            state::{CookieAction, Turnout},
         },
     };
 
@@ -106,8 +106,8 @@ mod tests {
     }
 
     /// A session that began at minute 0, with the timeouts of 30 minutes and 12 hours.
-    fn live(user: Option<&str>) -> Work {
-        let mut work = Work::new(LIMIT);
+    fn live(user: Option<&str>) -> SessionState {
+        let mut work = SessionState::new(LIMIT);
         if let Some(user) = user {
             work.log_in(user.into(), at(0));
         }
@@ -115,28 +115,28 @@ mod tests {
         let record = work.seal(at(0), &Expiry::default());
         let id = SessionId::random();
         let handle = id.handle();
-        let mut work = Work::new(LIMIT);
+        let mut work = SessionState::new(LIMIT);
         work.open(Live { id, handle, record }, false);
         work
     }
 
-    fn gone() -> Work {
-        let mut work = Work::new(LIMIT);
-        work.origin = Origin::Gone;
+    fn gone() -> SessionState {
+        let mut work = SessionState::new(LIMIT);
+        work.origin = Base::Gone;
         work
     }
 
-    fn set(work: &mut Work, key: &str, json: &str) {
+    fn set(work: &mut SessionState, key: &str, json: &str) {
         work.draft().record(key, Op::Put(json.into())).unwrap();
     }
 
-    fn plan(work: &Work, minute: u64) -> Plan {
+    fn plan(work: &SessionState, minute: u64) -> Plan {
         work.plan(|| at(minute), &Expiry::default())
     }
 
     #[test]
     fn plans() {
-        type Case = (&'static str, fn(&mut Work), [Plan; 3]);
+        type Case = (&'static str, fn(&mut SessionState), [Plan; 3]);
         use Plan::{Create, Discard, Nothing, Regenerate, Replace};
         // What is to be done for a new visitor, a live session, and one that is gone.
         let table: [Case; 11] = [
@@ -154,7 +154,11 @@ mod tests {
                 },
                 [Nothing, Nothing, Nothing],
             ),
-            ("a new id", Work::regenerate, [Nothing, Regenerate, Discard]),
+            (
+                "a new id",
+                SessionState::regenerate,
+                [Nothing, Regenerate, Discard],
+            ),
             (
                 "a new id and a value",
                 |work| {
@@ -213,7 +217,7 @@ mod tests {
             ),
         ];
         for (what, change, expected) in table {
-            let works = [Work::new(LIMIT), live(None), gone()];
+            let works = [SessionState::new(LIMIT), live(None), gone()];
             let plans = works.map(|mut work| {
                 change(&mut work);
                 plan(&work, 1)
@@ -234,7 +238,7 @@ mod tests {
         work.roll_back();
         assert_eq!(
             (plan(&work, 1), work.owed),
-            (Plan::End(handle), Some(Owed::Remove))
+            (Plan::End(handle), Some(CookieAction::Remove))
         );
         work.apply(Turnout::Ended(true)).unwrap();
         assert_eq!(plan(&work, 1), Plan::Nothing);
@@ -243,8 +247,8 @@ mod tests {
     #[test]
     fn only_a_cookie_that_was_sent_is_removed() {
         for (mut work, presented, owed) in [
-            (Work::new(LIMIT), false, None),
-            (Work::new(LIMIT), true, Some(Owed::Remove)),
+            (SessionState::new(LIMIT), false, None),
+            (SessionState::new(LIMIT), true, Some(CookieAction::Remove)),
             (gone(), true, None),
         ] {
             work.clear(presented);
@@ -272,13 +276,13 @@ mod tests {
 
     #[test]
     fn the_absolute_deadline_moves_with_a_login_only() {
-        let deadline = |change: fn(&mut Work)| {
+        let deadline = |change: fn(&mut SessionState)| {
             let mut work = live(Some("alice"));
             change(&mut work);
             work.seal(at(60), &Expiry::default()).body().deadline
         };
         assert_eq!(deadline(|_| {}), at(720));
-        assert_eq!(deadline(Work::regenerate), at(720));
+        assert_eq!(deadline(SessionState::regenerate), at(720));
         assert_eq!(
             deadline(|work| work.log_in("alice".into(), at(59))),
             at(59 + 720)

@@ -2,7 +2,7 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 
 use super::queue::Queue;
 use crate::{
-    cookie::{Codec, CookieOptions, Name, Template},
+    cookie::{Codec, CookieFinder, CookieOptions, SetCookieTemplate},
     error::Error,
     expiry::Expiry,
     observe::Timer,
@@ -15,8 +15,8 @@ pub(crate) struct Shared {
     pub(crate) store: Box<dyn ErasedStore>,
     pub(crate) codec: Codec,
     pub(crate) cookie: CookieOptions,
-    pub(crate) cookie_name: Name,
-    pub(crate) set_cookie: Template,
+    pub(crate) cookie_name: CookieFinder,
+    pub(crate) set_cookie: SetCookieTemplate,
     pub(crate) expiry: Expiry,
     pub(crate) clock: Clock,
     pub(crate) max_bytes: usize,

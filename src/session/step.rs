@@ -1,12 +1,12 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    head::Head,
-    origin::{Live, Origin},
+    base::{Base, Live},
+    headers_sent::HeadersSent,
     plan::Plan,
     queue::Turn,
     shared::Shared,
-    work::{Owed, Turnout, Work},
+    state::{CookieAction, SessionState, Turnout},
 };
 use crate::{
     error::Error,
@@ -21,19 +21,19 @@ use crate::{
 /// Where a commit led.
 #[derive(Debug)]
 pub(crate) struct Committed {
-    pub(crate) origin: Origin,
-    pub(crate) owed: Option<Owed>,
+    pub(crate) origin: Base,
+    pub(crate) owed: Option<CookieAction>,
 }
 
 impl Committed {
     pub(super) const GONE: Self = Self {
-        origin: Origin::Gone,
+        origin: Base::Gone,
         owed: None,
     };
 }
 
 /// The session ended before its changes could be stored.
-pub(super) fn lost(work: &Work) -> Committed {
+pub(super) fn lost(work: &SessionState) -> Committed {
     if work.writes() {
         observe::discarded();
     }
@@ -50,7 +50,7 @@ pub(super) enum Step {
 pub(super) struct Steps<'a> {
     shared: &'a Shared,
     /// Where a cookie would go. The commit after the handler need not look.
-    head: Option<&'a Head>,
+    head: Option<&'a HeadersSent>,
     /// Of the first conflict; from then on this commit keeps its place in the line of its session.
     conflict: Option<(Instant, Turn<'a>)>,
     conflicts: u32,
@@ -64,7 +64,7 @@ impl<'a> Steps<'a> {
     /// How many new ids are tried. That one of 128 random bits is in use says that the store is not well.
     const IDS: u32 = 3;
 
-    pub(super) fn new(shared: &'a Shared, head: Option<&'a Head>) -> Self {
+    pub(super) fn new(shared: &'a Shared, head: Option<&'a HeadersSent>) -> Self {
         Self {
             shared,
             head,
@@ -74,7 +74,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    pub(super) async fn step(&mut self, work: &Work) -> Result<Step, Error> {
+    pub(super) async fn step(&mut self, work: &SessionState) -> Result<Step, Error> {
         let now = self.shared.clock.now();
         let plan = work.plan(|| now, &self.shared.expiry);
         self.carry_out(plan, work, now).await
@@ -84,32 +84,32 @@ impl<'a> Steps<'a> {
     pub(super) async fn carry_out(
         &mut self,
         plan: Plan,
-        work: &Work,
+        work: &SessionState,
         now: Timestamp,
     ) -> Result<Step, Error> {
         let sends = matches!(plan, Plan::Create | Plan::Regenerate);
-        if sends && self.head.is_some_and(Head::has_left) {
-            return Err(Error::too_late());
+        if sends && self.head.is_some_and(HeadersSent::is_marked) {
+            return Err(Error::headers_sent());
         }
         match (plan, &work.origin) {
             // Expired since it was loaded, unless another request kept it alive.
-            (Plan::Touch(_) | Plan::Replace | Plan::Regenerate, Origin::Live(live))
+            (Plan::Touch(_) | Plan::Replace | Plan::Regenerate, Base::Live(live))
                 if !Expiry::is_live(&live.record, now) =>
             {
                 Ok(Step::Again(self.refresh(live).await?))
             }
             (Plan::End(handle), _) => self.end(handle).await,
             (Plan::Create, _) => self.create(work, now).await,
-            (Plan::Replace, Origin::Live(live)) => self.replace(work, live, now).await,
-            (Plan::Regenerate, Origin::Live(live)) => self.regenerate(work, live, now).await,
-            (Plan::Touch(expires_at), Origin::Live(live)) => {
+            (Plan::Replace, Base::Live(live)) => self.replace(work, live, now).await,
+            (Plan::Regenerate, Base::Live(live)) => self.regenerate(work, live, now).await,
+            (Plan::Touch(expires_at), Base::Live(live)) => {
                 let record = self.touch(live, expires_at).await;
-                Ok(done(Origin::Live(Live { record, ..*live }), work.owed))
+                Ok(done(Base::Live(Live { record, ..*live }), work.owed))
             }
-            (Plan::Reissue, Origin::Live(live)) => match self.used(live).await {
+            (Plan::Reissue, Base::Live(live)) => match self.used(live).await {
                 Ok(Turnout::Newer(record)) => {
                     let live = Live { record, ..*live };
-                    Ok(done(Origin::Live(live), Some(Owed::Issue)))
+                    Ok(done(Base::Live(live), Some(CookieAction::Set)))
                 }
                 Ok(turnout) => Ok(Step::Again(turnout)),
                 // The next request gets it.
@@ -135,7 +135,7 @@ impl<'a> Steps<'a> {
         Ok(Step::Again(Turnout::Ended(by_us)))
     }
 
-    async fn create(&mut self, work: &Work, now: Timestamp) -> Result<Step, Error> {
+    async fn create(&mut self, work: &SessionState, now: Timestamp) -> Result<Step, Error> {
         let Shared { store, expiry, .. } = self.shared;
         let id = SessionId::random();
         let record = work.seal(now, expiry);
@@ -149,8 +149,8 @@ impl<'a> Steps<'a> {
                 observe::created(handle);
                 observe::committed();
                 Ok(done(
-                    Origin::Live(Live { id, handle, record }),
-                    Some(Owed::Issue),
+                    Base::Live(Live { id, handle, record }),
+                    Some(CookieAction::Set),
                 ))
             }
             Created::Exists => {
@@ -164,7 +164,12 @@ impl<'a> Steps<'a> {
         }
     }
 
-    async fn replace(&mut self, work: &Work, live: &Live, now: Timestamp) -> Result<Step, Error> {
+    async fn replace(
+        &mut self,
+        work: &SessionState,
+        live: &Live,
+        now: Timestamp,
+    ) -> Result<Step, Error> {
         let Shared { store, expiry, .. } = self.shared;
         let record = work.seal(now, expiry);
         let expected = live.record.version();
@@ -178,11 +183,11 @@ impl<'a> Steps<'a> {
                     turn.leave(&record);
                 }
                 let owed = if work.changes_cookie() {
-                    Some(Owed::Issue)
+                    Some(CookieAction::Set)
                 } else {
                     work.owed
                 };
-                Ok(done(Origin::Live(Live { record, ..*live }), owed))
+                Ok(done(Base::Live(Live { record, ..*live }), owed))
             }
             Replaced::Conflict => self.after_conflict(live).await,
             Replaced::Gone => Ok(Step::Again(Turnout::Lost)),
@@ -191,7 +196,7 @@ impl<'a> Steps<'a> {
 
     async fn regenerate(
         &mut self,
-        work: &Work,
+        work: &SessionState,
         live: &Live,
         now: Timestamp,
     ) -> Result<Step, Error> {
@@ -208,8 +213,8 @@ impl<'a> Steps<'a> {
                 observe::regenerated(live.handle, handle);
                 observe::committed();
                 Ok(done(
-                    Origin::Live(Live { id, handle, record }),
-                    Some(Owed::Issue),
+                    Base::Live(Live { id, handle, record }),
+                    Some(CookieAction::Set),
                 ))
             }
             Replaced::Conflict => self.after_conflict(live).await,
@@ -305,7 +310,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-fn done(origin: Origin, owed: Option<Owed>) -> Step {
+fn done(origin: Base, owed: Option<CookieAction>) -> Step {
     Step::Done(Committed { origin, owed })
 }
 

@@ -8,11 +8,11 @@ use http::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{slot::Slot, tx::Tx};
+use super::{request::RequestSession, transaction::Transaction};
 use crate::{
     draft,
     error::Error,
-    flash::{self, Flash, Level},
+    flash::{self, Flash, FlashLevel},
     id::Handle,
 };
 
@@ -51,15 +51,15 @@ use crate::{
 /// The [guide](crate::guide::concurrency) shows it with pictures.
 #[derive(Clone)]
 pub struct WizSession {
-    slot: Arc<Slot>,
+    slot: Arc<RequestSession>,
 }
 
 /// What the layer puts into a request's extensions: the session, not asked for yet.
 #[derive(Clone)]
-pub(crate) struct Mounted {
-    pub(crate) slot: Arc<Slot>,
+pub(crate) struct SessionExtension {
+    pub(crate) slot: Arc<RequestSession>,
     /// The innermost session, where a layer inside of it asks for one of those outside again.
-    pub(crate) innermost: Option<Arc<Slot>>,
+    pub(crate) innermost: Option<Arc<RequestSession>>,
 }
 
 /// Getting hold of it.
@@ -88,7 +88,7 @@ impl WizSession {
 
     /// Not to be handed out before it is [loaded](Self::loaded).
     pub(crate) fn unloaded(extensions: &Extensions) -> Option<Self> {
-        let Mounted { slot, .. } = extensions.get()?;
+        let SessionExtension { slot, .. } = extensions.get()?;
         Some(Self {
             slot: Arc::clone(slot),
         })
@@ -503,10 +503,10 @@ impl WizSession {
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
-    /// session.flash(wiz_session::Level::Success, "Saved")?;
+    /// session.flash(wiz_session::FlashLevel::Success, "Saved")?;
     /// # Ok(()) }
     /// ```
-    pub fn flash(&self, level: Level, message: impl Into<String>) -> Result<(), Error> {
+    pub fn flash(&self, level: FlashLevel, message: impl Into<String>) -> Result<(), Error> {
         flash::add(
             &mut self.slot.work().draft(),
             Flash::new(level, message.into()),
@@ -515,7 +515,7 @@ impl WizSession {
 
     /// Takes the messages that were left, in the order in which they were. One that another request leaves meanwhile
     /// is kept for the next. Two requests that take at the same time may both be given a message; in a
-    /// [transaction](Tx::take_flashes) exactly one is.
+    /// [transaction](Transaction::take_flashes) exactly one is.
     ///
     /// # Errors
     /// [`Error::is_decode`] if something else is stored under the key.
@@ -561,7 +561,7 @@ impl WizSession {
     /// ```
     pub async fn transaction<R>(
         &self,
-        run: impl Fn(&mut Tx<'_>) -> Result<R, Error> + Send + Sync,
+        run: impl Fn(&mut Transaction<'_>) -> Result<R, Error> + Send + Sync,
     ) -> Result<R, Error> {
         self.slot.transact(run).await
     }

@@ -3,7 +3,7 @@
 //! ```
 //! use axum::{Router, body::Body, http::{Request, StatusCode, header::COOKIE}, routing::get};
 //! use tower::ServiceExt;
-//! use wiz_session::{Key, WizSession, WizSessionLayer, test_util::{TestStore, Verb, logged_in}};
+//! use wiz_session::{Key, WizSession, WizSessionLayer, test_util::{TestStore, StoreMethod, logged_in}};
 //!
 //! async fn account(session: WizSession) -> String {
 //!     format!("hello, {}", session.user().unwrap_or_default())
@@ -18,7 +18,7 @@
 //! let request = Request::get("/account").header(COOKIE, cookie).body(Body::empty()).unwrap();
 //! assert_eq!(app.clone().oneshot(request).await.unwrap().status(), StatusCode::OK);
 //!
-//! assert_eq!(store.calls(), [Verb::Create, Verb::Load]);
+//! assert_eq!(store.calls(), [StoreMethod::Create, StoreMethod::Load]);
 //! # }
 //! ```
 //!
@@ -28,6 +28,6 @@ mod store;
 mod visit;
 
 pub use self::{
-    store::{Fault, Gate, TestStore, Verb},
-    visit::{cookie_of, logged_in, peek, session},
+    store::{Fault, Gate, StoreMethod, TestStore},
+    visit::{cookie_header, logged_in, session_cookie, with_session},
 };

@@ -14,21 +14,21 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use wiz_session::{Key, WizSessionLayer, test_util::{Fault, TestStore, Verb, logged_in}};
+/// use wiz_session::{Key, WizSessionLayer, test_util::{Fault, TestStore, StoreMethod, logged_in}};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = TestStore::new();
 /// let layer = WizSessionLayer::builder(store.clone(), Key::generate()).store_timeout(Duration::from_millis(5)).build()?;
 /// logged_in(&layer, "alice").await;
-/// assert_eq!(store.take_calls(), [Verb::Create]);
+/// assert_eq!(store.take_calls(), [StoreMethod::Create]);
 ///
-/// store.fail(Verb::List);
+/// store.fail(StoreMethod::List);
 /// assert!(layer.sessions().list("alice").await.is_err());
-/// store.fault(Verb::List, Fault::Hang);
+/// store.fault(StoreMethod::List, Fault::Hang);
 /// assert!(layer.sessions().list("alice").await.is_err()); // after five milliseconds
 /// store.heal();
 /// assert_eq!(layer.sessions().list("alice").await?.len(), 1);
-/// assert_eq!(store.calls_of(Verb::List), 3);
+/// assert_eq!(store.calls_of(StoreMethod::List), 3);
 /// # Ok(()) }
 /// ```
 ///
@@ -40,20 +40,20 @@ pub struct TestStore(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     sessions: MemoryStore,
-    calls: Mutex<Vec<Verb>>,
-    faults: Mutex<HashMap<Verb, Fault>>,
+    calls: Mutex<Vec<StoreMethod>>,
+    faults: Mutex<HashMap<StoreMethod, Fault>>,
 }
 
 /// What a store is asked: the methods of [`SessionStore`].
 ///
 /// ```
-/// use wiz_session::test_util::{TestStore, Verb};
+/// use wiz_session::test_util::{TestStore, StoreMethod};
 ///
-/// assert_eq!(TestStore::new().calls_of(Verb::Load), 0);
+/// assert_eq!(TestStore::new().calls_of(StoreMethod::Load), 0);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Verb {
+pub enum StoreMethod {
     /// A session is stored for the first time, or under a new id.
     Create,
     /// A session is read.
@@ -74,7 +74,7 @@ pub enum Verb {
     Count,
 }
 
-impl Verb {
+impl StoreMethod {
     const ALL: [Self; 9] = [
         Self::Create,
         Self::Load,
@@ -91,9 +91,9 @@ impl Verb {
 /// What becomes of a call in place of its work.
 ///
 /// ```
-/// use wiz_session::test_util::{Fault, TestStore, Verb};
+/// use wiz_session::test_util::{Fault, TestStore, StoreMethod};
 ///
-/// TestStore::new().fault(Verb::Load, Fault::Corrupt);
+/// TestStore::new().fault(StoreMethod::Load, Fault::Corrupt);
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -106,8 +106,8 @@ pub enum Fault {
     Hang,
     /// A panic.
     Panic,
-    /// The answer that somebody else was faster, to [`Verb::Replace`]: the layer tries again until its
-    /// `store_timeout`. To [`Verb::Create`] that the id is in use: it tries some others. Other calls do their work.
+    /// The answer that somebody else was faster, to [`StoreMethod::Replace`]: the layer tries again until its
+    /// `store_timeout`. To [`StoreMethod::Create`] that the id is in use: it tries some others. Other calls do their work.
     Conflict,
     /// The work, but once the gate is open.
     Pause(Gate),
@@ -127,18 +127,18 @@ impl TestStore {
     /// assert_eq!(TestStore::new().calls(), []);
     /// ```
     #[must_use]
-    pub fn calls(&self) -> Vec<Verb> {
+    pub fn calls(&self) -> Vec<StoreMethod> {
         self.0.calls.lock().clone()
     }
 
     /// How many of the [calls](Self::calls) were of this kind.
     ///
     /// ```
-    /// # use wiz_session::test_util::{TestStore, Verb};
-    /// assert_eq!(TestStore::new().calls_of(Verb::Touch), 0);
+    /// # use wiz_session::test_util::{TestStore, StoreMethod};
+    /// assert_eq!(TestStore::new().calls_of(StoreMethod::Touch), 0);
     /// ```
     #[must_use]
-    pub fn calls_of(&self, verb: Verb) -> usize {
+    pub fn calls_of(&self, verb: StoreMethod) -> usize {
         let calls = self.0.calls.lock();
         calls.iter().filter(|call| **call == verb).count()
     }
@@ -146,32 +146,32 @@ impl TestStore {
     /// Gives the [calls](Self::calls) and forgets them.
     ///
     /// ```
-    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, Verb, logged_in}};
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, StoreMethod, logged_in}};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # let store = TestStore::new();
     /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
     /// logged_in(&layer, "alice").await;
-    /// assert_eq!(store.take_calls(), [Verb::Create]);
+    /// assert_eq!(store.take_calls(), [StoreMethod::Create]);
     /// assert_eq!(store.take_calls(), []);
     /// # }
     /// ```
     #[allow(clippy::must_use_candidate, reason = "also to forget")]
-    pub fn take_calls(&self) -> Vec<Verb> {
+    pub fn take_calls(&self) -> Vec<StoreMethod> {
         std::mem::take(&mut self.0.calls.lock())
     }
 
     /// From now on such calls fail, until the store is [healed](Self::heal).
     ///
     /// ```
-    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, Verb}};
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, StoreMethod}};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # let store = TestStore::new();
     /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
-    /// store.fail(Verb::Count);
+    /// store.fail(StoreMethod::Count);
     /// assert!(layer.sessions().count().await.unwrap_err().is_store());
     /// # }
     /// ```
-    pub fn fail(&self, verb: Verb) {
+    pub fn fail(&self, verb: StoreMethod) {
         self.fault(verb, Fault::Fail);
     }
 
@@ -187,7 +187,7 @@ impl TestStore {
     /// # }
     /// ```
     pub fn fail_all(&self) {
-        for verb in Verb::ALL {
+        for verb in StoreMethod::ALL {
             self.fail(verb);
         }
     }
@@ -195,23 +195,23 @@ impl TestStore {
     /// From now on this is what becomes of such calls, in place of what was said before.
     ///
     /// ```
-    /// # use wiz_session::test_util::{Fault, TestStore, Verb};
+    /// # use wiz_session::test_util::{Fault, TestStore, StoreMethod};
     /// # let store = TestStore::new();
-    /// store.fault(Verb::Replace, Fault::Conflict);
-    /// store.fault(Verb::Touch, Fault::Hang);
+    /// store.fault(StoreMethod::Replace, Fault::Conflict);
+    /// store.fault(StoreMethod::Touch, Fault::Hang);
     /// ```
-    pub fn fault(&self, verb: Verb, fault: Fault) {
+    pub fn fault(&self, verb: StoreMethod, fault: Fault) {
         self.0.faults.lock().insert(verb, fault);
     }
 
     /// From now on such calls wait until the gate is opened: for tests of requests that meet.
     ///
     /// ```
-    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, Verb}};
+    /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, StoreMethod}};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// # let store = TestStore::new();
     /// # let layer = WizSessionLayer::new(store.clone(), Key::generate());
-    /// let gate = store.pause(Verb::Count);
+    /// let gate = store.pause(StoreMethod::Count);
     /// let count = tokio::spawn(async move { layer.sessions().count().await });
     /// gate.reached().await;
     /// gate.open();
@@ -219,7 +219,7 @@ impl TestStore {
     /// # }
     /// ```
     #[must_use]
-    pub fn pause(&self, verb: Verb) -> Gate {
+    pub fn pause(&self, verb: StoreMethod) -> Gate {
         let gate = Gate::default();
         self.fault(verb, Fault::Pause(gate.clone()));
         gate
@@ -257,7 +257,7 @@ impl TestStore {
         &self.0.sessions
     }
 
-    async fn enter(&self, verb: Verb) -> Result<(), Error> {
+    async fn enter(&self, verb: StoreMethod) -> Result<(), Error> {
         self.0.calls.lock().push(verb);
         let fault = self.0.faults.lock().get(&verb).cloned();
         match fault {
@@ -273,7 +273,7 @@ impl TestStore {
         }
     }
 
-    fn conflicts(&self, verb: Verb) -> bool {
+    fn conflicts(&self, verb: StoreMethod) -> bool {
         let faults = self.0.faults.lock();
         matches!(faults.get(&verb), Some(Fault::Conflict))
     }
@@ -281,15 +281,15 @@ impl TestStore {
 
 impl SessionStore for TestStore {
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
-        self.enter(Verb::Create).await?;
-        if self.conflicts(Verb::Create) {
+        self.enter(StoreMethod::Create).await?;
+        if self.conflicts(StoreMethod::Create) {
             return Ok(Created::Exists);
         }
         self.0.sessions.create(handle, record).await
     }
 
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        self.enter(Verb::Load).await?;
+        self.enter(StoreMethod::Load).await?;
         self.0.sessions.load(handle).await
     }
 
@@ -299,40 +299,40 @@ impl SessionStore for TestStore {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, Error> {
-        self.enter(Verb::Replace).await?;
-        if self.conflicts(Verb::Replace) {
+        self.enter(StoreMethod::Replace).await?;
+        if self.conflicts(StoreMethod::Replace) {
             return Ok(Replaced::Conflict);
         }
         self.0.sessions.replace(handle, expected, record).await
     }
 
     async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
-        self.enter(Verb::Touch).await?;
+        self.enter(StoreMethod::Touch).await?;
         self.0.sessions.touch(handle, expires_at).await
     }
 
     async fn delete(&self, handle: Handle) -> Result<bool, Error> {
-        self.enter(Verb::Delete).await?;
+        self.enter(StoreMethod::Delete).await?;
         self.0.sessions.delete(handle).await
     }
 
     async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
-        self.enter(Verb::DeleteExpired).await?;
+        self.enter(StoreMethod::DeleteExpired).await?;
         self.0.sessions.delete_expired(now, limit).await
     }
 
     async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-        self.enter(Verb::List).await?;
+        self.enter(StoreMethod::List).await?;
         self.0.sessions.list(user).await
     }
 
     async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        self.enter(Verb::DeleteUser).await?;
+        self.enter(StoreMethod::DeleteUser).await?;
         self.0.sessions.delete_user(user, except).await
     }
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
-        self.enter(Verb::Count).await?;
+        self.enter(StoreMethod::Count).await?;
         self.0.sessions.count(now).await
     }
 }
@@ -348,11 +348,11 @@ impl fmt::Debug for TestStore {
 /// Holds calls until it is opened, see [`TestStore::pause`]. Clones are the same gate.
 ///
 /// ```
-/// use wiz_session::test_util::{Fault, Gate, TestStore, Verb};
+/// use wiz_session::test_util::{Fault, Gate, TestStore, StoreMethod};
 ///
 /// let (store, gate) = (TestStore::new(), Gate::default());
-/// store.fault(Verb::Load, Fault::Pause(gate.clone()));
-/// store.fault(Verb::Create, Fault::Pause(gate)); // one gate for both
+/// store.fault(StoreMethod::Load, Fault::Pause(gate.clone()));
+/// store.fault(StoreMethod::Create, Fault::Pause(gate)); // one gate for both
 /// ```
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Barrier>);

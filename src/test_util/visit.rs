@@ -33,7 +33,7 @@ pub async fn logged_in(layer: &WizSessionLayer, user: impl Into<String>) -> Head
         session.log_in(user);
         Ok(())
     };
-    session(layer, log_in).await
+    session_cookie(layer, log_in).await
 }
 
 /// Begins a session with what this puts into it, and gives the `Cookie` header of its visitor.
@@ -43,8 +43,8 @@ pub async fn logged_in(layer: &WizSessionLayer, user: impl Into<String>) -> Head
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
-/// let anonymous = test_util::session(&layer, |session| session.set("cart", [7, 8])).await;
-/// let administrator = test_util::session(&layer, |session| {
+/// let anonymous = test_util::session_cookie(&layer, |session| session.set("cart", [7, 8])).await;
+/// let administrator = test_util::session_cookie(&layer, |session| {
 ///     session.log_in("alice");
 ///     session.set("is_admin", true)
 /// })
@@ -54,13 +54,13 @@ pub async fn logged_in(layer: &WizSessionLayer, user: impl Into<String>) -> Head
 ///
 /// # Panics
 /// If nothing is put into the session, if that fails, or if the store does.
-pub async fn session(
+pub async fn session_cookie(
     layer: &WizSessionLayer,
     fill: impl FnOnce(&WizSession) -> Result<(), Error>,
 ) -> HeaderValue {
     let (filled, response) = visit(layer, None, fill).await;
     filled.expect("the closure fills the session");
-    cookie_of(&response).unwrap_or_else(|| match response.status() {
+    cookie_header(&response).unwrap_or_else(|| match response.status() {
         status if status.is_success() => {
             panic!("no session began: put a value into it, or log somebody in")
         }
@@ -72,18 +72,18 @@ pub async fn session(
 /// stored, and it counts as a use of the session.
 ///
 /// ```
-/// use wiz_session::{Key, MemoryStore, WizSessionLayer, test_util::{logged_in, peek}};
+/// use wiz_session::{Key, MemoryStore, WizSessionLayer, test_util::{logged_in, with_session}};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
 /// let cookie = logged_in(&layer, "alice").await;
-/// assert_eq!(peek(&layer, &cookie, |session| session.user()).await.as_deref(), Some("alice"));
+/// assert_eq!(with_session(&layer, &cookie, |session| session.user()).await.as_deref(), Some("alice"));
 /// # }
 /// ```
 ///
 /// # Panics
 /// If the store fails.
-pub async fn peek<R>(
+pub async fn with_session<R>(
     layer: &WizSessionLayer,
     cookie: &HeaderValue,
     look: impl FnOnce(&WizSession) -> R,
@@ -103,7 +103,7 @@ pub async fn peek<R>(
 /// ```
 /// use axum::{Router, body::Body, http::Request, routing::post};
 /// use tower::ServiceExt;
-/// use wiz_session::{Key, MemoryStore, WizSession, WizSessionLayer, test_util::{cookie_of, peek}};
+/// use wiz_session::{Key, MemoryStore, WizSession, WizSessionLayer, test_util::{cookie_header, with_session}};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
@@ -111,12 +111,12 @@ pub async fn peek<R>(
 /// let app = Router::new().route("/login", post(log_in)).layer(layer.clone());
 ///
 /// let response = app.oneshot(Request::post("/login").body(Body::empty()).unwrap()).await.unwrap();
-/// let cookie = cookie_of(&response).expect("a login sends a cookie");
-/// assert!(peek(&layer, &cookie, |session| session.user().is_some()).await);
+/// let cookie = cookie_header(&response).expect("a login sends a cookie");
+/// assert!(with_session(&layer, &cookie, |session| session.user().is_some()).await);
 /// # }
 /// ```
 #[must_use]
-pub fn cookie_of<B>(response: &Response<B>) -> Option<HeaderValue> {
+pub fn cookie_header<B>(response: &Response<B>) -> Option<HeaderValue> {
     let lines = response.headers().get_all(SET_COOKIE).iter();
     let pairs: Vec<String> = lines
         .filter_map(|line| Cookie::parse(line.to_str().ok()?).ok())

@@ -9,7 +9,7 @@ use http::Extensions;
 use wiz_session::{Error, Handle, MemoryStore, Record, SessionStore, Version, WizSession};
 
 use crate::{
-    layer::{Fault, Site, Verb},
+    layer::{Fault, Site, StoreMethod},
     met::{Met, SECRET, failure},
 };
 
@@ -49,7 +49,7 @@ async fn of_other_requests() -> Vec<Met> {
     let mut browser = site.visitor().await;
     browser
         .visit(async |session| {
-            site.store.fault(Verb::Replace, Fault::Conflict);
+            site.store.fault(StoreMethod::Replace, Fault::Conflict);
             session.set("a", 2).unwrap();
             met.push(failure(session.save().await));
             site.store.heal();
@@ -75,9 +75,9 @@ async fn of_the_store() -> Vec<Met> {
     let mut browser = site.visitor().await;
     browser
         .visit(async |session| {
-            site.store.fault(Verb::Load, Fault::Hang);
+            site.store.fault(StoreMethod::Load, Fault::Hang);
             met.push(failure(session.reload().await));
-            site.store.fault(Verb::Load, Fault::Fail);
+            site.store.fault(StoreMethod::Load, Fault::Fail);
             met.push(failure(session.reload().await).because("told to fail"));
         })
         .await;

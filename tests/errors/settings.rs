@@ -29,7 +29,7 @@ fn of_the_layer() -> [ConfigError; 5] {
     [
         refused(|layer| layer.idle_timeout(Duration::ZERO)),
         refused(|layer| layer.idle_timeout(2 * minute).absolute_timeout(minute)),
-        refused(|layer| layer.idle_timeout(minute).touch_after(minute)),
+        refused(|layer| layer.idle_timeout(minute).touch_threshold(minute)),
         refused(|layer| layer.store_timeout(Duration::ZERO)),
         refused(|layer| layer.max_bytes(0)),
     ]
@@ -91,13 +91,13 @@ fn told_by(panic: &(dyn Any + Send)) -> Met {
 pub(crate) async fn panics_of_tests() -> Vec<Met> {
     let empty = async {
         let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
-        test_util::session(&layer, |_| Ok(())).await;
+        test_util::session_cookie(&layer, |_| Ok(())).await;
     };
     let failing = async {
         let store = TestStore::new();
         store.fail_all();
         let layer = WizSessionLayer::new(store, Key::generate());
-        test_util::session(&layer, |session| session.set("pin", "hunter2")).await;
+        test_util::session_cookie(&layer, |session| session.set("pin", "hunter2")).await;
     };
     let (empty, failing) = (tokio::spawn(empty).await, tokio::spawn(failing).await);
     let panics = [empty, failing].map(|end| end.expect_err("it panics").into_panic());

@@ -67,10 +67,10 @@ fn settings_out_of_bounds_are_refused_with_a_reason() {
             "absolute_timeout",
         ),
         (
-            |b| b.touch_after(Duration::from_secs(30 * 60)),
-            "touch_after",
+            |b| b.touch_threshold(Duration::from_secs(30 * 60)),
+            "touch_threshold",
         ),
-        (|b| b.touch_after(Duration::MAX), "touch_after"),
+        (|b| b.touch_threshold(Duration::MAX), "touch_threshold"),
         (|b| b.store_timeout(Duration::ZERO), "store_timeout"),
         (|b| b.max_bytes(0), "max_bytes"),
         (|b| b.max_bytes(usize::MAX), "max_bytes"),
@@ -90,7 +90,7 @@ fn the_edges_of_the_bounds_are_fine() {
             b.idle_timeout(Duration::MAX)
                 .absolute_timeout(Duration::MAX)
         },
-        |b| b.touch_after(Duration::ZERO),
+        |b| b.touch_threshold(Duration::ZERO),
         |b| b.max_bytes(1),
         |b| {
             b.cookie(

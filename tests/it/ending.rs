@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{StatusCode, header::CACHE_CONTROL};
 use wiz_session::{CookieOptions, SameSite};
 
-use crate::support::{Fault, Site, Verb};
+use crate::support::{Fault, Site, StoreMethod};
 
 #[tokio::test]
 async fn b9_clear_removes_the_cookie_as_it_was_set_and_kills_the_id() {
@@ -26,7 +26,10 @@ async fn b9_clear_removes_the_cookie_as_it_was_set_and_kills_the_id() {
         site.store.take_calls();
 
         let reply = browser.visit(async |session| session.clear()).await;
-        assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Delete]);
+        assert_eq!(
+            site.store.take_calls(),
+            [StoreMethod::Load, StoreMethod::Delete]
+        );
         assert_eq!(reply.lines(CACHE_CONTROL), ["no-store"]);
         let removal = reply.cookie();
         let mut expected = set;
@@ -75,7 +78,7 @@ async fn b11_clear_then_write_begins_a_new_session() {
     assert_eq!(reply.cookie().max_age(), None);
     assert_eq!(
         site.store.take_calls(),
-        [Verb::Load, Verb::Delete, Verb::Create]
+        [StoreMethod::Load, StoreMethod::Delete, StoreMethod::Create]
     );
     assert_ne!(browser.handle().await, former);
     assert_eq!(browser.read::<u32>("a").await, None);
@@ -152,7 +155,7 @@ async fn b12_regenerate_keeps_the_data_and_the_absolute_deadline() {
     assert_eq!(reply.lines(CACHE_CONTROL), ["no-store"]);
     assert_eq!(
         site.store.take_calls(),
-        [Verb::Load, Verb::Create, Verb::Replace]
+        [StoreMethod::Load, StoreMethod::Create, StoreMethod::Replace]
     );
     assert_eq!(
         (browser.read("a").await, browser.read("b").await),
@@ -253,7 +256,7 @@ async fn b13_regenerating_nothing_creates_nothing() {
         })
         .await;
     assert!(!reply.cookie().value().is_empty());
-    assert_eq!(site.store.take_calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
 }
 
 #[tokio::test]
@@ -265,7 +268,7 @@ async fn b14_a_regeneration_that_fails_leaves_the_old_session() {
         session.regenerate();
         Ok::<_, wiz_session::Error>(())
     };
-    for verb in [Verb::Create, Verb::Replace] {
+    for verb in [StoreMethod::Create, StoreMethod::Replace] {
         site.store.fault(verb, Fault::Fail);
         let reply = browser.visit(attempt).await;
         site.store.heal();

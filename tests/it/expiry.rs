@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{StatusCode, header::SET_COOKIE};
 
-use crate::support::{Browser, Fault, Site, Verb};
+use crate::support::{Browser, Fault, Site, StoreMethod};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -23,7 +23,7 @@ async fn d26_a_session_that_was_silent_too_long_is_gone_though_not_swept() {
     let handle = browser.handle().await.unwrap();
     site.clock
         .advance(Duration::from_millis(30 * 60 * 1000 - 1));
-    site.store.fault(Verb::Touch, Fault::Fail);
+    site.store.fault(StoreMethod::Touch, Fault::Fail);
     assert_eq!(browser.read("a").await, Some(1), "a millisecond before");
     site.clock.advance(Duration::from_millis(1));
     assert_eq!(browser.read::<u32>("a").await, None);
@@ -88,18 +88,24 @@ async fn d28_a_touch_is_written_once_in_a_tenth_of_the_idle_timeout() {
     for _ in 0..50 {
         browser.read::<u32>("a").await;
     }
-    assert_eq!(site.store.take_calls(), [Verb::Load; 51]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load; 51]);
 
     site.clock.advance(Duration::from_millis(1));
     let reply = browser.visit(async |_| ()).await;
     reply.is_ok_without_cookie();
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Touch]
+    );
     assert_eq!(
         expires_at(&mut browser).await,
         Some(created + Duration::from_secs(3 * 60))
     );
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Load]
+    );
 }
 
 #[tokio::test]
@@ -108,17 +114,20 @@ async fn d28_a_write_counts_as_a_touch() {
     let mut browser = site.visitor().await;
     site.pass(10);
     browser.write("b", 2).await;
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Replace]
+    );
     site.pass(2);
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.take_calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
     site.pass(27);
     assert_eq!(browser.read("a").await, Some(1));
 }
 
 #[tokio::test]
 async fn d28_touch_after_replaces_the_tenth() {
-    let site = Site::with(|builder| builder.touch_after(Duration::from_secs(60)));
+    let site = Site::with(|builder| builder.touch_threshold(Duration::from_secs(60)));
     let mut browser = site.visitor().await;
     site.clock.advance(Duration::from_secs(59));
     browser.read::<u32>("a").await;
@@ -126,7 +135,7 @@ async fn d28_touch_after_replaces_the_tenth() {
     browser.read::<u32>("a").await;
     assert_eq!(
         site.store.take_calls(),
-        [Verb::Load, Verb::Load, Verb::Touch]
+        [StoreMethod::Load, StoreMethod::Load, StoreMethod::Touch]
     );
 }
 
@@ -136,7 +145,7 @@ async fn d28_at_the_absolute_deadline_there_is_nothing_left_to_touch() {
     let mut browser = site.visitor().await;
     site.pass(29);
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.take_calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
 }
 
 #[tokio::test]
@@ -289,7 +298,10 @@ async fn d28_a_long_request_is_touched_by_the_time_of_its_answer() {
             tokio::task::yield_now().await;
         })
         .await;
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Touch]
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use wiz_session::Error;
 
-use crate::support::{Fault, Site, Verb};
+use crate::support::{Fault, Site, StoreMethod};
 
 #[tokio::test]
 async fn save_stores_now_and_the_response_still_carries_the_cookie() {
@@ -17,18 +17,18 @@ async fn save_stores_now_and_the_response_still_carries_the_cookie() {
             session.set("a", 1)?;
             session.save().await?;
             assert!(!session.is_new());
-            assert_eq!(site.store.take_calls(), [Verb::Create]);
+            assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
             session.save().await?;
             assert_eq!(
                 site.store.take_calls(),
-                [Verb::Load],
+                [StoreMethod::Load],
                 "nothing is left to store"
             );
             session.set("b", 2)
         })
         .await;
     assert_eq!(reply.cookie().value(), browser.value());
-    assert_eq!(site.store.take_calls(), [Verb::Replace]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Replace]);
     assert_eq!(
         (browser.read("a").await, browser.read("b").await),
         (Some(1), Some(2))
@@ -183,7 +183,7 @@ async fn a_transaction_that_fails_commits_nothing_and_leaves_what_is_pending() {
             assert!(!session.contains_key("c"));
             assert_eq!(
                 site.store.take_calls(),
-                [Verb::Load, Verb::Load],
+                [StoreMethod::Load, StoreMethod::Load],
                 "it was run on the newest data before it was believed"
             );
             Ok::<_, Error>(())
@@ -202,7 +202,8 @@ async fn transactions_of_one_new_visitor_make_one_session() {
     let mut browser = site.browser();
     let reply = browser
         .visit(async |session| {
-            let count = |tx: &mut wiz_session::Tx<'_>| tx.update("n", |n: &mut u32| *n += 1);
+            let count =
+                |tx: &mut wiz_session::Transaction<'_>| tx.update("n", |n: &mut u32| *n += 1);
             let clones: Vec<_> = (0..10).map(|_| session.clone()).collect();
             let mut counts: Vec<u32> = join_all(clones.iter().map(|s| s.transaction(count)))
                 .await
@@ -314,12 +315,12 @@ async fn a_session_saved_under_several_new_ids_sets_the_last() {
 #[tokio::test]
 async fn a_save_that_fails_loses_nothing_and_can_be_tried_again() {
     let site = Site::new();
-    for verb in [Verb::Create, Verb::Replace] {
+    for verb in [StoreMethod::Create, StoreMethod::Replace] {
         let mut browser = site.visitor().await;
         browser
             .visit(async |session| {
                 session.update("a", |a: &mut u32| *a += 1)?;
-                if verb == Verb::Create {
+                if verb == StoreMethod::Create {
                     session.regenerate();
                 }
                 site.store.fault(verb, Fault::Fail);
@@ -340,7 +341,7 @@ async fn a_save_that_is_dropped_midway_leaves_the_change_to_the_next_commit() {
     browser
         .visit(async |session| {
             session.update("a", |a: &mut u32| *a += 1)?;
-            let gate = site.store.pause(Verb::Replace);
+            let gate = site.store.pause(StoreMethod::Replace);
             {
                 let mut save = pin!(session.save());
                 tokio::select! {
@@ -399,7 +400,11 @@ async fn a_commit_that_was_too_slow_is_replayed_on_the_newer_record() {
         .is_ok_without_cookie();
     assert_eq!(
         site.store.take_calls(),
-        [Verb::Replace, Verb::Load, Verb::Replace]
+        [
+            StoreMethod::Replace,
+            StoreMethod::Load,
+            StoreMethod::Replace
+        ]
     );
     let mut seen = serde_json::Map::new();
     tab.visit(async |session| seen = session.to_map()).await;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tower::Layer;
 use wiz_session::{Error, Sweeper, WizSession};
 
-use crate::support::{Fault, Gate, Reply, Site, Verb, ignore};
+use crate::support::{Fault, Gate, Reply, Site, StoreMethod, ignore};
 
 #[track_caller]
 fn is_refused(reply: &Reply) {
@@ -21,7 +21,7 @@ fn is_refused(reply: &Reply) {
 async fn f37_a_failed_load_refuses_the_handler_that_asked_and_no_other() {
     let site = Site::new();
     let mut browser = site.visitor().await;
-    site.store.fault(Verb::Load, Fault::Fail);
+    site.store.fault(StoreMethod::Load, Fault::Fail);
     let reply = browser
         .visit(async |_| unreachable!("not reached") as ())
         .await;
@@ -45,12 +45,17 @@ async fn f37_a_store_that_never_answers_is_given_up() {
     let clear = async |session: WizSession| session.clear();
     let write = async |session: WizSession| session.set("b", 2).unwrap();
     let regenerate = async |session: WizSession| session.regenerate();
-    for verb in [Verb::Load, Verb::Replace, Verb::Create, Verb::Delete] {
+    for verb in [
+        StoreMethod::Load,
+        StoreMethod::Replace,
+        StoreMethod::Create,
+        StoreMethod::Delete,
+    ] {
         site.store.fault(verb, Fault::Hang);
         let start = Instant::now();
         let reply = match verb {
-            Verb::Create => browser.visit(regenerate).await,
-            Verb::Delete => browser.visit(clear).await,
+            StoreMethod::Create => browser.visit(regenerate).await,
+            StoreMethod::Delete => browser.visit(clear).await,
             _ => browser.visit(write).await,
         };
         is_refused(&reply);
@@ -68,18 +73,18 @@ async fn f37_a_failed_commit_is_503_without_a_cookie() {
         session.set("a", 2)?;
         Ok::<_, Error>("all is well")
     };
-    site.store.fault(Verb::Create, Fault::Fail);
+    site.store.fault(StoreMethod::Create, Fault::Fail);
     let reply = site.browser().visit(write).await;
     is_refused(&reply);
     assert_eq!(reply.body, "");
 
     site.store.heal();
     let mut browser = site.visitor().await;
-    site.store.fault(Verb::Replace, Fault::Fail);
+    site.store.fault(StoreMethod::Replace, Fault::Fail);
     is_refused(&browser.visit(write).await);
     assert_eq!(browser.read("a").await, Some(1));
 
-    site.store.fault(Verb::Delete, Fault::Fail);
+    site.store.fault(StoreMethod::Delete, Fault::Fail);
     is_refused(&browser.visit(async |session| session.clear()).await);
     assert_eq!(browser.read("a").await, Some(1));
 }
@@ -90,12 +95,15 @@ async fn f37_a_failed_touch_fails_no_request() {
     let mut browser = site.visitor().await;
     for fault in [Fault::Fail, Fault::Hang] {
         site.pass(3);
-        site.store.fault(Verb::Touch, fault);
+        site.store.fault(StoreMethod::Touch, fault);
         browser
             .visit(async |session| assert_eq!(session.get("a").unwrap(), Some(1)))
             .await
             .is_ok_without_cookie();
-        assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Touch]);
+        assert_eq!(
+            site.store.take_calls(),
+            [StoreMethod::Load, StoreMethod::Touch]
+        );
     }
 }
 
@@ -103,7 +111,7 @@ async fn f37_a_failed_touch_fails_no_request() {
 async fn f38_a_store_error_never_becomes_an_empty_session() {
     let site = Site::new();
     let mut browser = site.visitor().await;
-    site.store.fault(Verb::Load, Fault::Fail);
+    site.store.fault(StoreMethod::Load, Fault::Fail);
     let service = tower::service_fn(async |request: Request| {
         for _ in 0..2 {
             let error = WizSession::from_extensions(request.extensions())
@@ -119,7 +127,10 @@ async fn f38_a_store_error_never_becomes_an_empty_session() {
         .send(site.layer.layer(service), Request::default())
         .await;
     reply.is_ok_without_cookie();
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Load]
+    );
     site.store.heal();
     assert_eq!(browser.read("a").await, Some(1));
 }
@@ -128,7 +139,7 @@ async fn f38_a_store_error_never_becomes_an_empty_session() {
 async fn f38_a_load_that_failed_once_is_tried_again_in_the_same_request() {
     let site = Site::new();
     let mut browser = site.visitor().await;
-    site.store.fault(Verb::Load, Fault::Fail);
+    site.store.fault(StoreMethod::Load, Fault::Fail);
     let service = tower::service_fn(async |request: Request| {
         let load = || WizSession::from_extensions(request.extensions());
         assert!(load().await.unwrap_err().is_store());
@@ -149,7 +160,7 @@ async fn f38_a_load_that_failed_once_is_tried_again_in_the_same_request() {
 async fn f38_endless_conflicts_are_503_and_nothing_is_written() {
     let site = Site::with(|builder| builder.store_timeout(Duration::from_millis(20)));
     let mut browser = site.visitor().await;
-    site.store.fault(Verb::Replace, Fault::Conflict);
+    site.store.fault(StoreMethod::Replace, Fault::Conflict);
     is_refused(&browser.write("a", 2).await);
     let mut conflicted = false;
     browser
@@ -168,11 +179,11 @@ async fn f39_a_request_dropped_midway_does_nothing_or_all() {
     let site = Site::new();
     let rewrite = async |session: WizSession| session.set("a", 2);
     for verb in [
-        Verb::Load,
-        Verb::Create,
-        Verb::Replace,
-        Verb::Delete,
-        Verb::Touch,
+        StoreMethod::Load,
+        StoreMethod::Create,
+        StoreMethod::Replace,
+        StoreMethod::Delete,
+        StoreMethod::Touch,
     ] {
         let mut browser = site.visitor().await;
         let mut tab = browser.clone();
@@ -181,9 +192,9 @@ async fn f39_a_request_dropped_midway_does_nothing_or_all() {
         {
             let mut request = pin!(tab.visit(async |session| {
                 match verb {
-                    Verb::Delete => session.clear(),
-                    Verb::Create => session.regenerate(),
-                    Verb::Touch => {}
+                    StoreMethod::Delete => session.clear(),
+                    StoreMethod::Create => session.regenerate(),
+                    StoreMethod::Touch => {}
                     _ => rewrite(session).await.unwrap(),
                 }
             }));
@@ -209,7 +220,8 @@ async fn f39_a_commit_dropped_amid_conflicts_leaves_no_lock() {
         let mut dropped = browser.clone();
         let mut request = pin!(dropped.visit(async |session| {
             tab.write("b", 3).await;
-            site.store.fault(Verb::Load, Fault::Pause(gate.clone()));
+            site.store
+                .fault(StoreMethod::Load, Fault::Pause(gate.clone()));
             session.set("c", 3)
         }));
         tokio::select! {
@@ -235,7 +247,7 @@ async fn f39_a_commit_dropped_amid_conflicts_leaves_no_lock() {
 #[tokio::test]
 async fn f39_a_store_that_panics_leaves_no_lock() {
     let site = Site::new();
-    for verb in [Verb::Load, Verb::Replace] {
+    for verb in [StoreMethod::Load, StoreMethod::Replace] {
         let mut browser = site.visitor().await;
         site.store.fault(verb, Fault::Panic);
         let write = AssertUnwindSafe(browser.write("a", 2)).catch_unwind().await;
@@ -272,11 +284,11 @@ async fn f40_a_store_that_comes_back_needs_no_restart() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     for verb in [
-        Verb::Load,
-        Verb::Create,
-        Verb::Replace,
-        Verb::Touch,
-        Verb::Delete,
+        StoreMethod::Load,
+        StoreMethod::Create,
+        StoreMethod::Replace,
+        StoreMethod::Touch,
+        StoreMethod::Delete,
     ] {
         site.store.fault(verb, Fault::Fail);
     }
@@ -310,7 +322,7 @@ async fn what_was_done_until_a_time_limit_is_dropped() {
 #[tokio::test]
 async fn a_store_in_which_every_id_is_taken_is_given_up() {
     let site = Site::new();
-    site.store.fault(Verb::Create, Fault::Conflict);
+    site.store.fault(StoreMethod::Create, Fault::Conflict);
     let reply = site
         .browser()
         .visit(async |session| session.set("a", 1))
@@ -321,13 +333,13 @@ async fn a_store_in_which_every_id_is_taken_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_sweeper_survives_a_store_that_panics() {
     let site = Site::new();
-    site.store.fault(Verb::DeleteExpired, Fault::Panic);
+    site.store.fault(StoreMethod::DeleteExpired, Fault::Panic);
     let minute = Duration::from_secs(60);
     let sweeper = Sweeper::builder(site.store.clone()).interval(minute);
     let _sweeper = sweeper.spawn().unwrap();
     tokio::time::sleep(minute).await;
     site.store.heal();
-    let before = site.store.calls_of(Verb::DeleteExpired);
+    let before = site.store.calls_of(StoreMethod::DeleteExpired);
     tokio::time::sleep(5 * minute).await;
-    assert!(before > 0 && site.store.calls_of(Verb::DeleteExpired) > before);
+    assert!(before > 0 && site.store.calls_of(StoreMethod::DeleteExpired) > before);
 }

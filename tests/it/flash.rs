@@ -2,11 +2,11 @@
 
 use axum::response::Redirect;
 use http::StatusCode;
-use wiz_session::{Error, Flash, Level, WizSession};
+use wiz_session::{Error, Flash, FlashLevel, WizSession};
 
 use crate::support::{Browser, Site};
 
-async fn take(browser: &mut Browser) -> Vec<(Level, String)> {
+async fn take(browser: &mut Browser) -> Vec<(FlashLevel, String)> {
     let mut taken = Vec::new();
     let reply = browser
         .visit(async |session| session.take_flashes().map(|flashes| taken = flashes))
@@ -19,7 +19,7 @@ async fn take(browser: &mut Browser) -> Vec<(Level, String)> {
 }
 
 fn say(session: &WizSession, message: &str) -> Result<(), Error> {
-    session.flash(Level::Success, message)
+    session.flash(FlashLevel::Success, message)
 }
 
 #[tokio::test]
@@ -28,15 +28,15 @@ async fn a_message_is_given_once_in_order_after_a_redirect() {
     let mut browser = site.browser();
     let reply = browser
         .visit(async |session| {
-            session.flash(Level::Success, "저장됨")?;
-            session.flash(Level::Error, "but not all")?;
+            session.flash(FlashLevel::Success, "저장됨")?;
+            session.flash(FlashLevel::Error, "but not all")?;
             Ok::<_, Error>(Redirect::to("/"))
         })
         .await;
     assert_eq!(reply.status, StatusCode::SEE_OTHER);
     let expected = [
-        (Level::Success, "저장됨".to_owned()),
-        (Level::Error, "but not all".to_owned()),
+        (FlashLevel::Success, "저장됨".to_owned()),
+        (FlashLevel::Error, "but not all".to_owned()),
     ];
     assert_eq!(take(&mut browser).await, expected);
     assert_eq!(take(&mut browser).await, []);
@@ -56,7 +56,7 @@ async fn a_page_that_fails_takes_no_message_and_leaves_none() {
         .await;
     assert_eq!(
         take(&mut browser).await,
-        [(Level::Success, "one".to_owned())]
+        [(FlashLevel::Success, "one".to_owned())]
     );
 }
 
@@ -75,7 +75,7 @@ async fn a_message_left_while_others_are_taken_is_kept_be_it_the_same() {
         .await;
     assert_eq!(
         take(&mut browser).await,
-        [(Level::Success, "saved".to_owned())]
+        [(FlashLevel::Success, "saved".to_owned())]
     );
 }
 
@@ -127,7 +127,7 @@ async fn messages_survive_a_login_and_end_with_clear() {
         .await;
     assert_eq!(
         take(&mut browser).await,
-        [(Level::Success, "goodbye".to_owned())]
+        [(FlashLevel::Success, "goodbye".to_owned())]
     );
 }
 

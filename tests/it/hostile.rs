@@ -3,7 +3,7 @@
 use http::StatusCode;
 use wiz_session::{CookieOptions, WizSession};
 
-use crate::support::{Browser, Fault, Log, Site, Verb, key};
+use crate::support::{Browser, Fault, Log, Site, StoreMethod, key};
 
 const NAME: &str = "__Host-sid";
 
@@ -33,10 +33,13 @@ async fn c15_nothing_is_stored_under_an_id_that_the_store_does_not_know() {
     let mut browser = site.browser();
     browser.keep(NAME, &offered);
     browser.read::<u32>("a").await;
-    assert_eq!(site.store.take_calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
 
     let reply = browser.write("a", 2).await;
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Create]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Create]
+    );
     assert_ne!(reply.cookie().value(), offered);
     assert_eq!(browser.read("a").await, Some(2));
     assert_eq!(a(&site, &[&line(&offered)]).await, None);
@@ -114,7 +117,7 @@ async fn c18_a_previous_key_is_taken_and_the_cookie_signed_anew() {
     assert_ne!(browser.value(), stale.value());
     assert_eq!(
         old.store.take_calls(),
-        [Verb::Load, Verb::Load],
+        [StoreMethod::Load, StoreMethod::Load],
         "the id is the same, and still lives when its cookie is sent again"
     );
 
@@ -224,7 +227,7 @@ async fn c22_of_several_cookies_the_valid_one_counts() {
     assert_eq!(a(&site, &[&join(&[unknown.as_str(); 100])]).await, None);
     assert_eq!(
         site.store.take_calls(),
-        [Verb::Load, Verb::Load],
+        [StoreMethod::Load, StoreMethod::Load],
         "one a session"
     );
 }
@@ -237,7 +240,7 @@ async fn c22_a_hundred_signed_cookies_are_three_lookups() {
         values.push(format!("{NAME}={}", unknown().await));
     }
     assert_eq!(a(&site, &[values.join("; ").as_bytes()]).await, None);
-    assert_eq!(site.store.take_calls(), [Verb::Load; 3]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load; 3]);
 }
 
 #[tokio::test]
@@ -287,7 +290,7 @@ async fn c25_a_record_that_cannot_be_read_is_503_and_stays() {
     let log = Log::capture();
     let site = Site::new();
     let mut browser = site.visitor().await;
-    site.store.fault(Verb::Load, Fault::Corrupt);
+    site.store.fault(StoreMethod::Load, Fault::Corrupt);
     for _ in 0..2 {
         let reply = browser.write("a", 2).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -296,7 +299,10 @@ async fn c25_a_record_that_cannot_be_read_is_503_and_stays() {
             ("Service Unavailable", vec![])
         );
     }
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Load]
+    );
     assert_eq!(log.count("session not loaded"), 2);
     site.store.heal();
     assert_eq!(browser.read("a").await, Some(1));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use wiz_session::{Clock, MemoryStore, WizSession, WizSessionLayer};
 
-use crate::support::{Browser, Fault, Immediate, TestStore, Verb, key};
+use crate::support::{Browser, Fault, Immediate, StoreMethod, TestStore, key};
 
 fn site() -> (TestStore, Clock, Browser) {
     let store = TestStore::new();
@@ -22,27 +22,30 @@ fn site() -> (TestStore, Clock, Browser) {
 async fn the_calls_are_those_of_any_store() {
     let (store, clock, mut browser) = site();
     browser.write("a", 1).await;
-    assert_eq!(store.take_calls(), [Verb::Create]);
+    assert_eq!(store.take_calls(), [StoreMethod::Create]);
     assert_eq!(browser.read("a").await, Some(1));
-    assert_eq!(store.take_calls(), [Verb::Load]);
+    assert_eq!(store.take_calls(), [StoreMethod::Load]);
     browser.write("a", 2).await.is_ok_without_cookie();
-    assert_eq!(store.take_calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(
+        store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Replace]
+    );
     clock.advance(Duration::from_secs(5 * 60));
     assert_eq!(browser.read("a").await, Some(2));
-    assert_eq!(store.take_calls(), [Verb::Load, Verb::Touch]);
+    assert_eq!(store.take_calls(), [StoreMethod::Load, StoreMethod::Touch]);
     let reply = browser
         .visit(async |session: WizSession| session.log_in("alice"))
         .await;
     assert_eq!(reply.cookies().len(), 1);
     assert_eq!(
         store.take_calls(),
-        [Verb::Load, Verb::Create, Verb::Replace]
+        [StoreMethod::Load, StoreMethod::Create, StoreMethod::Replace]
     );
     let reply = browser
         .visit(async |session: WizSession| session.clear())
         .await;
     assert_eq!(reply.cookies().len(), 1);
-    assert_eq!(store.take_calls(), [Verb::Load, Verb::Delete]);
+    assert_eq!(store.take_calls(), [StoreMethod::Load, StoreMethod::Delete]);
 }
 
 #[tokio::test]
@@ -66,9 +69,9 @@ async fn a_failure_is_503_and_is_not_tried_again() {
     let (store, _, mut browser) = site();
     browser.write("a", 1).await;
     for (verb, fault) in [
-        (Verb::Replace, Fault::Fail),
-        (Verb::Replace, Fault::Hang),
-        (Verb::Load, Fault::Hang),
+        (StoreMethod::Replace, Fault::Fail),
+        (StoreMethod::Replace, Fault::Hang),
+        (StoreMethod::Load, Fault::Hang),
     ] {
         store.take_calls();
         store.fault(verb, fault);

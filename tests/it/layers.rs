@@ -18,7 +18,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cookies::{Cookie, CookieManagerLayer, Cookies};
 use wiz_session::{CookieOptions, Error, WizSession};
 
-use crate::support::{Fault, Site, Verb, handle, key};
+use crate::support::{Fault, Site, StoreMethod, handle, key};
 
 /// Counts the request in, and out again.
 async fn count(session: WizSession, request: Request, next: Next) -> Result<Response, Error> {
@@ -43,13 +43,16 @@ async fn nested_layers_of_one_name_share_one_session() {
     let reply = browser.send(router.clone(), Request::default()).await;
     assert_eq!(reply.cookie().value(), browser.value());
     assert_eq!(reply.lines(VARY), ["Cookie"]);
-    assert_eq!(site.store.take_calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
 
     browser
         .send(router, Request::default())
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Replace]
+    );
     assert_eq!(
         (browser.read("in").await, browser.read("out").await),
         (Some(4), Some(4))
@@ -141,7 +144,10 @@ async fn all_extractors_of_a_request_are_one_session_loaded_once() {
         .send(router, Request::default())
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Replace]
+    );
     assert_eq!(
         (browser.read("b").await, browser.read("out").await),
         (Some(3), Some(1))
@@ -178,7 +184,7 @@ async fn an_optional_session_is_no_way_around_a_failing_store() {
         browser.send(router.clone(), Request::default()).await.body,
         "true"
     );
-    site.store.fault(Verb::Load, Fault::Fail);
+    site.store.fault(StoreMethod::Load, Fault::Fail);
     let reply = browser.send(router, Request::default()).await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -318,7 +324,7 @@ async fn a_cookie_jar_below_stays_out_of_it() {
 #[tokio::test]
 async fn a_refused_commit_drops_the_handlers_headers_and_body() {
     let site = Site::new();
-    site.store.fault(Verb::Create, Fault::Fail);
+    site.store.fault(StoreMethod::Create, Fault::Fail);
     let reply = site
         .browser()
         .visit(async |session| {

@@ -7,12 +7,12 @@ use http::StatusCode;
 use tokio::task::JoinHandle;
 use wiz_session::{Error, WizSession};
 
-use crate::support::{Fault, Gate, Site, Verb, key};
+use crate::support::{Fault, Gate, Site, StoreMethod, key};
 
 /// While a call waits for the store at this verb, does something else with the session.
 async fn during<T>(
     site: &Site,
-    verb: Verb,
+    verb: StoreMethod,
     call: impl Future<Output = Result<T, Error>>,
     work: impl FnOnce(),
 ) -> Result<T, Error> {
@@ -38,7 +38,7 @@ async fn another_user_who_logs_in_during_a_save_starts_empty() {
     browser
         .visit(async |session| {
             session.set("b", 2)?;
-            during(&site, Verb::Replace, session.save(), || {
+            during(&site, StoreMethod::Replace, session.save(), || {
                 session.log_in("bob");
             })
             .await
@@ -58,7 +58,10 @@ async fn a_clear_during_a_save_ends_what_it_creates() {
     site.browser()
         .visit(async |session| {
             session.set("a", 1)?;
-            during(&site, Verb::Create, session.save(), || session.clear()).await
+            during(&site, StoreMethod::Create, session.save(), || {
+                session.clear()
+            })
+            .await
         })
         .await
         .is_ok_without_cookie();
@@ -73,7 +76,10 @@ async fn a_clear_during_a_save_after_clear_ends_what_it_creates() {
         .visit(async |session| {
             session.clear();
             session.set("a", 2)?;
-            during(&site, Verb::Create, session.save(), || session.clear()).await
+            during(&site, StoreMethod::Create, session.save(), || {
+                session.clear()
+            })
+            .await
         })
         .await;
     assert!(reply.cookie().value().is_empty());
@@ -92,7 +98,7 @@ async fn a_save_whose_later_changes_do_not_fit_keeps_its_new_id() {
             let later = || {
                 session.update("b", |b: &mut u32| *b += 1).unwrap();
             };
-            let _decode = during(&site, Verb::Create, session.save(), later).await;
+            let _decode = during(&site, StoreMethod::Create, session.save(), later).await;
         })
         .await;
     assert_eq!(browser.read("a").await, Some(1));
@@ -105,7 +111,7 @@ async fn what_is_written_during_a_save_is_kept_for_the_next() {
     browser
         .visit(async |session| {
             session.update("a", |a: &mut u32| *a += 1)?;
-            during(&site, Verb::Replace, session.save(), || {
+            during(&site, StoreMethod::Replace, session.save(), || {
                 session.update("a", |a: &mut u32| *a += 1).unwrap();
                 session.set("b", 2).unwrap();
             })
@@ -128,7 +134,7 @@ async fn a_login_during_a_save_is_done_after_it() {
     let reply = browser
         .visit(async |session| {
             session.regenerate();
-            during(&site, Verb::Create, session.save(), || {
+            during(&site, StoreMethod::Create, session.save(), || {
                 session.log_in("alice");
             })
             .await
@@ -152,7 +158,7 @@ async fn a_change_that_undoes_what_is_being_saved_is_kept() {
         .visit(async |session| {
             session.set("b", 1)?;
             session.update("a", |a: &mut i32| *a += 1)?;
-            during(&site, Verb::Replace, session.save(), || {
+            during(&site, StoreMethod::Replace, session.save(), || {
                 assert!(session.delete("b"));
                 session.update("a", |a: &mut i32| *a -= 1).unwrap();
             })
@@ -175,7 +181,7 @@ async fn a_change_undone_after_a_save_that_was_given_up_stores_nothing() {
     site.browser()
         .visit(async |session| {
             session.set("b", 1).unwrap();
-            let gate = site.store.pause(Verb::Create);
+            let gate = site.store.pause(StoreMethod::Create);
             tokio::select! { _ = session.save() => panic!("it did not wait"), () = gate.reached() => {} }
             site.store.heal();
             session.delete("b");
@@ -192,7 +198,7 @@ async fn an_update_of_what_was_set_anew_during_a_save_is_kept() {
     browser
         .visit(async |session| {
             session.update("a", |a: &mut i32| *a += 1)?;
-            during(&site, Verb::Replace, session.save(), || {
+            during(&site, StoreMethod::Replace, session.save(), || {
                 session.set("a", 1).unwrap();
                 session.update("a", |a: &mut i32| *a += 10).unwrap();
             })
@@ -209,7 +215,7 @@ async fn a_clear_during_a_reload_begins_anew() {
     let mut browser = site.visitor().await;
     browser
         .visit(async |session| {
-            during(&site, Verb::Load, session.reload(), || {
+            during(&site, StoreMethod::Load, session.reload(), || {
                 session.clear();
                 session.set("b", 2).unwrap();
             })
@@ -232,7 +238,7 @@ async fn a_remember_during_the_save_of_a_login_leaves_what_was_saved() {
         .visit(async |session| {
             session.log_in("bob");
             session.update("cart", |cart: &mut Vec<u32>| cart.push(7))?;
-            during(&site, Verb::Create, session.save(), || {
+            during(&site, StoreMethod::Create, session.save(), || {
                 session.remember(Duration::from_secs(30 * 24 * 60 * 60));
             })
             .await?;
@@ -265,7 +271,10 @@ async fn a_closure_may_use_its_session_when_it_runs_again() {
             tab.write("a", 2).await;
             session.reload().await?;
             assert_eq!(session.get("b")?, Some(1));
-            during(&site, Verb::Replace, session.save(), || add_one(&session)).await?;
+            during(&site, StoreMethod::Replace, session.save(), || {
+                add_one(&session)
+            })
+            .await?;
             assert_eq!(session.get("b")?, Some(2));
             Ok::<_, Error>(())
         })
@@ -277,7 +286,7 @@ async fn a_closure_may_use_its_session_when_it_runs_again() {
 /// Spawns a call that waits for the store until the handler has answered. The response has to wait for it.
 async fn beside(
     site: &Site,
-    verb: Verb,
+    verb: StoreMethod,
     call: impl Future<Output = Result<(), Error>> + Send + 'static,
 ) -> JoinHandle<()> {
     let gate = site.store.pause(verb);
@@ -301,7 +310,7 @@ async fn a_session_that_is_begun_beside_the_handler_gets_its_cookie() {
     browser
         .visit(async |session| {
             let begin = async move { session.transaction(|tx| tx.set("a", 1)).await };
-            begun = Some(beside(&site, Verb::Create, begin).await);
+            begun = Some(beside(&site, StoreMethod::Create, begin).await);
         })
         .await;
     begun.expect("it was called").await.unwrap();
@@ -319,7 +328,7 @@ async fn a_new_id_that_is_saved_beside_a_handler_that_fails_gets_its_cookie() {
                 session.regenerate();
                 session.save().await
             };
-            saved = Some(beside(&site, Verb::Create, save).await);
+            saved = Some(beside(&site, StoreMethod::Create, save).await);
             StatusCode::INTERNAL_SERVER_ERROR
         })
         .await;
@@ -334,7 +343,7 @@ async fn a_call_that_nobody_polls_does_not_fail_a_request_with_nothing_to_store(
     let mut kept = None;
     let reply = browser
         .visit(async |session| {
-            let gate = site.store.pause(Verb::Load);
+            let gate = site.store.pause(StoreMethod::Load);
             let mut reload = Box::pin(async move { session.reload().await });
             tokio::select! { _ = &mut reload => panic!("it did not wait"), () = gate.reached() => {} }
             kept = Some(reload);
@@ -351,7 +360,7 @@ async fn a_cookie_of_a_previous_key_is_signed_anew_by_the_next_request_if_the_st
     let mut browser = browser.at(&site);
     browser
         .visit(async |session| {
-            site.store.fault(Verb::Load, Fault::Fail);
+            site.store.fault(StoreMethod::Load, Fault::Fail);
             session.get::<u32>("a").map(drop)
         })
         .await
@@ -377,7 +386,10 @@ async fn a_transaction_that_changes_nothing_writes_nothing() {
         })
         .await
         .is_ok_without_cookie();
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Load]
+    );
 }
 
 #[tokio::test]
@@ -389,7 +401,7 @@ async fn a_delete_of_what_is_not_there_during_a_save_deletes_nothing_of_another_
         .visit(async |session| {
             session.set("a", 2)?;
             tab.write("b", 1).await;
-            during(&site, Verb::Replace, session.save(), || {
+            during(&site, StoreMethod::Replace, session.save(), || {
                 assert!(!session.delete("b"));
             })
             .await
@@ -403,7 +415,7 @@ async fn a_delete_of_what_is_not_there_during_a_save_deletes_nothing_of_another_
 async fn what_undoes_the_commit_after_the_handler_is_kept_for_a_save() {
     let site = Site::new();
     let mut browser = site.visitor().await;
-    let gate = site.store.pause(Verb::Replace);
+    let gate = site.store.pause(StoreMethod::Replace);
     let mut job = None;
     browser
         .visit(async |session| {
@@ -429,7 +441,7 @@ async fn a_login_during_a_save_that_finds_the_session_ended_keeps_what_is_set_wi
         .visit(async |session| {
             session.set("a", 2).unwrap();
             tab.visit(async |session| session.clear()).await;
-            let saved = during(&site, Verb::Replace, session.save(), || {
+            let saved = during(&site, StoreMethod::Replace, session.save(), || {
                 session.log_in("bob");
                 session.set("needs_code", true).unwrap();
             });
@@ -451,7 +463,7 @@ async fn the_last_wish_to_be_remembered_holds() {
     browser
         .visit(async |session| {
             session.remember(Duration::from_secs(30 * 24 * 60 * 60));
-            during(&site, Verb::Replace, session.save(), || {
+            during(&site, StoreMethod::Replace, session.save(), || {
                 session.remember(Duration::ZERO);
             })
             .await
@@ -472,8 +484,9 @@ async fn a_save_that_the_response_could_not_wait_for_gives_no_new_id() {
         .visit(async |session| {
             session.regenerate();
             tab.write("b", 1).await;
-            let (create, load) = (site.store.pause(Verb::Create), Gate::default());
-            site.store.fault(Verb::Load, Fault::Pause(load.clone()));
+            let (create, load) = (site.store.pause(StoreMethod::Create), Gate::default());
+            site.store
+                .fault(StoreMethod::Load, Fault::Pause(load.clone()));
             saved = Some(tokio::spawn(async move { session.save().await }));
             create.reached().await;
             tokio::spawn(async move {
@@ -560,7 +573,12 @@ impl Script {
         for _call in 0..self.random.u8(..4) {
             self.change(session);
             let gate = Gate::default();
-            for verb in [Verb::Load, Verb::Create, Verb::Replace, Verb::Delete] {
+            for verb in [
+                StoreMethod::Load,
+                StoreMethod::Create,
+                StoreMethod::Replace,
+                StoreMethod::Delete,
+            ] {
                 site.store.fault(verb, Fault::Pause(gate.clone()));
             }
             let gives_up = self.random.u8(..4) == 0;

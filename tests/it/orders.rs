@@ -12,9 +12,9 @@ use axum::{
 };
 use futures_util::stream;
 use http::{StatusCode, header::SET_COOKIE};
-use wiz_session::{CookieOptions, Error, Level, WizSession};
+use wiz_session::{CookieOptions, Error, FlashLevel, WizSession};
 
-use crate::support::{Fault, Log, Site, Verb, key};
+use crate::support::{Fault, Log, Site, StoreMethod, key};
 
 #[tokio::test]
 async fn a_save_after_clear_that_fails_can_be_tried_again() {
@@ -24,7 +24,7 @@ async fn a_save_after_clear_that_fails_can_be_tried_again() {
         .visit(async |session| {
             session.clear();
             session.set("b", 2)?;
-            site.store.fault(Verb::Create, Fault::Fail);
+            site.store.fault(StoreMethod::Create, Fault::Fail);
             assert!(session.save().await.unwrap_err().is_store());
             site.store.heal();
             session.save().await
@@ -40,7 +40,7 @@ async fn a_save_after_clear_that_is_dropped_midway_is_done_by_the_commit() {
     browser.visit(async |session| {
         session.clear();
         session.set("b", 2).unwrap();
-        let gate = site.store.pause(Verb::Create);
+        let gate = site.store.pause(StoreMethod::Create);
         {
             let mut save = pin!(session.save());
             tokio::select! { _ = &mut save => panic!("it did not wait"), () = gate.reached() => {} }
@@ -144,7 +144,7 @@ async fn nested_layers_of_one_name_share_one_session_with_another_between() {
         .layer(site.layer.clone());
     let mut browser = site.browser();
     browser.send(router, Request::default()).await;
-    assert_eq!(site.store.take_calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
     assert_eq!(
         (browser.read("outer").await, browser.read("inner").await),
         (Some(1), Some(1))
@@ -156,7 +156,7 @@ async fn a_message_left_and_taken_in_one_request_leaves_nothing() {
     let site = Site::new();
     site.browser()
         .visit(async |session| {
-            session.flash(Level::Info, "hello")?;
+            session.flash(FlashLevel::Info, "hello")?;
             session.take_flashes().map(drop)
         })
         .await
@@ -169,7 +169,7 @@ async fn taken_messages_leave_no_key() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     browser
-        .visit(async |session| session.flash(Level::Info, "hello"))
+        .visit(async |session| session.flash(FlashLevel::Info, "hello"))
         .await;
     browser
         .visit(async |session| session.take_flashes().map(drop))
@@ -204,7 +204,7 @@ async fn a_saved_regeneration_survives_a_commit_that_fails() {
             session.regenerate();
             session.save().await.unwrap();
             session.set("b", 2).unwrap();
-            site.store.fault(Verb::Replace, Fault::Fail);
+            site.store.fault(StoreMethod::Replace, Fault::Fail);
         })
         .await;
     site.store.heal();
@@ -274,7 +274,7 @@ async fn a_discarded_delete_is_an_event() {
 async fn a_save_that_nobody_polls_holds_no_response_for_ever() {
     let site = Site::new();
     let mut browser = site.visitor().await;
-    let gate = site.store.pause(Verb::Replace);
+    let gate = site.store.pause(StoreMethod::Replace);
     let visit = browser.visit(async |session| {
         session.set("b", 2).unwrap();
         let mut save = Box::pin(async move { session.save().await });
@@ -306,7 +306,7 @@ async fn a_stack_of_two_names_may_be_nested() {
     let request = Request::get("/inner").body(Body::empty()).unwrap();
     let reply = shop.browser().send(router, request).await;
     assert_eq!(reply.lines(SET_COOKIE).len(), 1);
-    assert_eq!(admin.store.take_calls(), [Verb::Create]);
+    assert_eq!(admin.store.take_calls(), [StoreMethod::Create]);
 }
 
 #[tokio::test]
@@ -319,7 +319,7 @@ async fn a_failure_outside_keeps_the_cookie_of_a_session_inside() {
         .layer(from_fn(outer))
         .layer(shop.layer.clone());
     let mut browser = shop.visitor().await;
-    shop.store.fault(Verb::Replace, Fault::Fail);
+    shop.store.fault(StoreMethod::Replace, Fault::Fail);
     let reply = browser.send(router, Request::default()).await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     let mut user = None;

@@ -17,14 +17,14 @@ use http::{
 use tower::{Layer, ServiceExt, service_fn};
 use wiz_session::{Error, WizSession};
 
-use crate::support::{Log, Site, Verb, handle};
+use crate::support::{Log, Site, StoreMethod, handle};
 
 #[tokio::test]
 async fn e31_a_write_is_stored_before_the_head_of_the_response_leaves() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let mut other = browser.clone();
-    let gate = site.store.pause(Verb::Replace);
+    let gate = site.store.pause(StoreMethod::Replace);
     {
         let mut redirect = pin!(browser.visit(async |session| {
             session.set("a", 2)?;
@@ -50,7 +50,9 @@ async fn e32_a_5xx_drops_the_changes() {
         let write = async |session: WizSession| {
             session.set("a", 2).unwrap();
             session.log_in("alice");
-            session.flash(wiz_session::Level::Info, "hello").unwrap();
+            session
+                .flash(wiz_session::FlashLevel::Info, "hello")
+                .unwrap();
             status
         };
         let reply = browser.visit(write).await;
@@ -60,7 +62,7 @@ async fn e32_a_5xx_drops_the_changes() {
         let mut browser = site.visitor().await;
         let reply = browser.visit(write).await;
         assert_eq!((reply.status, reply.cookies()), (status, vec![]));
-        assert_eq!(site.store.take_calls(), [Verb::Load]);
+        assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
         assert_eq!(browser.read("a").await, Some(1));
         site.store.take_calls();
     }
@@ -145,7 +147,7 @@ async fn e32_a_panic_stores_nothing() {
             .await
             .is_err()
     );
-    assert_eq!(site.store.take_calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
     assert_eq!(browser.read("a").await, Some(1));
 }
 

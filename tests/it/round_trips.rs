@@ -5,7 +5,7 @@ use http::header::COOKIE;
 use tower::{Layer, ServiceExt};
 use wiz_session::WizSession;
 
-use crate::support::{Log, Site, Verb, ignore};
+use crate::support::{Log, Site, StoreMethod, ignore};
 
 /// Nothing at all is done for a request whose handler does not ask, whatever cookie comes with it.
 #[tokio::test]
@@ -41,13 +41,13 @@ async fn an_untouched_request_looks_at_no_cookie_checks_no_signature_and_asks_no
 
 #[tokio::test]
 async fn each_kind_of_request_costs_its_number_of_calls() {
-    use Verb::{Create, Delete, Load, Replace, Touch};
+    use StoreMethod::{Create, Delete, Load, Replace, Touch};
     let read = |session: &WizSession| assert!(session.contains_key("a"));
     let write = |session: &WizSession| session.set("b", 2).unwrap();
     let update = |session: &WizSession| {
         session.update("n", |n: &mut u32| *n += 1).unwrap();
     };
-    type Row<'a> = (&'a dyn Fn(&WizSession), u64, &'a [Verb]);
+    type Row<'a> = (&'a dyn Fn(&WizSession), u64, &'a [StoreMethod]);
     let table: [Row<'_>; 8] = [
         (&read, 0, &[Load]),
         (&read, 3, &[Load, Touch]),

@@ -5,9 +5,9 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use futures_util::{FutureExt, stream};
 use http::StatusCode;
 use tower::Layer;
-use wiz_session::{Error, Key, Level, SessionStore, WizSession, WizSessionLayer};
+use wiz_session::{Error, FlashLevel, Key, SessionStore, WizSession, WizSessionLayer};
 
-use crate::support::{Browser, Fault, Log, Site, Verb, ignore};
+use crate::support::{Browser, Fault, Log, Site, StoreMethod, ignore};
 
 /// In no text that the crate produces otherwise.
 const VALUE: &str = "hunter2-is-the-value";
@@ -96,7 +96,7 @@ async fn at_trace_level_every_event_shows_and_no_secret_does() {
     browser.read::<String>(NAME).await;
     let regenerate = async |session: WizSession| {
         session.regenerate();
-        session.flash(Level::Info, VALUE)
+        session.flash(FlashLevel::Info, VALUE)
     };
     browser.visit(regenerate).await;
     secrets.add_cookie(&browser);
@@ -127,16 +127,16 @@ async fn at_trace_level_every_event_shows_and_no_secret_does() {
     browser.visit(write).await;
     secrets.add_cookie(&browser);
     for (verb, fault) in [
-        (Verb::Load, Fault::Fail),
-        (Verb::Load, Fault::Corrupt),
-        (Verb::Touch, Fault::Fail),
-        (Verb::Replace, Fault::Fail),
+        (StoreMethod::Load, Fault::Fail),
+        (StoreMethod::Load, Fault::Corrupt),
+        (StoreMethod::Touch, Fault::Fail),
+        (StoreMethod::Replace, Fault::Fail),
     ] {
         site.pass(3);
         site.store.fault(verb, fault);
         browser
             .visit(async |session| {
-                if verb == Verb::Touch {
+                if verb == StoreMethod::Touch {
                     Ok(())
                 } else {
                     session.set(NAME, [VALUE, VALUE])
@@ -269,11 +269,11 @@ async fn errors_print_no_secret() {
             let mut errors = vec![
                 session.get::<u32>(NAME).unwrap_err(),
                 session.get::<[bool; 3]>(NAME).unwrap_err(),
-                session.get::<Level>(NAME).unwrap_err(),
+                session.get::<FlashLevel>(NAME).unwrap_err(),
                 session.set("b", VALUE.repeat(100)).unwrap_err(),
                 session.extend(VALUE).unwrap_err(),
             ];
-            site.store.fault(Verb::Replace, Fault::Fail);
+            site.store.fault(StoreMethod::Replace, Fault::Fail);
             session.set("b", VALUE).unwrap();
             errors.push(session.save().await.unwrap_err());
             site.layer

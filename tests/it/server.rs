@@ -19,7 +19,7 @@ use tokio_tungstenite::{
 };
 use wiz_session::{Error, WizSession};
 
-use crate::support::{Server, Site, Verb};
+use crate::support::{Server, Site, StoreMethod};
 
 async fn read(session: WizSession) -> Result<String, Error> {
     Ok(format!("a is {:?}", session.get::<u32>("a")?))
@@ -92,7 +92,7 @@ async fn f39_a_client_that_hangs_up_leaves_nothing_behind() {
     let gone = tokio::time::timeout(Duration::from_secs(30), progress.dropped.notified()).await;
     gone.expect("the handler is dropped");
 
-    assert_eq!(site.store.take_calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
     assert_eq!(browser.read("a").await, Some(1));
     browser.write("a", 3).await.is_ok_without_cookie();
 }
@@ -104,7 +104,7 @@ async fn f39_a_client_that_hangs_up_during_the_commit_leaves_no_lock() {
     let write = get(async |session: WizSession| session.set("a", 2));
     let router = Router::new().route("/", write).layer(site.layer.clone());
     let server = Server::start(router).await;
-    let gate = site.store.pause(Verb::Replace);
+    let gate = site.store.pause(StoreMethod::Replace);
     let request = format!(
         "GET / HTTP/1.1\r\nHost: test\r\nCookie: __Host-sid={}\r\n\r\n",
         browser.value()

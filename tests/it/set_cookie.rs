@@ -10,7 +10,7 @@ use http::{
 use tower::Layer;
 use wiz_session::{CookieOptions, SameSite};
 
-use crate::support::{Site, Verb, ignore};
+use crate::support::{Site, StoreMethod, ignore};
 
 #[tokio::test]
 async fn a1_a_handler_that_ignores_the_session_costs_nothing() {
@@ -82,7 +82,7 @@ async fn a3_the_first_write_sets_one_cookie_with_every_attribute() {
         let lines = reply.lines(SET_COOKIE);
         assert_eq!(lines, [format!("{name}={}{attributes}", browser.value())]);
         assert!(lines[0].len() < 200, "{}", lines[0].len());
-        assert_eq!(site.store.take_calls(), [Verb::Create]);
+        assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
         assert_eq!(browser.read("a").await, Some(1));
     }
 }
@@ -99,7 +99,7 @@ async fn a4_reading_a_live_session_writes_nothing() {
         .await;
     reply.is_ok_without_cookie();
     assert_eq!(reply.lines(VARY), ["Cookie"]);
-    assert_eq!(site.store.take_calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
 }
 
 #[tokio::test]
@@ -110,7 +110,10 @@ async fn a5_writing_a_live_session_keeps_the_id_and_is_durable() {
     let handle = browser.handle().await;
     site.store.take_calls();
     browser.write("b", 2).await.is_ok_without_cookie();
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Replace]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Replace]
+    );
     assert_eq!(browser.handle().await, handle);
     assert_eq!(
         (tab.read("a").await, tab.read("b").await),
@@ -136,7 +139,10 @@ async fn a6_what_changes_nothing_is_not_written() {
         })
         .await;
     reply.is_ok_without_cookie();
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Load]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Load]
+    );
 }
 
 #[tokio::test]

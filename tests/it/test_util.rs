@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{Response, header::SET_COOKIE};
 use wiz_session::{
     CookieOptions, Key, MemoryStore, SessionStore, WizSessionLayer,
-    test_util::{TestStore, Verb, cookie_of, logged_in, peek, session},
+    test_util::{StoreMethod, TestStore, cookie_header, logged_in, session_cookie, with_session},
 };
 
 fn layer(store: impl SessionStore, cookie: CookieOptions) -> WizSessionLayer {
@@ -25,7 +25,7 @@ async fn a_logged_in_cookie_is_one_for_every_layer_and_store() {
     for (layer, name) in layers.iter().zip(names) {
         let cookie = logged_in(layer, "alice").await;
         assert!(cookie.to_str().unwrap().starts_with(name), "{cookie:?}");
-        let user = peek(layer, &cookie, |session| session.user()).await;
+        let user = with_session(layer, &cookie, |session| session.user()).await;
         assert_eq!(user.as_deref(), Some("alice"));
         assert_eq!(layer.sessions().list("alice").await.unwrap().len(), 1);
     }
@@ -34,10 +34,10 @@ async fn a_logged_in_cookie_is_one_for_every_layer_and_store() {
 #[tokio::test]
 async fn what_is_changed_in_a_peek_is_stored() {
     let layer = WizSessionLayer::new(TestStore::new(), Key::generate());
-    let cookie = session(&layer, |session| session.set("n", 1)).await;
-    let changed = peek(&layer, &cookie, |session| session.set("n", 2)).await;
+    let cookie = session_cookie(&layer, |session| session.set("n", 1)).await;
+    let changed = with_session(&layer, &cookie, |session| session.set("n", 2)).await;
     changed.unwrap();
-    let n = peek(&layer, &cookie, |session| session.get::<u32>("n")).await;
+    let n = with_session(&layer, &cookie, |session| session.get::<u32>("n")).await;
     assert_eq!(n.unwrap(), Some(2));
 }
 
@@ -45,14 +45,14 @@ async fn what_is_changed_in_a_peek_is_stored() {
 #[should_panic(expected = "no session began: put a value into it")]
 async fn a_session_of_nothing_is_a_mistake() {
     let layer = WizSessionLayer::new(TestStore::new(), Key::generate());
-    session(&layer, |_| Ok(())).await;
+    session_cookie(&layer, |_| Ok(())).await;
 }
 
 #[tokio::test]
 #[should_panic(expected = "the session could not be stored: 503")]
 async fn a_store_that_fails_gives_no_cookie() {
     let store = TestStore::new();
-    store.fail(Verb::Create);
+    store.fail(StoreMethod::Create);
     logged_in(&WizSessionLayer::new(store, Key::generate()), "alice").await;
 }
 
@@ -74,7 +74,7 @@ fn a_cookie_is_read_back_as_a_browser_would_send_it() {
             let line = line.parse().expect("a header value");
             response.headers_mut().append(SET_COOKIE, line);
         }
-        let cookie = cookie_of(&response);
+        let cookie = cookie_header(&response);
         assert_eq!(cookie.as_ref().map(|line| line.to_str().unwrap()), expected);
     }
 }
@@ -89,7 +89,7 @@ async fn a_store_that_is_away_fails_at_every_verb_until_it_is_back() {
     let store = TestStore::new();
     let layer = WizSessionLayer::new(store.clone(), Key::generate());
     let cookie = logged_in(&layer, "alice").await;
-    let handle = peek(&layer, &cookie, |session| session.handle())
+    let handle = with_session(&layer, &cookie, |session| session.handle())
         .await
         .unwrap();
     let record = store.sessions().load(handle).await.unwrap().unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wiz_session::{Error, Handle};
 
-use crate::support::{Browser, Site, Verb};
+use crate::support::{Browser, Site, StoreMethod};
 
 /// A browser in which this user is logged in.
 async fn login(site: &Site, user: &str) -> Browser {
@@ -62,7 +62,7 @@ async fn a_login_alone_is_enough_to_begin_a_session() {
     let site = Site::new();
     let mut browser = site.browser();
     browser.visit(async |session| session.log_in("alice")).await;
-    assert_eq!(site.store.take_calls(), [Verb::Create]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
     assert_eq!(user(&mut browser).await.as_deref(), Some("alice"));
 }
 
@@ -90,7 +90,7 @@ async fn another_user_starts_empty() {
     browser
         .visit(async |session| {
             session.set("before", 1)?;
-            session.flash(wiz_session::Level::Info, "for alice")?;
+            session.flash(wiz_session::FlashLevel::Info, "for alice")?;
             session.log_in("bob");
             assert!(session.is_empty());
             session.set("after", 1)
@@ -176,7 +176,10 @@ async fn logging_out_is_clear() {
         })
         .await;
     assert!(reply.cookie().value().is_empty());
-    assert_eq!(site.store.take_calls(), [Verb::Load, Verb::Delete]);
+    assert_eq!(
+        site.store.take_calls(),
+        [StoreMethod::Load, StoreMethod::Delete]
+    );
     assert_eq!(site.sessions().await, 0);
 }
 

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json, value::RawValue};
 use wiz_session::{Error, WizSession};
 
-use crate::support::{Site, Verb};
+use crate::support::{Site, StoreMethod};
 
 /// Writes in one request and reads in the next, where everything comes from the store.
 async fn round_trip(write: fn(&WizSession), read: fn(&WizSession)) {
@@ -196,7 +196,7 @@ async fn what_has_no_json_form_is_refused_and_changes_nothing() {
             assert!(session.extend("text").unwrap_err().is_encode());
         })
         .await;
-    assert_eq!(site.store.take_calls(), [Verb::Load]);
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn too_much_is_refused_at_once_and_changes_nothing() {
             assert!(session.extend(both).unwrap_err().is_too_large());
             let grow = |text: &mut String| *text = "x".repeat(50);
             assert!(session.update("a", grow).unwrap_err().is_too_large());
-            let flash = session.flash(wiz_session::Level::Info, "hello");
+            let flash = session.flash(wiz_session::FlashLevel::Info, "hello");
             assert!(flash.unwrap_err().is_too_large());
             let set = session.transaction(|tx| tx.set("b", "x".repeat(15)));
             assert!(set.await.unwrap_err().is_too_large());

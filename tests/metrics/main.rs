@@ -12,7 +12,7 @@ use metrics_util::{
 use tower::{Layer, ServiceExt, service_fn};
 use wiz_session::{
     Clock, Error, Key, MemoryStore, Sweeper, WizSession, WizSessionLayer,
-    test_util::{Fault, TestStore, Verb, logged_in, peek, session},
+    test_util::{Fault, StoreMethod, TestStore, logged_in, session_cookie, with_session},
 };
 
 const PAGE: &str = include_str!("../../docs/observability.md");
@@ -91,7 +91,7 @@ fn site() -> Site {
 impl Site {
     /// A visitor's cookie. What it took is not counted.
     async fn visitor(&self) -> HeaderValue {
-        let cookie = session(&self.layer, |session| session.set("a", 1)).await;
+        let cookie = session_cookie(&self.layer, |session| session.set("a", 1)).await;
         self.meters.moved();
         cookie
     }
@@ -122,17 +122,17 @@ impl Site {
 async fn a_life_of_a_session() {
     let site = site();
     let (layer, meters) = (&site.layer, &site.meters);
-    let cookie = session(layer, |session| session.set("a", 1)).await;
+    let cookie = session_cookie(layer, |session| session.set("a", 1)).await;
     meters.have_moved([
         ("created_total", 1),
         ("commits_total", 1),
         ("store_duration_seconds create ok", 1),
     ]);
 
-    peek(layer, &cookie, |session| session.get::<u32>("a").unwrap()).await;
+    with_session(layer, &cookie, |session| session.get::<u32>("a").unwrap()).await;
     meters.have_moved([("loaded_total", 1), ("store_duration_seconds load ok", 1)]);
 
-    peek(layer, &cookie, |session| session.set("a", 2).unwrap()).await;
+    with_session(layer, &cookie, |session| session.set("a", 2).unwrap()).await;
     meters.have_moved([
         ("loaded_total", 1),
         ("commits_total", 1),
@@ -141,14 +141,14 @@ async fn a_life_of_a_session() {
     ]);
 
     site.clock.advance(Duration::from_secs(5 * 60));
-    peek(layer, &cookie, |_| ()).await;
+    with_session(layer, &cookie, |_| ()).await;
     meters.have_moved([
         ("loaded_total", 1),
         ("store_duration_seconds load ok", 1),
         ("store_duration_seconds touch ok", 1),
     ]);
 
-    peek(layer, &cookie, |session| session.clear()).await;
+    with_session(layer, &cookie, |session| session.clear()).await;
     meters.have_moved([
         ("loaded_total", 1),
         ("ended_total", 1),
@@ -157,7 +157,7 @@ async fn a_life_of_a_session() {
         ("store_duration_seconds delete ok", 1),
     ]);
 
-    peek(layer, &cookie, |_| ()).await;
+    with_session(layer, &cookie, |_| ()).await;
     meters.have_moved([("store_duration_seconds load ok", 1)]);
 }
 
@@ -165,7 +165,7 @@ async fn a_life_of_a_session() {
 async fn a_new_id_is_a_commit_and_no_new_session() {
     let site = site();
     let cookie = site.visitor().await;
-    peek(&site.layer, &cookie, |session| session.log_in("alice")).await;
+    with_session(&site.layer, &cookie, |session| session.log_in("alice")).await;
     site.meters.have_moved([
         ("loaded_total", 1),
         ("commits_total", 1),
@@ -190,8 +190,8 @@ async fn a_request_that_does_not_ask_counts_nothing() {
 async fn a_store_that_answers_at_once_is_timed_as_well() {
     let meters = Meters::install();
     let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
-    let cookie = session(&layer, |session| session.set("a", 1)).await;
-    peek(&layer, &cookie, |session| session.set("a", 2).unwrap()).await;
+    let cookie = session_cookie(&layer, |session| session.set("a", 1)).await;
+    with_session(&layer, &cookie, |session| session.set("a", 2).unwrap()).await;
     meters.have_moved([
         ("created_total", 1),
         ("loaded_total", 1),
@@ -221,7 +221,7 @@ async fn a_commit_that_met_another_is_a_replay() {
 async fn replays_once(site: &Site) {
     let cookie = site.visitor().await;
     let update = async |session: WizSession| {
-        peek(&site.layer, &cookie, |session| session.set("b", 2)).await?;
+        with_session(&site.layer, &cookie, |session| session.set("b", 2)).await?;
         session.update("a", |a: &mut u32| *a += 1).map(drop)
     };
     site.visit(&cookie, update).await;
@@ -236,7 +236,7 @@ async fn a_transaction_that_met_another_is_a_replay() {
     let site = site();
     let cookie = site.visitor().await;
     let transaction = async |session: WizSession| {
-        peek(&site.layer, &cookie, |session| session.set("b", 2)).await?;
+        with_session(&site.layer, &cookie, |session| session.set("b", 2)).await?;
         session.transaction(|tx| tx.set("a", 3)).await
     };
     site.visit(&cookie, transaction).await;
@@ -250,7 +250,7 @@ async fn changes_of_a_session_that_ended_are_discarded_writes() {
     let site = site();
     let cookie = site.visitor().await;
     let late = async |session: WizSession| {
-        peek(&site.layer, &cookie, |session| session.clear()).await;
+        with_session(&site.layer, &cookie, |session| session.clear()).await;
         session.set("a", 2)
     };
     site.visit(&cookie, late).await;
@@ -265,7 +265,7 @@ async fn changes_of_a_session_that_ended_are_discarded_writes() {
 async fn a_request_with_bad_macs_counts_once() {
     let site = site();
     let forged = HeaderValue::from_static("__Host-sid=forged; __Host-sid=again");
-    peek(&site.layer, &forged, |_| ()).await;
+    with_session(&site.layer, &forged, |_| ()).await;
     site.meters.have_moved([("bad_macs_total", 1)]);
 }
 
@@ -294,17 +294,17 @@ async fn sessions_seen_from_outside() {
 async fn a_store_that_fails_or_does_not_answer_is_an_error() {
     let site = site();
     let cookie = site.visitor().await;
-    site.store.fail(Verb::Count);
+    site.store.fail(StoreMethod::Count);
     site.layer.sessions().count().await.unwrap_err();
     site.meters
         .have_moved([("store_duration_seconds count error", 1)]);
-    site.store.fault(Verb::List, Fault::Hang);
+    site.store.fault(StoreMethod::List, Fault::Hang);
     site.layer.sessions().list("alice").await.unwrap_err();
     site.meters
         .have_moved([("store_duration_seconds list error", 1)]);
-    site.store.fail(Verb::Touch);
+    site.store.fail(StoreMethod::Touch);
     site.clock.advance(Duration::from_secs(5 * 60));
-    peek(&site.layer, &cookie, |_| ()).await;
+    with_session(&site.layer, &cookie, |_| ()).await;
     site.meters.have_moved([
         ("loaded_total", 1),
         ("store_duration_seconds load ok", 1),
@@ -320,7 +320,7 @@ async fn sweeps_are_timed() {
     let sweeper = Sweeper::builder(store.clone()).interval(minute).spawn();
     tokio::time::sleep(minute + Duration::from_secs(1)).await;
     drop(sweeper);
-    let sweeps = store.calls_of(Verb::DeleteExpired) as u64;
+    let sweeps = store.calls_of(StoreMethod::DeleteExpired) as u64;
     meters.have_moved([("store_duration_seconds delete_expired ok", sweeps)]);
 }
 
@@ -356,13 +356,13 @@ async fn the_guide_lists_every_metric_and_none_holds_a_secret() {
 
 /// Makes every metric move.
 async fn everything(site: &Site) -> String {
-    let cookie = session(&site.layer, |session| {
+    let cookie = session_cookie(&site.layer, |session| {
         session.log_in("alice");
         session.set("swordfish", "hunter2")
     })
     .await;
     let met = async |session: WizSession| {
-        peek(&site.layer, &cookie, |session| session.set("swordfish", 1)).await?;
+        with_session(&site.layer, &cookie, |session| session.set("swordfish", 1)).await?;
         session.set("b", "hunter2")
     };
     site.visit(&cookie, met).await;
@@ -373,7 +373,7 @@ async fn everything(site: &Site) -> String {
     };
     site.visit(&cookie, late).await;
     let forged = cookie.to_str().unwrap().replacen('=', "=x", 1);
-    peek(&site.layer, &forged.parse().unwrap(), |_| ()).await;
+    with_session(&site.layer, &forged.parse().unwrap(), |_| ()).await;
     cookie.to_str().unwrap().to_owned()
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use tokio::{sync::Barrier, task::JoinSet};
 use wiz_session::{
-    CookieOptions, Error, Key, Level, SessionStore, Sessions, WizSession, WizSessionLayer,
+    CookieOptions, Error, FlashLevel, Key, SessionStore, Sessions, WizSession, WizSessionLayer,
 };
 
 use super::client::{Answer, Client};
@@ -159,7 +159,7 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
         .route(
             "/flash/{text}",
             post(async |session: WizSession, Path(text): Path<String>| {
-                session.flash(Level::Info, text)
+                session.flash(FlashLevel::Info, text)
             }),
         )
         .route(

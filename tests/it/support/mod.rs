@@ -6,7 +6,7 @@ mod log;
 mod server;
 mod site;
 
-pub(crate) use wiz_session::test_util::{Fault, Gate, TestStore, Verb};
+pub(crate) use wiz_session::test_util::{Fault, Gate, StoreMethod, TestStore};
 
 pub(crate) use self::{
     browser::{Browser, Reply, handle, ignore},

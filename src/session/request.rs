@@ -5,40 +5,44 @@ use parking_lot::MutexGuard;
 
 use super::{
     commit,
-    head::Head,
+    headers_sent::HeadersSent,
     load::{self, Loaded},
     shared::Shared,
+    state::{Done, SessionState, Turnout},
     step::Committed,
-    tx::Tx,
-    work::{Done, Turnout, Work},
+    transaction::Transaction,
 };
-use crate::{cookie::Presented, error::Error, observe};
+use crate::{cookie::CookieHeader, error::Error, observe};
 
 /// The session of one request, from the unread cookie to the commit. Shared by the layer and all extracted handles.
 ///
 /// It is made for every request, so it is small: what only a session in use needs is behind a pointer.
-pub(crate) struct Slot {
+pub(crate) struct RequestSession {
     pub(crate) shared: Arc<Shared>,
-    presented: Presented,
+    presented: CookieHeader,
     /// The session of another cookie, whose layer is outside of this one's.
     outer: Option<Arc<Self>>,
     pub(super) loaded: OnceBox<Loaded>,
     /// It leaves only where somebody is left to know.
-    pub(super) head: Head,
+    pub(super) head: HeadersSent,
 }
 
-impl Slot {
-    pub(crate) fn new(shared: Arc<Shared>, presented: Presented, outer: Option<Arc<Self>>) -> Self {
+impl RequestSession {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        presented: CookieHeader,
+        outer: Option<Arc<Self>>,
+    ) -> Self {
         Self {
             shared,
             presented,
             outer,
             loaded: OnceBox::new(),
-            head: Head::default(),
+            head: HeadersSent::default(),
         }
     }
 
-    pub(crate) fn presented(&self) -> &Presented {
+    pub(crate) fn presented(&self) -> &CookieHeader {
         &self.presented
     }
 
@@ -58,7 +62,7 @@ impl Slot {
     }
 
     /// Never held across I/O.
-    pub(crate) fn work(&self) -> MutexGuard<'_, Work> {
+    pub(crate) fn work(&self) -> MutexGuard<'_, SessionState> {
         self.loaded().work.lock()
     }
 
@@ -76,7 +80,7 @@ impl Slot {
 
 /// The I/O of a session. What it commits is copied, not taken: a future that is dropped midway, or an error, leaves
 /// the request's changes as they were.
-impl Slot {
+impl RequestSession {
     pub(crate) async fn save(&self) -> Result<(), Error> {
         let _turn = self.turn().await?;
         let work = self.work().copy();
@@ -92,7 +96,7 @@ impl Slot {
 
     pub(crate) async fn transact<R>(
         &self,
-        run: impl Fn(&mut Tx<'_>) -> Result<R, Error>,
+        run: impl Fn(&mut Transaction<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let _turn = self.turn().await?;
         let work = {
@@ -115,7 +119,7 @@ impl Slot {
         self.refresh(&work).await
     }
 
-    async fn refresh(&self, work: &Work) -> Result<(), Error> {
+    async fn refresh(&self, work: &SessionState) -> Result<(), Error> {
         if let Some(turnout) = commit::reload(&self.shared, work).await? {
             self.rework(|work| {
                 work.release();
@@ -134,7 +138,7 @@ impl Slot {
     }
 
     /// Changes the work without its lock: closures of updates may run again, and use this session.
-    fn rework(&self, change: impl Fn(&mut Work) -> Result<(), Error>) -> Result<(), Error> {
+    fn rework(&self, change: impl Fn(&mut SessionState) -> Result<(), Error>) -> Result<(), Error> {
         const TRIES: usize = 100;
         for _ in 0..TRIES {
             let before = self.work().clone();
@@ -162,9 +166,9 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for RequestSession {
     fn drop(&mut self) {
-        if self.head.had_left()
+        if self.head.was_marked()
             && let Some(loaded) = self.loaded.get()
         {
             let mut work = loaded.work.lock();

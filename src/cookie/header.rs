@@ -3,9 +3,9 @@ use memchr::{memchr, memmem};
 
 /// The name to look for.
 #[derive(Debug)]
-pub(crate) struct Name(memmem::Finder<'static>);
+pub(crate) struct CookieFinder(memmem::Finder<'static>);
 
-impl Name {
+impl CookieFinder {
     pub(crate) fn new(name: &str) -> Self {
         Self(memmem::Finder::new(name).into_owned())
     }
@@ -13,9 +13,9 @@ impl Name {
 
 /// The `Cookie` header of a request, unread: to keep it costs a reference count.
 #[derive(Debug, Clone)]
-pub(crate) struct Presented(Option<HeaderValue>);
+pub(crate) struct CookieHeader(Option<HeaderValue>);
 
-impl Presented {
+impl CookieHeader {
     #[inline]
     pub(crate) fn in_headers(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(COOKIE).iter();
@@ -27,7 +27,7 @@ impl Presented {
     }
 
     /// All values under this name, in the order sent.
-    pub(crate) fn values<'a>(&'a self, name: &'a Name) -> Values<'a> {
+    pub(crate) fn values<'a>(&'a self, name: &'a CookieFinder) -> Values<'a> {
         let line = self.0.as_ref().map_or(&[][..], HeaderValue::as_bytes);
         Values { line, name, at: 0 }
     }
@@ -36,7 +36,7 @@ impl Presented {
 /// Looks at bytes, and only where the name occurs: what else is in the line costs next to nothing and cannot spoil it.
 pub(crate) struct Values<'a> {
     line: &'a [u8],
-    name: &'a Name,
+    name: &'a CookieFinder,
     at: usize,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Iterator for Values<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let Name(name) = self.name;
+        let CookieFinder(name) = self.name;
         loop {
             let start = self.at + name.find(&self.line[self.at..])?;
             self.at = start + name.needle().len();
@@ -89,9 +89,9 @@ mod tests {
         for line in lines {
             headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
         }
-        let presented = Presented::in_headers(&headers);
+        let presented = CookieHeader::in_headers(&headers);
         presented
-            .values(&Name::new("sid"))
+            .values(&CookieFinder::new("sid"))
             .map(|value| String::from_utf8_lossy(value).into_owned())
             .collect()
     }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::{
+    base::{Base, Live},
     intent::{Intent, Login},
-    origin::{Live, Origin},
 };
 use crate::{
     draft::{Changes, Draft},
@@ -15,8 +15,8 @@ use crate::{
 /// What a request knows of its session and wants done with it. Values only: what is to be done is decided here, as
 /// a [`Plan`], and done elsewhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Work {
-    pub(crate) origin: Origin,
+pub(crate) struct SessionState {
+    pub(crate) origin: Base,
     pub(crate) changes: Changes,
     pub(crate) intent: Intent,
     /// A session that was cleared, to be deleted before anything else.
@@ -28,13 +28,13 @@ pub(crate) struct Work {
     /// The client's cookie was signed by a previous key.
     pub(crate) outdated: bool,
     /// What the response is to do to the client's cookie, so far.
-    pub(crate) owed: Option<Owed>,
+    pub(crate) owed: Option<CookieAction>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owed {
+pub(crate) enum CookieAction {
     /// The cookie of the live session.
-    Issue,
+    Set,
     Remove,
 }
 
@@ -58,11 +58,11 @@ pub(crate) enum Turnout {
     IdTaken,
 }
 
-impl Work {
+impl SessionState {
     /// Nothing to do, with a session that is nowhere yet.
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
-            origin: Origin::New,
+            origin: Base::New,
             changes: Changes::new(None, max_bytes),
             intent: Intent::default(),
             ending: None,
@@ -77,7 +77,7 @@ impl Work {
     #[inline]
     pub(crate) fn open(&mut self, live: Live, outdated: bool) {
         self.changes.begin(live.record.data());
-        self.origin = Origin::Live(live);
+        self.origin = Base::Live(live);
         self.outdated = outdated;
     }
 
@@ -104,7 +104,7 @@ impl Work {
                     self.changes.rebase(None)?;
                 }
                 self.owed = None;
-                self.origin = Origin::Gone;
+                self.origin = Base::Gone;
                 if self.is_gone() {
                     self.roll_back();
                 }
@@ -112,7 +112,7 @@ impl Work {
             }
             Turnout::Newer(record) => {
                 // Cleared meanwhile: what it was before no longer matters.
-                let Origin::Live(live) = &mut self.origin else {
+                let Base::Live(live) = &mut self.origin else {
                     return Ok(());
                 };
                 let base = Some(record.data()).filter(|_| self.intent.keeps_data());
@@ -144,7 +144,7 @@ impl Work {
 
     /// Whether nothing but a login could be stored any more.
     pub(crate) fn is_gone(&self) -> bool {
-        matches!(self.origin, Origin::Gone) && !self.logs_in()
+        matches!(self.origin, Base::Gone) && !self.logs_in()
     }
 
     pub(crate) fn still_there(&self) -> Result<(), Error> {
@@ -184,18 +184,18 @@ impl Work {
     /// All there is to do when the handler is over, leaving nothing to do. If it cannot be done, the client still
     /// needs the cookie of what was saved before; nothing else is true of it.
     pub(crate) fn take_rest(&mut self) -> Self {
-        let saved = self.owed.filter(|owed| *owed == Owed::Issue);
+        let saved = self.owed.filter(|owed| *owed == CookieAction::Set);
         let nothing = self.after(self.origin.clone(), saved);
         std::mem::replace(self, nothing)
     }
 
     /// Goes on from where a commit of all there is led, without another change meanwhile.
-    pub(crate) fn restart(&mut self, origin: Origin, owed: Option<Owed>) {
+    pub(crate) fn restart(&mut self, origin: Base, owed: Option<CookieAction>) {
         *self = self.after(origin, owed);
     }
 
     /// Nothing to do, in the same request.
-    fn after(&self, origin: Origin, owed: Option<Owed>) -> Self {
+    fn after(&self, origin: Base, owed: Option<CookieAction>) -> Self {
         let max_bytes = self.changes.max_bytes();
         Self {
             changes: Changes::new(origin.live().map(|live| live.record.data()), max_bytes),
@@ -236,7 +236,7 @@ impl Work {
         self.ending = None;
         if !by_us {
             self.owed = None;
-            self.origin = Origin::Gone;
+            self.origin = Base::Gone;
         }
     }
 
@@ -251,8 +251,8 @@ impl Work {
     pub(crate) fn settle(
         &mut self,
         done: &Done,
-        origin: Origin,
-        owed: Option<Owed>,
+        origin: Base,
+        owed: Option<CookieAction>,
     ) -> Result<(), Error> {
         if self.clears != done.clears {
             // Cleared while the commit was under way: what it stored has to end too.
@@ -276,29 +276,29 @@ impl Work {
             self.changes.reset(base);
         }
         match self.origin {
-            Origin::Gone => settled.and(Err(Error::gone())),
+            Base::Gone => settled.and(Err(Error::gone())),
             _ => settled,
         }
     }
 }
 
-fn base<'a>(origin: &'a Origin, intent: &Intent) -> Option<&'a Record> {
+fn base<'a>(origin: &'a Base, intent: &Intent) -> Option<&'a Record> {
     let live = origin.live().filter(|_| intent.keeps_data())?;
     Some(&live.record)
 }
 
 /// What users want done.
-impl Work {
+impl SessionState {
     pub(crate) fn clear(&mut self, presented: bool) {
-        let origin = match std::mem::replace(&mut self.origin, Origin::New) {
-            Origin::Live(live) => {
+        let origin = match std::mem::replace(&mut self.origin, Base::New) {
+            Base::Live(live) => {
                 self.ending = Some(live.handle);
-                Origin::New
+                Base::New
             }
             origin => origin,
         };
-        let removes = presented && matches!(origin, Origin::New);
-        self.owed = removes.then_some(Owed::Remove);
+        let removes = presented && matches!(origin, Base::New);
+        self.owed = removes.then_some(CookieAction::Remove);
         self.clears += 1;
         self.intent = Intent::default();
         self.changes.reset(None);

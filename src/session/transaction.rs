@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::{
     draft::{self, Draft},
     error::Error,
-    flash::{self, Flash, Level},
+    flash::{self, Flash, FlashLevel},
     op::Op,
 };
 
@@ -26,11 +26,11 @@ use crate::{
 ///     .await?;
 /// # Ok(()) }
 /// ```
-pub struct Tx<'a> {
+pub struct Transaction<'a> {
     draft: Draft<'a>,
 }
 
-impl<'a> Tx<'a> {
+impl<'a> Transaction<'a> {
     pub(crate) fn new(draft: Draft<'a>) -> Self {
         Self { draft }
     }
@@ -141,7 +141,7 @@ impl<'a> Tx<'a> {
     ///
     /// # Errors
     /// [`Error::is_too_large`].
-    pub fn flash(&mut self, level: Level, message: impl Into<String>) -> Result<(), Error> {
+    pub fn flash(&mut self, level: FlashLevel, message: impl Into<String>) -> Result<(), Error> {
         flash::add(&mut self.draft, Flash::new(level, message.into()))
     }
 
@@ -155,8 +155,8 @@ impl<'a> Tx<'a> {
     }
 }
 
-impl fmt::Debug for Tx<'_> {
+impl fmt::Debug for Transaction<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tx").finish_non_exhaustive()
+        f.debug_struct("Transaction").finish_non_exhaustive()
     }
 }

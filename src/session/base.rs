@@ -5,7 +5,7 @@ use crate::{
 
 /// Where the session stands in the store.
 #[derive(Debug, Clone)]
-pub(crate) enum Origin {
+pub(crate) enum Base {
     /// Nowhere yet.
     New,
     Live(Live),
@@ -21,7 +21,7 @@ pub(crate) struct Live {
     pub(crate) record: Record,
 }
 
-impl Origin {
+impl Base {
     pub(crate) fn live(&self) -> Option<&Live> {
         match self {
             Self::Live(live) => Some(live),
