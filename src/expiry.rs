@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::{
         data::Data,
-        record::{Body, Version},
+        record::{Body, CommitIds, Version},
     };
 
     const MINUTE: u64 = 60_000;
@@ -93,6 +93,7 @@ mod tests {
             remember,
             user: None,
             tombstone: false,
+            commits: CommitIds::default(),
             data: Data::default(),
         };
         Record::new(Version::FIRST, at(expires), body)

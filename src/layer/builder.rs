@@ -118,6 +118,7 @@ impl WizSessionLayerBuilder {
     pub fn build(self) -> Result<WizSessionLayer, ConfigError> {
         self.validate()?;
         observe::describe();
+        self.store.use_clock(&self.clock);
         let shared = Shared {
             store: self.store,
             codec: Codec::new(self.cookie.cookie_name(), &self.key, &self.previous_keys),

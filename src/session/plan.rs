@@ -2,7 +2,7 @@ use super::{base::Base, intent::Intent, state::SessionState};
 use crate::{
     expiry::Expiry,
     id::Handle,
-    record::{Body, Record, Version},
+    record::{Body, CommitIds, Record, Version},
     time::Timestamp,
 };
 
@@ -75,6 +75,7 @@ impl SessionState {
             remember,
             user: self.user().map(Into::into),
             tombstone: false,
+            commits: CommitIds::default(),
             data: self.changes.seal(self.base().map(Record::data)),
         };
         let version = self

@@ -6,11 +6,13 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
+    time::Clock,
 };
 
 /// The object-safe twin of [`SessionStore`]: it keeps the store's type out of every signature of the crate.
 pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn is_immediate(&self) -> bool;
+    fn use_clock(&self, clock: &Clock);
     fn create<'a>(&'a self, handle: Handle, record: &'a Record) -> Answer<'a, Created>;
     fn load(&self, handle: Handle) -> Answer<'_, Option<Record>>;
     fn replace<'a>(
@@ -56,6 +58,10 @@ fn answer<'a, S: SessionStore, T>(
 impl<S: SessionStore> ErasedStore for S {
     fn is_immediate(&self) -> bool {
         S::IMMEDIATE
+    }
+
+    fn use_clock(&self, clock: &Clock) {
+        SessionStore::use_clock(self, clock);
     }
 
     fn create<'a>(&'a self, handle: Handle, record: &'a Record) -> Answer<'a, Created> {

@@ -29,6 +29,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
+    time::Clock,
 };
 
 /// Keeps the records of sessions.
@@ -140,6 +141,12 @@ pub trait SessionStore: Send + Sync + 'static {
     /// keeps the caller waiting all the same is dropped, and the call has failed. Defaults to `false`.
     const IMMEDIATE: bool = false;
 
+    /// The clock of a layer that is built over this store, told once for each such layer. For stores that look at the
+    /// time by themselves, as the memory store does to make room; others have nothing to do.
+    fn use_clock(&self, clock: &Clock) {
+        let _ = clock;
+    }
+
     /// Inserts a record, with the version it has, under a handle that is not in use.
     fn create(
         &self,
@@ -227,6 +234,7 @@ pub trait SessionStore: Send + Sync + 'static {
 
 /// What became of a [`create`](SessionStore::create). A [store](SessionStore#example) shows their use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Created {
     /// The record is stored.
     Created,
@@ -237,6 +245,7 @@ pub enum Created {
 /// What became of a [`replace`](SessionStore::replace) or a [`regenerate`](SessionStore::regenerate). A
 /// [store](SessionStore#example) shows their use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Replaced {
     /// The record is stored and has this version now.
     Stored(Version),
@@ -248,6 +257,10 @@ pub enum Replaced {
 
 impl<S: SessionStore> SessionStore for Arc<S> {
     const IMMEDIATE: bool = S::IMMEDIATE;
+
+    fn use_clock(&self, clock: &Clock) {
+        S::use_clock(self, clock);
+    }
 
     fn create(
         &self,

@@ -357,7 +357,7 @@ async fn a_full_disk_loses_nothing<DB: sqlx::Database>(
         let handle = handle();
         match store.create(handle, &record(bytes)).await {
             Ok(Created::Created) => kept.push(handle),
-            Ok(Created::Exists) => unreachable!("a handle of 128 random bits"),
+            Ok(other) => unreachable!("{other:?}: a handle of 128 random bits"),
             Err(error) => break error,
         }
         assert!(kept.len() < 10_000, "the disk is not small");

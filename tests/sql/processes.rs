@@ -77,7 +77,7 @@ async fn child() {
         {
             Replaced::Stored(_) => done += 1,
             Replaced::Conflict => {}
-            Replaced::Gone => panic!("nobody deleted it"),
+            other => panic!("{other:?}: nobody deleted it"),
         }
     }
 }

@@ -35,7 +35,7 @@ use super::{Created, Replaced, SessionStore};
 use crate::{
     data::Data,
     id::{Handle, SessionId},
-    record::{Body, Record, Version},
+    record::{Body, CommitIds, Record, Version},
     time::Timestamp,
 };
 
@@ -65,6 +65,7 @@ fn record(user: Option<&str>, json: &str) -> Record {
         deadline: now.saturating_add(12 * HOUR),
         remember: None,
         user: user.map(Into::into),
+        commits: CommitIds::default(),
         tombstone: false,
         data: Data::from_json(json).expect("the suite's data is JSON"),
     };

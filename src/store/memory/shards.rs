@@ -284,7 +284,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{data::Data, id::SessionId, record::Body};
+    use crate::{
+        data::Data,
+        id::SessionId,
+        record::{Body, CommitIds},
+    };
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -302,6 +306,7 @@ mod tests {
             remember: None,
             user: user.map(Into::into),
             tombstone: false,
+            commits: CommitIds::default(),
             data: Data::default(),
         };
         Record::new(Version::FIRST, now.saturating_add(lives), body)

@@ -1,3 +1,5 @@
+mod commit_id;
+
 use std::{
     fmt,
     sync::Arc,
@@ -7,6 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub(crate) use self::commit_id::{CommitId, CommitIds};
 use crate::{data::Data, error::Error, time::Timestamp};
 
 /// Counts the changes of one record. A store compares it when it replaces, so that no change is lost.
@@ -84,6 +87,7 @@ pub(crate) struct Body {
     pub(crate) user: Option<Box<str>>,
     /// Left behind under an old id, see [`Record::tombstone`].
     pub(crate) tombstone: bool,
+    pub(crate) commits: CommitIds,
     pub(crate) data: Data,
 }
 
@@ -106,6 +110,7 @@ impl Record {
             remember: None,
             user: None,
             tombstone: true,
+            commits: CommitIds::default(),
             data: Data::default(),
         };
         Self::new(version, expires_at, body)
@@ -179,6 +184,7 @@ impl Record {
                 .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
             user: self.body.user.clone(),
             tombstone: self.body.tombstone,
+            commits: self.body.commits.clone(),
             data: RawValue::NULL,
         };
         let mut json =
@@ -213,6 +219,7 @@ impl Record {
             remember: stored.remember.map(Duration::from_millis),
             user: stored.user,
             tombstone: stored.tombstone,
+            commits: stored.commits,
             data: Data::from_json(stored.data.get())
                 .map_err(|_| Error::corrupt("its data is damaged"))?,
         };
@@ -262,6 +269,8 @@ struct Stored<'a> {
     user: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     tombstone: bool,
+    #[serde(default, skip_serializing_if = "CommitIds::is_empty")]
+    commits: CommitIds,
     #[serde(borrow, skip_serializing)]
     data: &'a RawValue,
 }
@@ -302,6 +311,17 @@ mod tests {
         );
         assert_eq!(record.data().get("이름"), Some(r#""앨리스""#.as_bytes()));
         assert_eq!(record.to_json(), PINNED);
+    }
+
+    #[test]
+    fn the_ids_of_its_commits_are_kept() {
+        let with = PINNED.replace(
+            r#","data""#,
+            r#","commits":"00000000000000fffedcba9876543210","data""#,
+        );
+        let record = Record::from_json(&with, Version::new(7), SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(record.to_json(), with);
+        assert_eq!(format!("{:?}", record.body.commits), "CommitIds(2)");
     }
 
     #[test]
