@@ -26,6 +26,7 @@ pub struct Error(Box<Kind>);
 #[derive(Debug)]
 enum Kind {
     MissingLayer,
+    DuplicateLayer(String),
     Store {
         source: Box<dyn StdError + Send + Sync>,
         advice: Option<&'static str>,
@@ -38,11 +39,21 @@ enum Kind {
         source: serde_json::Error,
     },
     NotAnObject(&'static str),
+    NotReadableAgain {
+        key: String,
+        wanted: &'static str,
+        source: serde_json::Error,
+    },
     Conflict,
     Gone,
     HeadersSent,
+    UserType(&'static str),
+    Expired,
+    RolledBack,
+    InDoubt(Error),
+    Forgotten,
     TooLarge {
-        key: String,
+        key: Option<String>,
         limit: usize,
     },
 }
@@ -122,32 +133,94 @@ impl Error {
         Self::from(Kind::HeadersSent)
     }
 
+    /// Its record was swept while the request was at work.
+    pub(crate) fn expired() -> Self {
+        Self::from(Kind::Expired)
+    }
+
+    pub(crate) fn rolled_back() -> Self {
+        Self::from(Kind::RolledBack)
+    }
+
+    /// The look-up that would tell what became of a commit failed too.
+    pub(crate) fn in_doubt(error: Self) -> Self {
+        Self::from(Kind::InDoubt(error))
+    }
+
+    /// Too many other commits came after one that was in doubt.
+    pub(crate) fn forgotten() -> Self {
+        Self::from(Kind::Forgotten)
+    }
+
+    pub(crate) fn duplicate_layer(cookie: &str) -> Self {
+        Self::from(Kind::DuplicateLayer(cookie.to_owned()))
+    }
+
     pub(crate) fn too_large(key: &str, limit: usize) -> Self {
         Self::from(Kind::TooLarge {
-            key: key.to_owned(),
+            key: Some(key.to_owned()),
             limit,
+        })
+    }
+
+    pub(crate) fn user_of_another_type<T>() -> Self {
+        Self::from(Kind::UserType(std::any::type_name::<T>()))
+    }
+
+    pub(crate) fn user_too_large(limit: usize) -> Self {
+        Self::from(Kind::TooLarge { key: None, limit })
+    }
+
+    pub(crate) fn not_readable_again<T>(key: &str, source: serde_json::Error) -> Self {
+        Self::from(Kind::NotReadableAgain {
+            key: key.to_owned(),
+            wanted: std::any::type_name::<T>(),
+            source,
         })
     }
 
     /// The store failed, did not answer in time, or holds a record that cannot be read.
     #[must_use]
     pub fn is_store(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Store { .. } | Kind::Timeout(_) | Kind::Corrupt(_)
-        )
+        match &*self.0 {
+            Kind::Store { .. } | Kind::Timeout(_) | Kind::Corrupt(_) => true,
+            Kind::InDoubt(error) => error.is_store(),
+            _ => false,
+        }
+    }
+
+    /// The store did not answer within the layer's `store_timeout`. A kind of [store failure](Self::is_store).
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match &*self.0 {
+            Kind::Timeout(_) => true,
+            Kind::InDoubt(error) => error.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// The change may have been stored: the store's answer was lost, and looking it up failed too. A further
+    /// [`save`](crate::WizSession::save) looks it up again and does it once. A
+    /// [transaction](crate::WizSession::transaction) that is run again does it anew.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(*self.0, Kind::InDoubt(_) | Kind::Forgotten)
     }
 
     /// A stored value is not of the type asked for. The message names the key and the type.
     #[must_use]
     pub fn is_decode(&self) -> bool {
-        matches!(*self.0, Kind::Decode(_))
+        matches!(*self.0, Kind::Decode(_) | Kind::UserType(_))
     }
 
-    /// A value has no JSON form, such as a map whose keys are not strings.
+    /// A value has no JSON form, such as a map whose keys are not strings; or an update made one that does not read as
+    /// its type again, such as a NaN.
     #[must_use]
     pub fn is_encode(&self) -> bool {
-        matches!(*self.0, Kind::Encode { .. } | Kind::NotAnObject(_))
+        matches!(
+            *self.0,
+            Kind::Encode { .. } | Kind::NotAnObject(_) | Kind::NotReadableAgain { .. }
+        )
     }
 
     /// Other requests kept changing the session until the time for this commit was used up. Nothing was written.
@@ -156,11 +229,22 @@ impl Error {
         matches!(*self.0, Kind::Conflict)
     }
 
-    /// The session ended while this request used it, or there is none and it is too late to begin one: the head of
-    /// the response, which would carry its cookie, has left. Nothing was written, but what was cleared is deleted.
+    /// The session ended while this request used it, or the request was answered with an error that dropped its
+    /// changes, or there is no session and the [response head has left](Self::is_headers_sent) that would begin one.
+    /// Nothing was written, but what was cleared is deleted.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(*self.0, Kind::Gone | Kind::HeadersSent)
+        matches!(
+            *self.0,
+            Kind::Gone | Kind::HeadersSent | Kind::Expired | Kind::RolledBack
+        )
+    }
+
+    /// A session was to begin, or to get a new id, when the response head, which would carry its cookie, had left. A
+    /// kind of [`is_gone`](Self::is_gone).
+    #[must_use]
+    pub fn is_headers_sent(&self) -> bool {
+        matches!(*self.0, Kind::HeadersSent)
     }
 
     /// The session would hold more than `max_bytes`. Nothing was changed.
@@ -168,17 +252,30 @@ impl Error {
     pub fn is_too_large(&self) -> bool {
         matches!(*self.0, Kind::TooLarge { .. })
     }
+
+    /// The request came by no session layer: a mistake in how the router is put together.
+    #[must_use]
+    pub fn is_missing_layer(&self) -> bool {
+        matches!(*self.0, Kind::MissingLayer)
+    }
 }
 
 impl Error {
-    pub(crate) fn is_missing_layer(&self) -> bool {
-        matches!(*self.0, Kind::MissingLayer)
+    /// Whether it names a mistake in the router, for the developer to read in the browser.
+    pub(crate) fn is_about_layers(&self) -> bool {
+        matches!(*self.0, Kind::MissingLayer | Kind::DuplicateLayer(_))
+    }
+
+    /// Whether the commit after the handler leaves it at that: the client has a newer session, or wanted none.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(*self.0, Kind::Gone | Kind::RolledBack)
     }
 
     /// What to do about a store's failure, where the store knows.
     pub(crate) fn advice(&self) -> Option<&'static str> {
-        match *self.0 {
-            Kind::Store { advice, .. } => advice,
+        match &*self.0 {
+            Kind::Store { advice, .. } => *advice,
+            Kind::InDoubt(error) => error.advice(),
             _ => None,
         }
     }
@@ -196,14 +293,22 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match *self.0 {
-            Kind::Store { .. } | Kind::Timeout(_) | Kind::Corrupt(_) | Kind::Conflict => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Kind::Store { .. }
+            | Kind::Timeout(_)
+            | Kind::Corrupt(_)
+            | Kind::Conflict
+            | Kind::InDoubt(_) => StatusCode::SERVICE_UNAVAILABLE,
             Kind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::Gone | Kind::HeadersSent => StatusCode::CONFLICT,
-            Kind::MissingLayer | Kind::Decode(_) | Kind::Encode { .. } | Kind::NotAnObject(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
+            Kind::Gone | Kind::HeadersSent | Kind::Expired | Kind::RolledBack | Kind::Forgotten => {
+                StatusCode::CONFLICT
             }
+            Kind::MissingLayer
+            | Kind::DuplicateLayer(_)
+            | Kind::Decode(_)
+            | Kind::UserType(_)
+            | Kind::Encode { .. }
+            | Kind::NotAnObject(_)
+            | Kind::NotReadableAgain { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -252,7 +357,44 @@ impl fmt::Display for Error {
                 "the response head has left without the cookie of a new session: begin it, or give it a new id, in \
                  the handler",
             ),
-            Kind::TooLarge { key, limit } => write!(
+            Kind::UserType(wanted) => write!(
+                f,
+                "the user's name does not read as `{wanted}`: ask for the type that was given to `log_in`"
+            ),
+            Kind::Expired => f.write_str(
+                "the session expired while the request was at work, and was swept: let the user begin again, or raise \
+                 `idle_timeout`",
+            ),
+            Kind::RolledBack => f.write_str(
+                "the handler answered with an error, which dropped the changes of its session: `reload` to go on with \
+                 what is stored",
+            ),
+            Kind::InDoubt(error) => write!(
+                f,
+                "{error}; looking it up failed as well, so the change may have been stored"
+            ),
+            Kind::Forgotten => f.write_str(
+                "whether the change was stored can no longer be told, as too many others came after it: `reload` and \
+                 look",
+            ),
+            Kind::DuplicateLayer(cookie) => write!(
+                f,
+                "two different session layers use the cookie `{cookie}`: mount clones of one layer, or give one of them \
+                 another cookie name"
+            ),
+            Kind::NotReadableAgain { key, wanted, .. } => write!(
+                f,
+                "what an update made of session key `{key}` does not read as `{wanted}` again, such as a NaN, which JSON \
+                 has no number for: its `source()` says why; nothing was changed"
+            ),
+            Kind::TooLarge { key: None, limit } => write!(
+                f,
+                "with the user's name the session would exceed {limit} bytes: log in by a shorter id, or raise `max_bytes`"
+            ),
+            Kind::TooLarge {
+                key: Some(key),
+                limit,
+            } => write!(
                 f,
                 "with session key `{key}` the session would exceed {limit} bytes: keep less in it, or raise `max_bytes`"
             ),
@@ -268,6 +410,12 @@ impl fmt::Display for Mismatch {
             found,
             column,
         } = self;
+        if *found == "null" {
+            return write!(
+                f,
+                "session key `{key}` holds null, which is no `{wanted}`: read it as `Option<{wanted}>`, or delete the key"
+            );
+        }
         write!(
             f,
             "session key `{key}` holds {found} that does not read as `{wanted}` (column {column}): read it as the type it \
@@ -280,7 +428,8 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &*self.0 {
             Kind::Store { source, .. } => Some(source.as_ref()),
-            Kind::Encode { source, .. } => Some(source),
+            Kind::Encode { source, .. } | Kind::NotReadableAgain { source, .. } => Some(source),
+            Kind::InDoubt(error) => error.source(),
             _ => None,
         }
     }

@@ -10,25 +10,37 @@ use crate::{
 pub(crate) struct Expiry {
     pub(crate) idle_timeout: Duration,
     pub(crate) absolute_timeout: Duration,
+    /// For how long a session can be remembered, from its login.
+    pub(crate) remember_limit: Duration,
     /// How much later a session must expire for a touch to be worth a store call. Unset: a tenth of the idle timeout.
     pub(crate) touch_threshold: Option<Duration>,
 }
 
+/// What expired less than this long ago is not swept: a request that found its session alive may still be at work.
+pub(crate) const GRACE: Duration = Duration::from_secs(5 * 60);
+
+/// By how much the clocks of servers may differ.
+const SKEW: Duration = Duration::from_secs(5 * 60);
+
 impl Default for Expiry {
-    /// The limits of NIST SP 800-63B §4.2.3 (AAL2).
+    /// The limits of NIST SP 800-63B §4.2.3 (AAL2), and the longest life of a cookie (RFC 6265bis §5.5).
     fn default() -> Self {
         Self {
             idle_timeout: Duration::from_secs(30 * 60),
             absolute_timeout: Duration::from_secs(12 * 60 * 60),
+            remember_limit: Duration::from_secs(400 * 24 * 60 * 60),
             touch_threshold: None,
         }
     }
 }
 
 impl Expiry {
-    /// The end that no activity moves, of a session that begins or logs in now.
-    pub(crate) fn deadline(&self, now: Timestamp, remember: Option<Duration>) -> Timestamp {
-        now.saturating_add(remember.unwrap_or(self.absolute_timeout))
+    /// The end that no activity moves, of a session that begins or logs in at this time.
+    pub(crate) fn deadline(&self, began: Timestamp, remember: Option<Duration>) -> Timestamp {
+        began.saturating_add(match remember {
+            Some(_) => self.remember_limit,
+            None => self.absolute_timeout,
+        })
     }
 
     /// The end of a session that is used now and then no more.
@@ -65,9 +77,18 @@ impl Expiry {
         record.expires().saturating_sub(idle).max(began)
     }
 
-    /// Whether a record's session still lives, swept or not.
-    pub(crate) fn is_live(record: &Record, now: Timestamp) -> bool {
-        now < record.expires() && now < record.body().deadline
+    /// Whether a record's session still lives, swept or not. One that would live for longer than the timeouts allow
+    /// was written by a server whose clock was ahead, and does not.
+    #[inline]
+    pub(crate) fn is_live(&self, record: &Record, now: Timestamp) -> bool {
+        let body = record.body();
+        let longest = match body.remember {
+            Some(remember) => remember.min(self.remember_limit),
+            None => self.absolute_timeout,
+        };
+        now < record.expires()
+            && now < body.deadline
+            && record.expires().millis_since(now) <= millis(longest) + millis(SKEW)
     }
 }
 
@@ -75,7 +96,7 @@ impl Expiry {
 mod tests {
     use super::*;
     use crate::{
-        data::Data,
+        change::Data,
         record::{Body, CommitIds, Version},
     };
 
@@ -150,14 +171,28 @@ mod tests {
     }
 
     #[test]
-    fn remember_replaces_both_timeouts() {
+    fn a_remembered_session_slides_up_to_its_limit() {
         let week = Duration::from_secs(7 * 24 * 3600);
         let expiry = Expiry::default();
-        assert_eq!(expiry.deadline(at(0), Some(week)), at(7 * 24 * 60));
-        assert_eq!(
-            expiry.expires_at(at(5), Some(week), at(7 * 24 * 60)),
-            at(7 * 24 * 60)
-        );
+        let days = |days: u64| at(days * 24 * 60);
+        let limit = expiry.deadline(at(0), Some(week));
+        assert_eq!(limit, days(400));
+        for (now, end) in [(0, 7), (5, 12), (393, 400), (399, 400)] {
+            assert_eq!(expiry.expires_at(days(now), Some(week), limit), days(end));
+        }
+    }
+
+    #[test]
+    fn what_a_server_wrote_whose_clock_was_ahead_does_not_live() {
+        let expiry = Expiry::default();
+        let year = 365 * 24 * 60;
+        assert!(!expiry.is_live(&record(year + 30, year + 720, None), at(0)));
+        assert!(!expiry.is_live(&record(year, year + 720, None), at(0)));
+        let week = Some(Duration::from_secs(7 * 24 * 3600));
+        assert!(!expiry.is_live(&record(8 * 24 * 60, year, week), at(0)));
+        assert!(expiry.is_live(&record(7 * 24 * 60, year, week), at(0)));
+        let ahead = record(720 + 5, 720 + 5, None);
+        assert!(expiry.is_live(&ahead, at(0)), "by a few minutes");
     }
 
     #[test]
@@ -169,7 +204,7 @@ mod tests {
             (800, 720, 720, false),
         ] {
             assert_eq!(
-                Expiry::is_live(&record(expires, deadline, None), at(now)),
+                Expiry::default().is_live(&record(expires, deadline, None), at(now)),
                 lives
             );
         }

@@ -25,7 +25,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for WizSession {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
-        match Self::unloaded(&parts.extensions) {
+        match Self::unloaded(&parts.extensions)? {
             Some(session) => session.loaded().await.map(Some),
             None => Ok(None),
         }
@@ -35,8 +35,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for WizSession {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        let body = if self.is_missing_layer() {
-            // The one mistake that a developer meets in the browser.
+        let body = if self.is_about_layers() {
+            // The mistakes that a developer meets in the browser.
             self.to_string()
         } else {
             status.canonical_reason().unwrap_or_default().to_owned()

@@ -1,10 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    draft::{self, Draft},
+    change::{self, Draft, Op, Update},
     error::Error,
     id,
-    op::{Op, Update},
 };
 
 /// A message for the next page that is shown, once.
@@ -64,10 +63,10 @@ impl Flash {
 /// The key that holds the messages, next to the application's own keys. `Flask`'s name for it.
 pub(crate) const KEY: &str = "_flashes";
 
-/// As stored: with a mark, so that a request that took some messages removes these and no equal newer ones.
+/// As stored: with a nonce, so that a request that took some messages removes these and no equal newer ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Left {
-    mark: u32,
+struct StoredFlash {
+    nonce: u32,
     #[serde(flatten)]
     flash: Flash,
 }
@@ -75,8 +74,8 @@ struct Left {
 /// Leaves a message, as an operation that replays: messages of other requests stay.
 pub(crate) fn add(draft: &mut Draft<'_>, flash: Flash) -> Result<(), Error> {
     let [a, b, c, d, ..] = id::random();
-    let left = Left {
-        mark: u32::from_ne_bytes([a, b, c, d]),
+    let left = StoredFlash {
+        nonce: u32::from_ne_bytes([a, b, c, d]),
         flash,
     };
     change(draft, move |all| all.push(left.clone()))
@@ -84,11 +83,14 @@ pub(crate) fn add(draft: &mut Draft<'_>, flash: Flash) -> Result<(), Error> {
 
 /// Takes the messages that this request sees, as an operation that replays: newer ones stay.
 pub(crate) fn take(draft: &mut Draft<'_>) -> Result<Vec<Flash>, Error> {
-    let taken: Vec<Left> = draft.get(KEY)?.unwrap_or_default();
+    let taken: Vec<StoredFlash> = match draft.raw(KEY) {
+        Some(raw) => change::decode(KEY, raw)?,
+        None => Vec::new(),
+    };
     if !taken.is_empty() {
-        let marks: Vec<u32> = taken.iter().map(|left| left.mark).collect();
+        let nonces: Vec<u32> = taken.iter().map(|left| left.nonce).collect();
         change(draft, move |all| {
-            all.retain(|left| !marks.contains(&left.mark));
+            all.retain(|left| !nonces.contains(&left.nonce));
         })?;
     }
     Ok(taken.into_iter().map(|left| left.flash).collect())
@@ -97,13 +99,13 @@ pub(crate) fn take(draft: &mut Draft<'_>) -> Result<Vec<Flash>, Error> {
 /// The last message takes the key along.
 fn change(
     draft: &mut Draft<'_>,
-    change: impl Fn(&mut Vec<Left>) + Send + Sync + 'static,
+    change: impl Fn(&mut Vec<StoredFlash>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
     let step = move |raw: Option<&[u8]>| {
-        let (raw, all) = draft::updated(KEY, raw, &change)?;
+        let (raw, all) = change::updated(KEY, raw, &change)?;
         Ok((!all.is_empty()).then_some(raw))
     };
     let value = step(draft.raw(KEY))?;
     let steps = vec![Update::new(step)];
-    draft.record(KEY, Op::Update { steps, value }).map(drop)
+    draft.apply(KEY, Op::Update { steps, value }).map(drop)
 }

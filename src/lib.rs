@@ -70,9 +70,10 @@
 //! - `cli`: the operator's tool, by `cargo install wiz-session --features cli`; nothing for the library.
 
 mod at_once;
+mod change;
+mod commit;
 mod cookie;
-mod data;
-mod draft;
+mod drive;
 mod error;
 mod expiry;
 mod extract;
@@ -81,7 +82,6 @@ pub mod guide;
 mod id;
 mod layer;
 mod observe;
-mod op;
 mod record;
 mod session;
 mod sessions;
@@ -107,7 +107,9 @@ pub use self::{
     error::{ConfigError, Error},
     flash::{Flash, FlashLevel},
     id::{Handle, InvalidHandle},
-    layer::{ResponseFuture, WizSessionLayer, WizSessionLayerBuilder, WizSessionService},
+    layer::{
+        ResponseFuture, SessionBody, WizSessionLayer, WizSessionLayerBuilder, WizSessionService,
+    },
     record::{Record, Version},
     session::{Transaction, WizSession},
     sessions::{SessionInfo, Sessions},

@@ -2,11 +2,10 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use crate::{
     error::Error,
-    expiry::Expiry,
     id::Handle,
-    observe::{self, Timer},
+    observe,
     record::Record,
-    session::{Shared, WizSession},
+    session::{LayerConfig, WizSession},
     time::Timestamp,
 };
 
@@ -53,12 +52,12 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Sessions {
-    shared: Arc<Shared>,
+    config: Arc<LayerConfig>,
 }
 
 impl Sessions {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(config: Arc<LayerConfig>) -> Self {
+        Self { config }
     }
 
     /// The sessions in which this user is logged in.
@@ -66,17 +65,20 @@ impl Sessions {
     /// # Errors
     /// [`Error::is_store`].
     pub async fn list(&self, user: &str) -> Result<Vec<SessionInfo>, Error> {
-        let now = self.shared.clock.now();
-        let mut listed = self
-            .shared
-            .ask(Timer::start("list"), self.shared.store.list(user))
-            .await?;
-        listed.retain(|(_, record)| Expiry::is_live(record, now));
+        let LayerConfig {
+            store,
+            clock,
+            policy,
+            ..
+        } = &*self.config;
+        let mut listed = store.list(user).answer().await?;
+        let now = clock.timestamp();
+        listed.retain(|(_, record)| policy.expiry.is_live(record, now));
         Ok(listed
             .into_iter()
             .map(|(handle, record)| SessionInfo {
                 handle,
-                last_used: self.shared.expiry.last_used(&record),
+                last_used: policy.expiry.last_used(&record),
                 record,
             })
             .collect())
@@ -87,10 +89,7 @@ impl Sessions {
     /// # Errors
     /// [`Error::is_store`].
     pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
-        let ended = self
-            .shared
-            .ask(Timer::start("delete"), self.shared.store.delete(handle))
-            .await?;
+        let ended = self.config.store.delete(handle).answer().await?;
         if ended {
             observe::ended(handle);
         }
@@ -105,15 +104,25 @@ impl Sessions {
         self.revoke_all(user, None).await
     }
 
-    /// Ends all *other* sessions of the user who is logged in here. Answers how many; none if nobody is.
+    /// Ends all *other* sessions of the user who is logged in here. Answers how many; none if nobody is logged in.
+    ///
+    /// Takes a look at the store first, whether this session still is what it was when the request loaded it.
     ///
     /// # Errors
-    /// [`Error::is_store`].
+    /// [`Error::is_gone`] if this session has ended or moved to another id; then no session is ended, as this one's
+    /// successor would be among them. [`Error::is_store`].
     pub async fn revoke_others(&self, session: &WizSession) -> Result<u64, Error> {
-        match session.user() {
-            Some(user) => self.revoke_all(&user, session.handle()).await,
-            None => Ok(0),
+        let Some(user) = session.user() else {
+            return match session.is_ended() {
+                true => Err(Error::gone()),
+                false => Ok(0),
+            };
+        };
+        // A login that is pending begins a session of its own, whatever became of this one.
+        if !session.has_login() && !session.is_alive().await? {
+            return Err(Error::gone());
         }
+        self.revoke_all(&user, session.handle()).await
     }
 
     /// How many sessions live, of users and of anonymous visitors. May take a store a while.
@@ -121,19 +130,14 @@ impl Sessions {
     /// # Errors
     /// [`Error::is_store`].
     pub async fn count(&self) -> Result<u64, Error> {
-        let now = self.shared.clock.now().into();
-        let sessions = self
-            .shared
-            .ask(Timer::start("count"), self.shared.store.count(now))
-            .await?;
+        let now = self.config.clock.now();
+        let sessions = self.config.store.count(now).answer().await?;
         observe::counted(sessions);
         Ok(sessions)
     }
 
     async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        let timer = Timer::start("delete_user");
-        let deleted = self.shared.store.delete_user(user, except);
-        let ended = self.shared.ask(timer, deleted).await?;
+        let ended = self.config.store.delete_user(user, except).answer().await?;
         observe::revoked(ended);
         Ok(ended)
     }

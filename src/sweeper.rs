@@ -168,9 +168,7 @@ impl<S: SessionStore> SweeperBuilder<S> {
         loop {
             let start = Instant::now();
             let timer = Timer::start("delete_expired");
-            let batch = self
-                .store
-                .delete_expired(self.clock.now().into(), self.batch);
+            let batch = self.store.delete_expired(self.clock.now(), self.batch);
             let answer = timeout(BATCH_TIMEOUT, batch).await;
             let answer = answer.unwrap_or_else(|_| Err(Error::timeout(BATCH_TIMEOUT)));
             let deleted = timer.stop(answer)?;

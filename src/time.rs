@@ -101,7 +101,23 @@ impl Clock {
         let _always = moved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, move_on);
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// What it shows.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wiz_session::Clock;
+    ///
+    /// let clock = Clock::manual();
+    /// let before = clock.now();
+    /// clock.advance(Duration::from_secs(60));
+    /// assert_eq!(clock.now(), before + Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.timestamp().into()
+    }
+
+    pub(crate) fn timestamp(&self) -> Timestamp {
         match &self.0 {
             None => Timestamp::from(SystemTime::now()),
             Some(manual) => Timestamp(manual.load(Ordering::Relaxed)),
@@ -130,9 +146,9 @@ mod tests {
     #[test]
     fn clones_of_a_manual_clock_move_together() {
         let clock = Clock::manual();
-        let start = clock.now();
+        let start = clock.timestamp();
         let clone = clock.clone();
         clone.advance(Duration::from_secs(2));
-        assert_eq!(clock.now().since(start), Duration::from_secs(2));
+        assert_eq!(clock.timestamp().since(start), Duration::from_secs(2));
     }
 }

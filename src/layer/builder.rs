@@ -4,12 +4,14 @@ use ::cookie::Key;
 
 use super::WizSessionLayer;
 use crate::{
+    commit::Policy,
     cookie::{Codec, CookieFinder, CookieOptions, SetCookieTemplate},
+    drive::Queue,
     error::ConfigError,
     expiry::Expiry,
     observe,
-    session::{Queue, Shared},
-    store::{ErasedStore, SessionStore},
+    session::LayerConfig,
+    store::{SessionStore, StoreClient},
     time::Clock,
 };
 
@@ -35,11 +37,14 @@ use crate::{
 /// Why the defaults are as they are: [security](crate::guide::security), [expiry](crate::guide::expiry).
 #[must_use]
 pub struct WizSessionLayerBuilder {
-    store: Box<dyn ErasedStore>,
+    store: Box<dyn FnOnce(Duration, &Clock) -> StoreClient + Send + Sync>,
     key: Key,
     previous_keys: Vec<Key>,
     cookie: CookieOptions,
     expiry: Expiry,
+    /// Given by the application: a default makes way for the other timeouts.
+    has_absolute_timeout: bool,
+    has_remember_limit: bool,
     max_bytes: usize,
     store_timeout: Duration,
     clock: Clock,
@@ -48,11 +53,13 @@ pub struct WizSessionLayerBuilder {
 impl WizSessionLayerBuilder {
     pub(super) fn new(store: impl SessionStore, key: Key) -> Self {
         Self {
-            store: Box::new(store),
+            store: Box::new(|timeout, clock| StoreClient::new(store, timeout, clock)),
             key,
             previous_keys: Vec::new(),
             cookie: CookieOptions::default(),
             expiry: Expiry::default(),
+            has_absolute_timeout: false,
+            has_remember_limit: false,
             max_bytes: 64 * 1024,
             store_timeout: Duration::from_secs(5),
             clock: Clock::system(),
@@ -75,6 +82,16 @@ impl WizSessionLayerBuilder {
     /// timeout. Defaults to 12 hours (NIST SP 800-63B, AAL2).
     pub fn absolute_timeout(mut self, timeout: Duration) -> Self {
         self.expiry.absolute_timeout = timeout;
+        self.has_absolute_timeout = true;
+        self
+    }
+
+    /// For how long a session can be [remembered](crate::WizSession::remember) however much it is used, from its
+    /// beginning or the last login. At least the absolute timeout. Defaults to 400 days, the longest life that browsers
+    /// give a cookie (RFC 6265bis §5.5).
+    pub fn remember_limit(mut self, limit: Duration) -> Self {
+        self.expiry.remember_limit = limit;
+        self.has_remember_limit = true;
         self
     }
 
@@ -115,62 +132,88 @@ impl WizSessionLayerBuilder {
     ///
     /// # Errors
     /// If a setting is out of its bounds, or the cookie contradicts itself.
-    pub fn build(self) -> Result<WizSessionLayer, ConfigError> {
+    pub fn build(mut self) -> Result<WizSessionLayer, ConfigError> {
+        let expiry = &mut self.expiry;
+        if !self.has_absolute_timeout {
+            expiry.absolute_timeout = expiry.absolute_timeout.max(expiry.idle_timeout);
+        }
+        if !self.has_remember_limit {
+            expiry.remember_limit = expiry.remember_limit.max(expiry.absolute_timeout);
+        }
         self.validate()?;
         observe::describe();
-        self.store.use_clock(&self.clock);
-        let shared = Shared {
-            store: self.store,
+        let store = (self.store)(self.store_timeout, &self.clock);
+        let config = LayerConfig {
+            policy: Policy {
+                expiry: self.expiry,
+                is_immediate: store.is_immediate(),
+            },
+            store,
             codec: Codec::new(self.cookie.cookie_name(), &self.key, &self.previous_keys),
             cookie_name: CookieFinder::new(self.cookie.cookie_name()),
             set_cookie: SetCookieTemplate::new(&self.cookie),
             cookie: self.cookie,
-            expiry: self.expiry,
             clock: self.clock,
             max_bytes: self.max_bytes,
             store_timeout: self.store_timeout,
             queue: Queue::default(),
         };
         Ok(WizSessionLayer {
-            shared: Arc::new(shared),
+            config: Arc::new(config),
         })
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
         self.cookie.validate()?;
         let Expiry {
-            idle_timeout,
-            absolute_timeout,
-            touch_threshold,
+            idle_timeout: idle,
+            absolute_timeout: absolute,
+            remember_limit: limit,
+            touch_threshold: threshold,
         } = self.expiry;
-        let checks = [
-            (
-                idle_timeout >= Duration::from_secs(1),
-                "idle_timeout must be at least one second",
-            ),
-            (
-                absolute_timeout >= idle_timeout,
-                "absolute_timeout must not be shorter than idle_timeout",
-            ),
-            (
-                touch_threshold.is_none_or(|gain| gain < idle_timeout),
-                "touch_threshold must be shorter than idle_timeout",
-            ),
-            (
-                self.store_timeout > Duration::ZERO,
-                "store_timeout must be longer than zero",
-            ),
-            (
-                (1..=1 << 30).contains(&self.max_bytes),
-                "max_bytes must be from 1 byte to 1 GiB",
-            ),
-        ];
-        match checks.into_iter().find(|(holds, _)| !holds) {
-            Some((_, why)) => Err(ConfigError::new(why)),
-            None => Ok(()),
+        let refuse = |why: String| Err(ConfigError::new(why));
+        if idle < Duration::from_secs(1) {
+            return refuse(format!(
+                "idle_timeout is {idle:?}: give `.idle_timeout(…)` at least a second"
+            ));
         }
+        if absolute < idle {
+            return refuse(format!(
+                "absolute_timeout, {absolute:?}, is shorter than idle_timeout, {idle:?}: raise it by \
+                 `.absolute_timeout(…)`, or lower the other by `.idle_timeout(…)`"
+            ));
+        }
+        if limit < absolute {
+            return refuse(format!(
+                "remember_limit, {limit:?}, is shorter than absolute_timeout, {absolute:?}: raise it by \
+                 `.remember_limit(…)`, or lower the other by `.absolute_timeout(…)`"
+            ));
+        }
+        if let Some(threshold) = threshold
+            && threshold >= idle
+        {
+            return refuse(format!(
+                "touch_threshold, {threshold:?}, is not shorter than idle_timeout, {idle:?}, so that sessions in use would \
+                 expire: lower it by `.touch_threshold(…)`, or raise the other by `.idle_timeout(…)`"
+            ));
+        }
+        if self.store_timeout.is_zero() {
+            return refuse(
+                "store_timeout is zero: give `.store_timeout(…)` the time that the store may take"
+                    .to_owned(),
+            );
+        }
+        if !(1..=MAX_BYTES).contains(&self.max_bytes) {
+            return refuse(format!(
+                "max_bytes is {}: give `.max_bytes(…)` from 1 byte to 1 GiB",
+                self.max_bytes
+            ));
+        }
+        Ok(())
     }
 }
+
+const MAX_BYTES: usize = 1 << 30;
 
 impl fmt::Debug for WizSessionLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

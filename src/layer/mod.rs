@@ -1,18 +1,27 @@
 //! The tower layer: it mounts the session, and commits it once the handler answered.
 
+mod body;
 mod builder;
 mod future;
+mod response;
 mod service;
 
 use std::{fmt, sync::Arc};
 
 use ::cookie::Key;
+use http::Extensions;
 use tower_layer::Layer;
 
 pub use self::{
-    builder::WizSessionLayerBuilder, future::ResponseFuture, service::WizSessionService,
+    body::SessionBody, builder::WizSessionLayerBuilder, future::ResponseFuture,
+    service::WizSessionService,
 };
-use crate::{session::Shared, sessions::Sessions, store::SessionStore};
+use crate::{
+    error::Error,
+    session::{LayerConfig, SessionExtension, WizSession},
+    sessions::Sessions,
+    store::SessionStore,
+};
 
 /// Gives every request below it a [`WizSession`](crate::WizSession).
 ///
@@ -64,7 +73,7 @@ use crate::{session::Shared, sessions::Sessions, store::SessionStore};
 /// Clones, and all services made by them, share one configuration; making one more is a reference count.
 #[derive(Clone)]
 pub struct WizSessionLayer {
-    shared: Arc<Shared>,
+    config: Arc<LayerConfig>,
 }
 
 impl WizSessionLayer {
@@ -86,7 +95,34 @@ impl WizSessionLayer {
     /// Looks at this layer's sessions from outside, and ends them.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
-        Sessions::new(Arc::clone(&self.shared))
+        Sessions::new(Arc::clone(&self.config))
+    }
+}
+
+impl WizSessionLayer {
+    /// This layer's own session of the request with these extensions, where an application has several of different
+    /// cookies. One load at the first use, none later.
+    ///
+    /// ```
+    /// use http::Extensions;
+    /// use wiz_session::{Error, WizSessionLayer};
+    ///
+    /// async fn locale(shop: &WizSessionLayer, extensions: &Extensions) -> Result<String, Error> {
+    ///     shop.session(extensions).await?.get_or("locale", "en".to_owned())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_missing_layer`] if the request did not come by this layer or a clone of it; [`Error::is_store`].
+    pub fn session(
+        &self,
+        extensions: &Extensions,
+    ) -> impl Future<Output = Result<WizSession, Error>> + Send + use<> {
+        let extension = extensions.get::<SessionExtension>();
+        let mut sessions = extension.into_iter().flat_map(SessionExtension::all);
+        let own = sessions.find(|session| Arc::ptr_eq(&session.config, &self.config));
+        let own = own.cloned().map(WizSession::of);
+        async move { own.ok_or_else(Error::missing_layer)?.loaded().await }
     }
 }
 
@@ -94,14 +130,14 @@ impl<S> Layer<S> for WizSessionLayer {
     type Service = WizSessionService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WizSessionService::new(inner, Arc::clone(&self.shared))
+        WizSessionService::new(inner, Arc::clone(&self.config))
     }
 }
 
 impl fmt::Debug for WizSessionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WizSessionLayer")
-            .field("cookie", &self.shared.cookie)
+            .field("cookie", &self.config.cookie)
             .finish_non_exhaustive()
     }
 }

@@ -8,60 +8,78 @@ use http::{Request, Response};
 use tower_cookies::Cookies;
 use tower_service::Service;
 
-use super::future::{Phase, ResponseContext, ResponseFuture};
+use super::{
+    body::SessionBody,
+    future::{Phase, ResponseFuture},
+    response::ResponseContext,
+};
 use crate::{
     cookie::CookieHeader,
-    session::{RequestSession, SessionExtension, Shared},
+    session::{LayerConfig, RequestSession, SessionExtension},
 };
 
 /// The service of a [`WizSessionLayer`](super::WizSessionLayer).
 #[derive(Clone)]
 pub struct WizSessionService<S> {
     inner: S,
-    shared: Arc<Shared>,
+    config: Arc<LayerConfig>,
 }
 
 impl<S> WizSessionService<S> {
-    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(inner: S, config: Arc<LayerConfig>) -> Self {
+        Self { inner, config }
     }
 
-    fn slot(
+    fn session(
         &self,
-        presented: CookieHeader,
+        cookies: CookieHeader,
         outer: Option<Arc<RequestSession>>,
     ) -> Arc<RequestSession> {
         Arc::new(RequestSession::new(
-            Arc::clone(&self.shared),
-            presented,
+            Arc::clone(&self.config),
+            cookies,
             outer,
         ))
     }
 
-    /// What to mount where layers outside have mounted sessions: the same if one is for the same cookie, and then there
-    /// is nothing to do for this layer.
+    /// What to mount where layers outside have mounted sessions. Where one of them is a clone of this layer, it is its
+    /// session, and there is nothing to do for this layer; nor where another layer has the same cookie, which is a
+    /// mistake.
     fn nested(
         &self,
-        innermost: Arc<RequestSession>,
-        presented: CookieHeader,
-    ) -> (Arc<RequestSession>, bool) {
-        let mut next = Some(&innermost);
-        while let Some(slot) = next {
-            if slot.shared.cookie.cookie_name() == self.shared.cookie.cookie_name() {
-                return (Arc::clone(slot), false);
+        outside: SessionExtension,
+        cookies: CookieHeader,
+    ) -> (Option<Arc<RequestSession>>, SessionExtension) {
+        let is_own = |session: &&Arc<RequestSession>| Arc::ptr_eq(&session.config, &self.config);
+        let name = self.config.cookie.cookie_name();
+        let has_name = |session: &&Arc<RequestSession>| session.config.cookie.cookie_name() == name;
+        let same = outside.all().find(is_own).cloned();
+        let duplicate = || outside.all().find(has_name).cloned();
+        let is_duplicate = same.is_none();
+        let shared = same.or_else(duplicate);
+        let innermost = outside.innermost.unwrap_or(outside.session);
+        match shared {
+            Some(session) => (
+                None,
+                SessionExtension {
+                    session,
+                    innermost: Some(innermost),
+                    is_duplicate,
+                },
+            ),
+            None => {
+                let session = self.session(cookies, Some(innermost));
+                (Some(Arc::clone(&session)), SessionExtension::new(session))
             }
-            next = slot.outer();
         }
-        (self.slot(presented, Some(innermost)), true)
     }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for WizSessionService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Default,
 {
-    type Response = S::Response;
+    type Response = Response<SessionBody<ResBody>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, ResBody, S::Error>;
 
@@ -70,28 +88,22 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let presented = CookieHeader::in_headers(request.headers());
-        let mut slot = self.slot(presented, None);
-        let mut is_ours = true;
+        let cookies = CookieHeader::in_headers(request.headers());
+        let mut session = Some(self.session(cookies, None));
         let extensions = request.extensions_mut();
         // First: a look right after an insert has to wait for the processor's writes.
         let jar = extensions.get::<Cookies>().cloned();
         // Inserted first and asked later: most applications have one layer.
-        let mounted = |slot: &Arc<RequestSession>, innermost| SessionExtension {
-            slot: Arc::clone(slot),
-            innermost,
-        };
-        if let Some(outside) = extensions.insert(mounted(&slot, None)) {
-            let innermost = outside.innermost.unwrap_or(outside.slot);
-            (slot, is_ours) = self.nested(Arc::clone(&innermost), slot.presented().clone());
-            extensions.insert(mounted(&slot, (!is_ours).then_some(innermost)));
+        if let Some(mounted) = &session
+            && let Some(outside) = extensions.insert(SessionExtension::new(Arc::clone(mounted)))
+        {
+            let cookies = mounted.cookies().clone();
+            let (own, extension) = self.nested(outside, cookies);
+            session = own;
+            extensions.insert(extension);
         }
         ResponseFuture {
-            mount: is_ours.then_some(ResponseContext {
-                slot,
-                jar,
-                waited: false,
-            }),
+            context: session.map(|session| ResponseContext::new(session, jar)),
             phase: Phase::Handler {
                 handler: self.inner.call(request),
             },

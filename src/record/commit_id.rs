@@ -32,11 +32,6 @@ impl CommitIds {
         self.0.as_ref().is_some_and(|ids| ids.contains(&id))
     }
 
-    /// Whether so many commits were remembered that an older one may have been forgotten.
-    pub(crate) fn is_full(&self) -> bool {
-        self.0.as_ref().is_some_and(|ids| ids[0] != 0)
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -94,8 +89,7 @@ mod tests {
         let ids: Vec<_> = std::iter::repeat_with(CommitId::random).take(9).collect();
         let mut kept = CommitIds::default();
         assert!(kept.is_empty() && !kept.contains(ids[0]));
-        for (count, id) in ids.iter().enumerate() {
-            assert_eq!(kept.is_full(), count >= CommitIds::MOST);
+        for id in &ids {
             kept = kept.with(*id);
             assert!(kept.contains(*id));
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub(crate) use self::commit_id::{CommitId, CommitIds};
-use crate::{data::Data, error::Error, time::Timestamp};
+use crate::{change::Data, error::Error, time::Timestamp};
 
 /// Counts the changes of one record. A store compares it when it replaces, so that no change is lost.
 ///
@@ -101,7 +101,7 @@ impl Record {
     }
 
     /// What stays under an old id for a while after a session moved to a new one.
-    pub(crate) fn tombstone(version: Version, now: Timestamp) -> Self {
+    pub(crate) fn tombstone(version: Version, now: Timestamp, commit: Option<CommitId>) -> Self {
         let expires_at = now.saturating_add(Self::TOMBSTONE_AGE);
         let body = Body {
             created_at: now,
@@ -110,7 +110,9 @@ impl Record {
             remember: None,
             user: None,
             tombstone: true,
-            commits: CommitIds::default(),
+            commits: commit.map_or_else(CommitIds::default, |commit| {
+                CommitIds::default().with(commit)
+            }),
             data: Data::default(),
         };
         Self::new(version, expires_at, body)
@@ -326,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_tombstone_keeps_nothing_of_the_session() {
-        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000));
+        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000), None);
         let json = r#"{"v":1,"created_at":1000,"deadline":31000,"tombstone":true,"data":{}}"#;
         assert_eq!(stone.to_json(), json);
         assert!(

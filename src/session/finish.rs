@@ -5,15 +5,16 @@ use std::{pin::Pin, sync::Arc};
 use http::StatusCode;
 
 use super::{
-    commit,
     load::Loaded,
-    plan::Plan,
-    request::RequestSession,
-    shared::Shared,
-    state::{CookieAction, SessionState},
-    step::Committed,
+    request::{Locked, RequestSession},
 };
-use crate::{cookie::SetCookie, error::Error, observe, time::Timestamp};
+use crate::{
+    commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled},
+    cookie::SetCookie,
+    error::Error,
+    observe,
+    time::Timestamp,
+};
 
 /// What the handler left for the layer to do.
 pub(crate) enum Finish {
@@ -21,19 +22,23 @@ pub(crate) enum Finish {
     Untouched,
     /// It was, and there is nothing to store, or no more.
     Done(Finished),
-    Commit(Commit),
+    Commit(CommitFuture),
 }
 
 /// The commit after the handler.
-pub(crate) type Commit = Pin<Box<dyn Future<Output = Finished> + Send>>;
+pub(crate) type CommitFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
-/// What came of a session.
+/// What became of a session.
 #[derive(Clone, Copy)]
 pub(crate) struct Finished {
     /// It failed: the response is to be replaced by one of this status.
     pub(crate) refused: Option<StatusCode>,
-    pub(crate) cookie: Option<SetCookie>,
+    /// What is to be done to the client's cookies.
+    pub(crate) cookies: [Option<SetCookie>; COOKIES],
 }
+
+/// How many cookies a session may have.
+const COOKIES: usize = 1;
 
 impl RequestSession {
     /// The handler answered, or `failed` to. If it never `waited`, it did so when the session was loaded.
@@ -42,143 +47,171 @@ impl RequestSession {
         let Some(loaded) = self.loaded.get().or_else(|| self.loaded_last()) else {
             return Finish::Untouched;
         };
-        let mut work = loaded.work.lock();
-        if failed {
-            work.roll_back();
-        }
         // A look at the clock costs as much as all the rest of this.
         let now = || match loaded.at {
             Some(at) if !waited => at,
-            _ => self.shared.clock.now(),
+            _ => self.config.clock.timestamp(),
         };
-        let is_alone = self.is_alone();
-        let turn = match is_alone {
+        let is_last = self.is_last_handle();
+        let io = match is_last {
             true => None,
             false => loaded.io.try_lock().ok(),
         };
-        // Or else something is under way, and may give the session an id that the client has to know.
-        if is_alone || turn.is_some() {
-            work.release();
-            let committed = match work.plan(now, &self.shared.expiry) {
-                Plan::Nothing => Some(Ok(())),
-                plan => self.commit_at_once(&mut work, plan, now()),
-            };
-            if let Some(committed) = committed {
-                return Finish::Done(self.outcome(&mut work, committed));
+        let mut shared = self.lock();
+        if failed {
+            let had_changes = shared.state.roll_back();
+            shared.rolled_back |= had_changes && !is_last;
+            shared.note_change();
+        }
+        // Or else something is in flight, and may give the session an id that the client has to know.
+        if (is_last || io.is_some()) && shared.in_doubt.is_none() {
+            let plan = shared.state.plan(now, &self.config.policy.expiry);
+            if plan == Plan::Nothing {
+                return Finish::Done(self.finish_response(shared));
+            }
+            if is_last {
+                // What is stored lives from now on, however long the handler took without waiting.
+                let now = self.config.clock.timestamp();
+                return self.commit_last(shared, plan, now);
             }
         }
-        let slot = Arc::clone(self);
-        Finish::Commit(Box::pin(async move { slot.commit_rest().await }))
+        drop(shared);
+        drop(io);
+        let session = Arc::clone(self);
+        Finish::Commit(Box::pin(async move { session.commit_shared(failed).await }))
     }
 
-    /// Nobody but the layer has this session any more: there is no I/O to wait for, and nobody to tell anything.
-    fn is_alone(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1
+    /// The client went away before its response: no cookie can reach it any more.
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        if self.is_last_handle() {
+            return;
+        }
+        self.headers_sent.mark();
+        if self.loaded.get().is_some() {
+            self.edit(SessionState::mark_headers_sent);
+        }
     }
 
-    /// Nobody has loaded the session. A task that does so from now on will know that it is too late; one that did so
-    /// a moment ago may not, and has to be waited for.
+    /// The handler never loaded the session. Marks the headers as sent, then looks again: a task that loads later sees
+    /// the mark; one that loaded just before is found here and waited for.
     fn loaded_last(self: &Arc<Self>) -> Option<&Loaded> {
-        self.let_head_leave();
+        if !self.is_last_handle() {
+            self.headers_sent.mark();
+        }
         self.loaded.get()
     }
 
-    fn let_head_leave(self: &Arc<Self>) {
-        if !self.is_alone() {
-            self.head.leave();
+    /// The cookies that the response has to carry, which is about to leave.
+    fn finish_response(self: &Arc<Self>, mut shared: Locked<'_>) -> Finished {
+        if !self.is_last_handle() {
+            self.headers_sent.mark();
+            shared.note_change();
+            shared.state.mark_headers_sent();
         }
+        let cookie = shared.state.cookie.take();
+        self.finished(None, cookie, &shared.state.base)
     }
 
-    fn outcome(
-        self: &Arc<Self>,
-        work: &mut SessionState,
-        committed: Result<(), Error>,
-    ) -> Finished {
-        let refused = committed.err().map(|error| {
-            observe::commit_failed(&error);
-            error.status()
-        });
-        Finished {
-            refused,
-            cookie: self.send_head(work),
-        }
-    }
-
-    /// The commit without a future, if the store answers at once and the first step is all there is. If not, `None`,
-    /// and nothing was changed.
-    fn commit_at_once(
+    fn finished(
         &self,
-        work: &mut SessionState,
-        plan: Plan,
-        now: Timestamp,
-    ) -> Option<Result<(), Error>> {
-        // To end a session is to change it, and never the last step.
-        if !self.shared.store.is_immediate() || matches!(plan, Plan::End(_)) {
-            return None;
-        }
-        match commit::first_step(&self.shared, plan, work, now)? {
-            Ok(Committed { origin, owed }) => {
-                work.restart(origin, owed);
-                Some(Ok(()))
-            }
-            Err(error) => {
-                drop(work.take_rest());
-                Some(Err(error))
-            }
-        }
-    }
-
-    /// What is pending is taken, not copied: whatever comes of it, the request is over.
-    async fn commit_rest(self: &Arc<Self>) -> Finished {
-        let (turn, refused) = match self.turn().await {
-            Ok(turn) => (Some(turn), None),
-            Err(error) => (None, Some(error)),
-        };
-        let rest = {
-            let mut work = self.work();
-            if turn.is_some() {
-                work.release();
-            }
-            let rest = work.take_rest();
-            // What is done meanwhile may undo what is being stored.
-            work.changes.keep_all();
-            rest
-        };
-        let committed = match refused {
-            Some(error) if rest.writes() => Err(error),
-            Some(_) => Ok(()),
-            None => self.commit_taken(rest).await,
-        };
-        // Still with the turn: nobody saves anything now that needs a cookie.
-        self.outcome(&mut self.work(), committed)
-    }
-
-    async fn commit_taken(&self, mut work: SessionState) -> Result<(), Error> {
-        let taken = work.taken();
-        work.changes.keep_all();
-        let committed = commit::commit(&self.shared, &mut work, None, |_| {}).await?;
-        match self.settle(&taken, committed) {
-            // The changes are dropped in silence: the client has a newer session, or wanted none.
-            Err(error) if error.is_gone() => Ok(()),
-            settled => settled,
-        }
-    }
-
-    /// The cookie that the response has to carry, which is about to leave.
-    fn send_head(self: &Arc<Self>, work: &mut SessionState) -> Option<SetCookie> {
-        self.let_head_leave();
-        let Shared { codec, clock, .. } = &*self.shared;
-        match (work.owed.take()?, work.origin.live()) {
-            (CookieAction::Remove, _) => Some(SetCookie::REMOVAL),
-            (CookieAction::Set, Some(live)) => {
-                let remembered = live.record.body().remember.is_some();
-                let max_age = remembered.then(|| live.record.expires().since(clock.now()));
+        refused: Option<StatusCode>,
+        cookie: Option<CookieAction>,
+        base: &Base,
+    ) -> Finished {
+        let cookie = match (cookie, base.live()) {
+            (Some(CookieAction::Remove), _) => Some(SetCookie::REMOVAL),
+            (Some(CookieAction::Set), Some(stored)) => {
+                let remembered = stored.record.body().remember.is_some();
+                let left = || stored.record.expires().since(self.config.clock.timestamp());
                 Some(SetCookie {
-                    value: Some(codec.sign(live.id)),
-                    max_age,
+                    value: Some(self.config.codec.sign(stored.id)),
+                    max_age: remembered.then(left),
                 })
             }
-            (CookieAction::Set, None) => None,
+            (Some(CookieAction::Set), None) | (None, _) => None,
+        };
+        Finished {
+            refused,
+            cookies: [cookie],
         }
     }
+}
+
+/// The commit where nobody else has the session any more: there is nobody to tell anything, and what fails is over.
+impl RequestSession {
+    fn commit_last(self: &Arc<Self>, mut shared: Locked<'_>, plan: Plan, now: Timestamp) -> Finish {
+        let mut commit = Commit::new(shared.state.take());
+        drop(shared);
+        commit.planned(plan, now, &self.config.policy);
+        if self.config.store.is_immediate()
+            && let Some(done) = self.driver().drive_now(&mut commit, now)
+        {
+            return Finish::Done(self.finish_last(done, commit));
+        }
+        let session = Arc::clone(self);
+        Finish::Commit(Box::pin(async move {
+            let no_closure = |_: &mut SessionState| Ran::Failed;
+            let driver = session.driver();
+            let done = driver.drive(&mut commit, || false, no_closure).await;
+            session.finish_last(done, commit)
+        }))
+    }
+
+    fn finish_last(&self, done: Done, commit: Commit) -> Finished {
+        let state = commit.into_unit().into_state();
+        match done {
+            Done::Settled(Settled { base, cookie, .. }) => self.finished(None, cookie, &base),
+            Done::Failed(error) => {
+                let refused = refusal(&error);
+                self.finished(refused, state.cookie_after_failure(), &state.base)
+            }
+            Done::NotDone | Done::Aborted => self.finished(None, state.cookie, &state.base),
+        }
+    }
+}
+
+/// The commit where others have the session as well, and may save it later.
+impl RequestSession {
+    async fn commit_shared(self: &Arc<Self>, failed: bool) -> Finished {
+        let io = self.io_lock().await;
+        let committed = match &io {
+            Ok(_) => self.commit_pending(failed).await,
+            Err(_) if self.view(|state| state.has_changes()) => Err(Error::conflict()),
+            Err(_) => Ok(()),
+        };
+        let refused = committed.err().and_then(|error| refusal(&error));
+        // Still with the lock: nobody saves anything now that needs a cookie.
+        let mut shared = self.lock();
+        if refused.is_some() {
+            shared.state.cookie = shared.state.cookie_after_failure();
+        }
+        let finished = self.finish_response(shared);
+        Finished {
+            refused,
+            ..finished
+        }
+    }
+
+    async fn commit_pending(&self, failed: bool) -> Result<(), Error> {
+        match self.resolve(failed).await {
+            Err(error) if !error.is_silent() => return Err(error),
+            _ => {}
+        }
+        let now = || self.config.clock.timestamp();
+        let expiry = &self.config.policy.expiry;
+        match self.view(|state| state.plan(now, expiry)) {
+            Plan::Nothing => Ok(()),
+            _ => self.commit().await,
+        }
+    }
+}
+
+/// The status in place of the response, unless the changes are dropped in silence: the client has a newer session then,
+/// or wanted none.
+fn refusal(error: &Error) -> Option<StatusCode> {
+    if error.is_silent() {
+        return None;
+    }
+    observe::commit_failed(error);
+    Some(error.status())
 }

@@ -1,63 +1,65 @@
 use parking_lot::Mutex;
 
-use super::{
-    base::{Base, Live},
-    shared::Shared,
-    state::SessionState,
-};
+use super::{config::LayerConfig, request::Shared};
 use crate::{
+    commit::{SessionState, Stored},
     cookie::CookieHeader,
     error::Error,
-    expiry::Expiry,
     id::Handle,
-    observe::{self, Timer},
+    observe,
     time::Timestamp,
 };
 
 /// What there is of a session once it was asked for.
 pub(super) struct Loaded {
-    pub(super) work: Mutex<SessionState>,
+    pub(super) shared: Mutex<Shared>,
     /// Held across I/O, so that `save` and its like go one after the other.
     pub(super) io: tokio::sync::Mutex<()>,
     /// The client sent a cookie of our name, of whatever worth.
     pub(super) presented: bool,
     /// When the store was asked, if it was.
     pub(super) at: Option<Timestamp>,
+    pub(super) lookups: Lookups,
 }
 
 /// Looks for the session of a request: that of the first cookie which has one.
-pub(super) async fn load(shared: &Shared, cookies: &CookieHeader) -> Result<Box<Loaded>, Error> {
+pub(super) async fn load(
+    config: &LayerConfig,
+    cookies: &CookieHeader,
+) -> Result<Box<Loaded>, Error> {
     // Filled in where it stays.
     let mut loaded = Box::new(Loaded {
-        work: Mutex::new(SessionState::new(shared.max_bytes)),
+        shared: Mutex::new(Shared::new(SessionState::new(config.max_bytes))),
         io: tokio::sync::Mutex::default(),
         presented: false,
         at: None,
+        lookups: Lookups::default(),
     });
-    let mut lookups = Lookups::default();
     let mut forged = false;
-    for value in cookies.values(&shared.cookie_name) {
+    for value in cookies.values(&config.cookie_name) {
         loaded.presented = true;
-        let Some(verified) = shared.codec.verify(value) else {
+        let Some(verified) = config.codec.verify(value) else {
             forged = true;
             continue;
         };
         let (id, handle) = (verified.id, verified.handle);
-        if !lookups.allow(handle) {
+        if !loaded.lookups.allow(handle) {
             continue;
         }
-        let now = *loaded.at.get_or_insert_with(|| shared.clock.now());
-        let answer = shared
-            .ask(Timer::start("load"), shared.store.load(handle))
-            .await;
+        let now = *loaded.at.get_or_insert_with(|| config.clock.timestamp());
+        let answer = config.store.load(handle).answer().await;
         let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
-        match record.filter(|record| Expiry::is_live(record, now)) {
-            None => observe::unknown_id(handle),
-            Some(record) if record.is_tombstone() => loaded.work.get_mut().origin = Base::Gone,
+        let state = &mut loaded.shared.get_mut().state;
+        match record.filter(|record| config.policy.expiry.is_live(record, now)) {
+            None => {
+                state.found_ended();
+                observe::unknown_id(handle);
+            }
+            Some(record) if record.is_tombstone() => state.found_moved(),
             Some(record) => {
                 observe::loaded();
-                let work = loaded.work.get_mut();
-                work.open(Live { id, handle, record }, verified.outdated);
+                let stored = Stored { id, handle, record };
+                state.attach(stored, now, verified.outdated);
                 break;
             }
         }
@@ -70,7 +72,7 @@ pub(super) async fn load(shared: &Shared, cookies: &CookieHeader) -> Result<Box<
 
 /// The sessions that a client named: each is looked up once, and no more than three.
 #[derive(Default)]
-struct Lookups([Option<Handle>; 3]);
+pub(super) struct Lookups([Option<Handle>; 3]);
 
 impl Lookups {
     fn allow(&mut self, handle: Handle) -> bool {
@@ -83,4 +85,27 @@ impl Lookups {
             None => false,
         }
     }
+
+    fn contains(&self, handle: Handle) -> bool {
+        self.0.contains(&Some(handle))
+    }
+}
+
+/// The sessions of further cookies that the client sent, which were not looked up: at most two.
+pub(super) fn others(config: &LayerConfig, cookies: &CookieHeader, known: &Lookups) -> Vec<Handle> {
+    const MOST: usize = 2;
+    let mut others = Vec::new();
+    for value in cookies.values(&config.cookie_name) {
+        let verified = config.codec.verify(value).map(|verified| verified.handle);
+        if let Some(handle) = verified
+            && !known.contains(handle)
+            && !others.contains(&handle)
+        {
+            others.push(handle);
+            if others.len() == MOST {
+                break;
+            }
+        }
+    }
+    others
 }

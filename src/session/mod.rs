@@ -1,25 +1,28 @@
-//! The session of a request: its handle, what it wants done, and the commit.
+//! What a handler holds: the session of one request.
+//!
+//! ```text
+//!  request ──▶ layer ──▶ RequestSession (unread) ──▶ handler
+//!                              │  first use: load, Cookie header ▶ Base
+//!                              │  get, set, …: the state, under a lock
+//!                              │  save, reload, transaction: io
+//!  response ◀── layer ◀── finish ◀── handler answered
+//!                              │  nothing pending: done
+//!                              └▶ commit, driven by drive
+//! ```
 
-mod base;
-mod commit;
+mod config;
 mod finish;
 mod headers_sent;
-mod intent;
+mod io;
 mod load;
-mod plan;
-mod queue;
 mod request;
-mod shared;
-mod state;
-mod step;
 mod transaction;
 mod wiz_session;
 
 pub(crate) use self::{
-    finish::{Commit, Finish, Finished},
-    queue::Queue,
+    config::LayerConfig,
+    finish::{CommitFuture, Finish, Finished},
     request::RequestSession,
-    shared::Shared,
     wiz_session::SessionExtension,
 };
 pub use self::{transaction::Transaction, wiz_session::WizSession};

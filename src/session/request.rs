@@ -1,49 +1,79 @@
-use std::sync::Arc;
+use std::{cell::Cell, ops::Deref, sync::Arc};
 
 use once_cell::race::OnceBox;
 use parking_lot::MutexGuard;
 
 use super::{
-    commit,
+    config::LayerConfig,
     headers_sent::HeadersSent,
     load::{self, Loaded},
-    shared::Shared,
-    state::{Done, SessionState, Turnout},
-    step::Committed,
-    transaction::Transaction,
 };
-use crate::{cookie::CookieHeader, error::Error, observe};
+use crate::{
+    change::Op,
+    commit::{SessionState, Unit},
+    cookie::CookieHeader,
+    drive::Driver,
+    error::Error,
+    observe,
+};
 
 /// The session of one request, from the unread cookie to the commit. Shared by the layer and all extracted handles.
 ///
 /// It is made for every request, so it is small: what only a session in use needs is behind a pointer.
 pub(crate) struct RequestSession {
-    pub(crate) shared: Arc<Shared>,
-    presented: CookieHeader,
+    pub(crate) config: Arc<LayerConfig>,
+    cookies: CookieHeader,
     /// The session of another cookie, whose layer is outside of this one's.
     outer: Option<Arc<Self>>,
     pub(super) loaded: OnceBox<Loaded>,
-    /// It leaves only where somebody is left to know.
-    pub(super) head: HeadersSent,
+    /// Set only while another handle to this session exists; without one nobody could observe it.
+    pub(super) headers_sent: HeadersSent,
+}
+
+/// What all handles of a session share.
+pub(crate) struct Shared {
+    pub(crate) state: SessionState,
+    /// A commit whose outcome is not known: it failed, or its future was dropped.
+    pub(super) in_doubt: Option<Box<Unit>>,
+    /// Changes that a handle had made were dropped, as the handler answered with an error.
+    pub(super) rolled_back: bool,
+    /// Counts the changes to the state.
+    revision: u64,
+}
+
+impl Shared {
+    pub(super) fn new(state: SessionState) -> Self {
+        Self {
+            state,
+            in_doubt: None,
+            rolled_back: false,
+            revision: 0,
+        }
+    }
+
+    /// Whoever has looked at the state and goes by that has to look again.
+    pub(super) fn note_change(&mut self) {
+        self.revision += 1;
+    }
 }
 
 impl RequestSession {
     pub(crate) fn new(
-        shared: Arc<Shared>,
-        presented: CookieHeader,
+        config: Arc<LayerConfig>,
+        cookies: CookieHeader,
         outer: Option<Arc<Self>>,
     ) -> Self {
         Self {
-            shared,
-            presented,
+            config,
+            cookies,
             outer,
             loaded: OnceBox::new(),
-            head: HeadersSent::default(),
+            headers_sent: HeadersSent::default(),
         }
     }
 
-    pub(crate) fn presented(&self) -> &CookieHeader {
-        &self.presented
+    pub(crate) fn cookies(&self) -> &CookieHeader {
+        &self.cookies
     }
 
     pub(crate) fn outer(&self) -> Option<&Arc<Self>> {
@@ -55,126 +85,181 @@ impl RequestSession {
         if self.loaded.get().is_some() {
             return Ok(());
         }
-        let loaded = load::load(&self.shared, &self.presented).await?;
+        let loaded = load::load(&self.config, &self.cookies).await?;
         // If another extractor of this request was faster, its answer is the one.
-        let _ = self.loaded.set(loaded);
+        if self.loaded.set(loaded).is_ok() && self.headers_sent.is_marked() {
+            self.edit(SessionState::mark_headers_sent);
+        }
         Ok(())
     }
 
-    /// Never held across I/O.
-    pub(crate) fn work(&self) -> MutexGuard<'_, SessionState> {
-        self.loaded().work.lock()
-    }
-
-    /// The client sent a cookie of our name, of whatever worth.
-    pub(crate) fn is_presented(&self) -> bool {
-        self.loaded().presented
-    }
-
-    fn loaded(&self) -> &Loaded {
+    pub(super) fn loaded(&self) -> &Loaded {
         self.loaded
             .get()
             .expect("a session is loaded before anybody gets hold of it")
     }
-}
 
-/// The I/O of a session. What it commits is copied, not taken: a future that is dropped midway, or an error, leaves
-/// the request's changes as they were.
-impl RequestSession {
-    pub(crate) async fn save(&self) -> Result<(), Error> {
-        let _turn = self.turn().await?;
-        let work = self.work().copy();
-        if !work.writes() {
-            return self.refresh(&work).await;
+    /// Looks at the state. Nothing of the application's may run meanwhile, and nothing that waits.
+    #[inline]
+    pub(crate) fn view<R>(&self, look: impl FnOnce(&mut SessionState) -> R) -> R {
+        look(&mut self.lock().state)
+    }
+
+    /// Changes the state, likewise.
+    #[inline]
+    pub(crate) fn edit<R>(&self, change: impl FnOnce(&mut SessionState) -> R) -> R {
+        change(&mut self.lock_to_edit().state)
+    }
+
+    #[inline]
+    pub(super) fn lock_to_edit(&self) -> Locked<'_> {
+        let mut shared = self.lock();
+        shared.note_change();
+        EDITS.set(EDITS.get().wrapping_add(1));
+        shared
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked {
+            shared: self.loaded().shared.lock(),
+            discarded: Vec::new(),
         }
-        let progress = |turnout: &Turnout| self.work().note(&work, turnout);
-        let mut attempt = work.clone();
-        let head = Some(&self.head);
-        let committed = commit::commit(&self.shared, &mut attempt, head, progress).await?;
-        self.settle(&work.pending(), committed)
     }
 
-    pub(crate) async fn transact<R>(
+    /// Ends the session, and those of further cookies that the client sent. Answers whether it had one of its own.
+    pub(crate) fn clear(&self) -> bool {
+        let loaded = self.loaded();
+        let others = load::others(&self.config, &self.cookies, &loaded.lookups);
+        let mut shared = self.lock_to_edit();
+        shared.rolled_back = false;
+        shared.state.clear(loaded.presented, others)
+    }
+
+    /// Changes the state without its lock, for what may run closures of the application's, which may use this session.
+    pub(super) fn swap_unlocked(
         &self,
-        run: impl Fn(&mut Transaction<'_>) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        let _turn = self.turn().await?;
-        let work = {
-            let mut work = self.work();
-            let copy = work.copy();
-            // Whatever keys the transaction changes.
-            work.changes.keep_all();
-            copy
-        };
-        let progress = |turnout: &Turnout| self.work().note(&work, turnout);
-        let (committed, result) =
-            commit::transact(&self.shared, work.clone(), &self.head, progress, run).await?;
-        self.settle(&work.pending(), committed)?;
-        result.ok_or_else(Error::gone)
-    }
-
-    pub(crate) async fn reload(&self) -> Result<(), Error> {
-        let _turn = self.turn().await?;
-        let work = self.work().clone();
-        self.refresh(&work).await
-    }
-
-    async fn refresh(&self, work: &SessionState) -> Result<(), Error> {
-        if let Some(turnout) = commit::reload(&self.shared, work).await? {
-            self.rework(|work| {
-                work.release();
-                work.apply(turnout.clone())
-            })?;
-        }
-        self.work().still_there()
-    }
-
-    pub(super) fn settle(
-        &self,
-        done: &Done,
-        Committed { origin, owed }: Committed,
+        mut change: impl FnMut(&mut SessionState) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.rework(|work| work.settle(done, origin.clone(), owed))
-    }
-
-    /// Changes the work without its lock: closures of updates may run again, and use this session.
-    fn rework(&self, change: impl Fn(&mut SessionState) -> Result<(), Error>) -> Result<(), Error> {
         const TRIES: usize = 100;
         for _ in 0..TRIES {
-            let before = self.work().clone();
-            let mut after = before.clone();
-            let changed = change(&mut after);
-            let mut work = self.work();
-            if work.wants_as(&before) {
-                *work = after;
+            let (revision, mut state) = {
+                let shared = self.lock();
+                (shared.revision, shared.state.clone())
+            };
+            let changed = change(&mut state);
+            let mut shared = self.lock();
+            if shared.revision == revision {
+                shared.revision += 1;
+                std::mem::swap(&mut shared.state, &mut state);
+                // What it was before is dropped after the lock.
+                drop(shared);
                 return changed;
             }
         }
-        // Others never let go of it. A closure that depends on its argument only, as it should, does not need it.
-        change(&mut self.work())
+        Err(Error::conflict())
     }
 
-    /// Waits for those before, but not for ever: the future of one may be kept by somebody who no longer polls it.
-    pub(super) async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
-        let io = &self.loaded().io;
-        if let Ok(turn) = io.try_lock() {
-            return Ok(turn);
+    /// What an update that is refused leaves as it was, though its closure has used the session.
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        let shared = self.lock();
+        Savepoint {
+            state: shared.state.clone(),
+            revision: shared.revision,
+            edits: EDITS.get(),
         }
-        // Boxed, as it is rare: it would make the future of every commit larger.
-        let turn = tokio::time::timeout(self.shared.store_timeout, io.lock());
-        Box::pin(turn).await.map_err(|_| Error::conflict())
+    }
+
+    /// Takes back what this thread has done since, unless others have changed the session as well.
+    pub(crate) fn restore(&self, savepoint: Savepoint) {
+        let Savepoint {
+            mut state,
+            revision,
+            edits,
+        } = savepoint;
+        let own_edits = EDITS.get().wrapping_sub(edits);
+        let mut shared = self.lock();
+        if own_edits > 0 && shared.revision == revision + own_edits {
+            shared.revision += 1;
+            std::mem::swap(&mut shared.state, &mut state);
+        }
+        drop(shared);
+    }
+
+    pub(super) fn driver(&self) -> Driver<'_> {
+        let config = &*self.config;
+        Driver {
+            store: &config.store,
+            queue: &config.queue,
+            clock: &config.clock,
+            policy: &config.policy,
+            time_limit: config.store_timeout,
+        }
+    }
+
+    /// Nobody but the layer has this session any more: there is no I/O to wait for, and nobody to tell anything.
+    pub(super) fn is_last_handle(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1
+    }
+}
+
+thread_local! {
+    /// How often this thread has changed the state of a session.
+    static EDITS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A state to return to.
+pub(crate) struct Savepoint {
+    state: SessionState,
+    revision: u64,
+    edits: u64,
+}
+
+/// The locked state. Closures that are no longer needed are dropped after the lock: they are the application's, and what
+/// they captured may use the session as it goes.
+pub(super) struct Locked<'a> {
+    // In this order.
+    shared: MutexGuard<'a, Shared>,
+    discarded: Vec<Op>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl std::ops::DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let changes = &mut self.shared.state.changes;
+        if changes.has_discarded() {
+            self.discarded = changes.take_discarded();
+        }
     }
 }
 
 impl Drop for RequestSession {
     fn drop(&mut self) {
-        if self.head.was_marked()
+        if self.headers_sent.into_inner()
             && let Some(loaded) = self.loaded.get()
         {
-            let mut work = loaded.work.lock();
-            work.release();
-            if work.writes() {
-                observe::unsaved(work.origin.live().map(|live| live.handle));
+            // The lock is let go of before the event, as everywhere.
+            let unsaved = {
+                let shared = loaded.shared.lock();
+                let handle = shared.state.base.live().map(|stored| stored.handle);
+                shared.state.has_changes().then_some(handle)
+            };
+            if let Some(handle) = unsaved {
+                observe::unsaved(handle);
             }
         }
     }

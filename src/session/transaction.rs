@@ -4,10 +4,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{
-    draft::{self, Draft},
+    change::{self, Draft, Op},
     error::Error,
     flash::{self, Flash, FlashLevel},
-    op::Op,
 };
 
 /// The data of a session inside a [transaction](crate::WizSession::transaction).
@@ -40,7 +39,8 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Error::is_decode`] if it is of another type.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.draft.get(key)
+        let raw = self.draft.raw(key);
+        raw.map(|raw| change::decode(key, raw)).transpose()
     }
 
     /// The value of a key, or this one if there is none.
@@ -100,7 +100,9 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Error::is_too_large`], [`Error::is_encode`].
     pub fn set(&mut self, key: &str, value: impl Serialize) -> Result<(), Error> {
-        self.draft.set(key, &value)
+        self.draft
+            .apply(key, change::put_op(key, &value)?)
+            .map(drop)
     }
 
     /// Sets every member of an object.
@@ -108,7 +110,7 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Error::is_too_large`], [`Error::is_encode`]; then none is set.
     pub fn extend<T: Serialize>(&mut self, values: T) -> Result<(), Error> {
-        self.draft.extend(&draft::members(&values)?)
+        self.draft.extend(&change::members(&values)?)
     }
 
     /// Removes a key. Answers whether there was one.
@@ -121,7 +123,9 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`Error::is_decode`] if it is of another type; then it stays.
     pub fn take<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, Error> {
-        self.draft.take(key)
+        let taken = self.get(key)?;
+        self.delete(key);
+        Ok(taken)
     }
 
     /// Changes a value in place and gives the new one. A missing key starts as the type's default.
@@ -132,8 +136,8 @@ impl<'a> Transaction<'a> {
     where
         T: Default + Serialize + DeserializeOwned,
     {
-        let (raw, value) = draft::updated(key, self.draft.raw(key), change)?;
-        self.draft.record(key, Op::Put(raw))?;
+        let (raw, value) = change::updated(key, self.draft.raw(key), change)?;
+        self.draft.apply(key, Op::Put(raw))?;
         Ok(value)
     }
 

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    str::FromStr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -8,12 +9,17 @@ use http::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{request::RequestSession, transaction::Transaction};
+use super::{
+    request::{RequestSession, Savepoint},
+    transaction::Transaction,
+};
 use crate::{
-    draft,
+    change,
+    commit::SessionState,
     error::Error,
     flash::{self, Flash, FlashLevel},
     id::Handle,
+    record::Record,
 };
 
 /// The session of the visitor who sent this request.
@@ -51,15 +57,33 @@ use crate::{
 /// The [guide](crate::guide::concurrency) shows it with pictures.
 #[derive(Clone)]
 pub struct WizSession {
-    slot: Arc<RequestSession>,
+    session: Arc<RequestSession>,
 }
 
 /// What the layer puts into a request's extensions: the session, not asked for yet.
 #[derive(Clone)]
 pub(crate) struct SessionExtension {
-    pub(crate) slot: Arc<RequestSession>,
+    pub(crate) session: Arc<RequestSession>,
     /// The innermost session, where a layer inside of it asks for one of those outside again.
     pub(crate) innermost: Option<Arc<RequestSession>>,
+    /// The layer that is nearest has the cookie of this session's, and is another one: a mistake.
+    pub(crate) is_duplicate: bool,
+}
+
+impl SessionExtension {
+    pub(crate) fn new(session: Arc<RequestSession>) -> Self {
+        Self {
+            session,
+            innermost: None,
+            is_duplicate: false,
+        }
+    }
+
+    /// The sessions of all layers around, the innermost first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<RequestSession>> {
+        let innermost = self.innermost.as_ref().unwrap_or(&self.session);
+        std::iter::successors(Some(innermost), |session| session.outer())
+    }
 }
 
 /// Getting hold of it.
@@ -83,19 +107,27 @@ impl WizSession {
         extensions: &Extensions,
     ) -> impl Future<Output = Result<Self, Error>> + Send + use<> {
         let session = Self::unloaded(extensions);
-        async move { session.ok_or_else(Error::missing_layer)?.loaded().await }
+        async move { session?.ok_or_else(Error::missing_layer)?.loaded().await }
     }
 
-    /// Not to be handed out before it is [loaded](Self::loaded).
-    pub(crate) fn unloaded(extensions: &Extensions) -> Option<Self> {
-        let SessionExtension { slot, .. } = extensions.get()?;
-        Some(Self {
-            slot: Arc::clone(slot),
-        })
+    /// Not to be handed out before it is [loaded](Self::loaded). `None` if there is no layer.
+    pub(crate) fn unloaded(extensions: &Extensions) -> Result<Option<Self>, Error> {
+        let Some(extension) = extensions.get::<SessionExtension>() else {
+            return Ok(None);
+        };
+        let session = Arc::clone(&extension.session);
+        match extension.is_duplicate {
+            true => Err(Error::duplicate_layer(session.config.cookie.cookie_name())),
+            false => Ok(Some(Self { session })),
+        }
+    }
+
+    pub(crate) fn of(session: Arc<RequestSession>) -> Self {
+        Self { session }
     }
 
     pub(crate) async fn loaded(self) -> Result<Self, Error> {
-        self.slot.load().await?;
+        self.session.load().await?;
         Ok(self)
     }
 }
@@ -113,7 +145,14 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.slot.work().draft().get(key)
+        // Parsed after the lock, for the type's code may call anything.
+        match self.raw(key) {
+            Raw::Stored(record) => {
+                let raw = record.as_ref().and_then(|record| record.data().get(key));
+                raw.map(|raw| change::decode(key, raw)).transpose()
+            }
+            Raw::Changed(raw) => raw.map(|raw| change::decode(key, &raw)).transpose(),
+        }
     }
 
     /// The value of a key, or this one if there is none.
@@ -157,7 +196,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn get_value(&self, key: &str) -> Option<Value> {
-        self.slot.work().draft().get_value(key)
+        self.session.view(|state| state.draft().get_value(key))
     }
 
     /// Whether a key has a value. `null` is one.
@@ -169,7 +208,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
-        self.slot.work().draft().contains_key(key)
+        self.session.view(|state| state.draft().contains_key(key))
     }
 
     /// All keys, sorted.
@@ -183,7 +222,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        self.slot.work().draft().keys()
+        self.session.view(|state| state.draft().keys())
     }
 
     /// How many keys there are.
@@ -195,7 +234,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slot.work().draft().len()
+        self.session.view(|state| state.draft().len())
     }
 
     /// Whether there is no key.
@@ -222,7 +261,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
-        self.slot.work().draft().to_map()
+        self.session.view(|state| state.draft().to_map())
     }
 }
 
@@ -241,9 +280,11 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn set(&self, key: &str, value: impl Serialize) -> Result<(), Error> {
-        // Values are encoded before the lock, for their code may call anything.
-        let op = draft::put_op(key, &value)?;
-        self.slot.work().draft().record(key, op).map(drop)
+        // Encoded before the lock, for the value's code may call anything.
+        let op = change::put_op(key, &value)?;
+        self.session
+            .edit(|state| state.draft().apply(key, op))
+            .map(drop)
     }
 
     /// Sets every member of an object: wiz's `set(**kwargs)`.
@@ -258,8 +299,8 @@ impl WizSession {
     /// ```
     #[allow(clippy::needless_pass_by_value, reason = "as `set` takes it")]
     pub fn extend<T: Serialize>(&self, values: T) -> Result<(), Error> {
-        let members = draft::members(&values)?;
-        self.slot.work().draft().extend(&members)
+        let members = change::members(&values)?;
+        self.session.edit(|state| state.draft().extend(&members))
     }
 
     /// Removes a key. Answers whether there was one.
@@ -271,7 +312,7 @@ impl WizSession {
     /// ```
     #[allow(clippy::must_use_candidate)]
     pub fn delete(&self, key: &str) -> bool {
-        self.slot.work().draft().delete(key)
+        self.session.edit(|state| state.draft().delete(key))
     }
 
     /// Removes a key and gives its value.
@@ -285,7 +326,23 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.slot.work().draft().take(key)
+        const TRIES: usize = 100;
+        for _ in 0..TRIES {
+            // Parsed after the lock, for the type's code may call anything.
+            let Some(before) = self.raw(key).into_bytes(key) else {
+                return Ok(None);
+            };
+            let value = change::decode(key, &before)?;
+            let taken = self.session.edit(|state| {
+                let is_same = state.draft().raw(key) == Some(&before);
+                is_same && state.draft().delete(key)
+            });
+            if taken {
+                return Ok(Some(value));
+            }
+        }
+        // Others never let go of the key.
+        Err(Error::conflict())
     }
 
     /// Changes a value in place and gives the new one. A missing key starts as the type's default.
@@ -313,19 +370,28 @@ impl WizSession {
         T: Default + Serialize + DeserializeOwned,
     {
         const TRIES: usize = 100;
+        let savepoint = self.session.savepoint();
         for _ in 0..TRIES {
-            // The closure runs without the lock: it is the user's, and may use this session.
-            let before = self.slot.work().draft().raw(key).map(<[u8]>::to_vec);
-            let (raw, value) = draft::updated(key, before.as_deref(), &change)?;
-            let mut work = self.slot.work();
-            if work.draft().raw(key) == before.as_deref() {
-                work.draft()
-                    .record(key, draft::update_op(key, raw, change))?;
-                return Ok(value);
+            // The closure runs without the lock: it is the application's, and may use this session.
+            let before = self.raw(key).into_bytes(key);
+            let (raw, value) = match change::updated(key, before.as_deref(), &change) {
+                Ok(updated) => updated,
+                Err(error) => return Err(self.take_back(savepoint, error)),
+            };
+            let mut shared = self.session.lock_to_edit();
+            let mut draft = shared.state.draft();
+            if draft.raw(key) != before.as_deref() {
+                continue;
             }
+            let applied = draft.apply(key, change::update_op(key, raw, change));
+            drop(shared);
+            return match applied {
+                Ok(_) => Ok(value),
+                Err(error) => Err(self.take_back(savepoint, error)),
+            };
         }
-        // Others never let go of the key; or the closure changes it itself, which makes it see another value each time.
-        Err(Error::conflict())
+        // Others never let go of the key; or the closure changes it itself, so that it is another one each time.
+        Err(self.take_back(savepoint, Error::conflict()))
     }
 
     /// Ends the session: it is deleted from the store, its id is dead, and the client's cookie is removed.
@@ -340,8 +406,7 @@ impl WizSession {
     /// # }
     /// ```
     pub fn clear(&self) {
-        let presented = self.slot.is_presented();
-        self.slot.work().clear(presented);
+        self.session.clear();
     }
 }
 
@@ -359,7 +424,7 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn regenerate(&self) {
-        self.slot.work().regenerate();
+        self.session.edit(SessionState::regenerate);
     }
 
     /// Makes the session this user's: gives it a new id, notes the user and the time, and restarts the absolute
@@ -371,9 +436,10 @@ impl WizSession {
     /// session.set("is_admin", false)?;
     /// # Ok(()) }
     /// ```
-    pub fn log_in(&self, user: impl Into<String>) {
-        let (user, at) = (user.into().into_boxed_str(), self.slot.shared.clock.now());
-        self.slot.work().log_in(user, at);
+    pub fn log_in(&self, user: impl ToString) {
+        let user = user.to_string().into_boxed_str();
+        let at = self.session.config.clock.timestamp();
+        self.session.edit(|state| state.log_in(user, at));
     }
 
     /// Ends the session: [`clear`](Self::clear) by its other name.
@@ -384,8 +450,9 @@ impl WizSession {
     /// assert_eq!(session.user(), None);
     /// # }
     /// ```
-    pub fn log_out(&self) {
-        self.clear();
+    #[allow(clippy::must_use_candidate)]
+    pub fn log_out(&self) -> bool {
+        self.session.clear()
     }
 
     /// Who [logged in](Self::log_in).
@@ -398,7 +465,24 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn user(&self) -> Option<String> {
-        self.slot.work().user().map(str::to_owned)
+        self.session.view(|state| state.user().map(str::to_owned))
+    }
+
+    /// Who [logged in](Self::log_in), as the type of the application's ids.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if the user's name does not parse as `T`.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// session.log_in(7);
+    /// assert_eq!(session.user_as::<i64>()?, Some(7));
+    /// # Ok(()) }
+    /// ```
+    pub fn user_as<T: FromStr>(&self) -> Result<Option<T>, Error> {
+        let user = self.user();
+        user.map(|user| user.parse().map_err(|_| Error::user_of_another_type::<T>()))
+            .transpose()
     }
 
     /// When the user last [logged in](Self::log_in): whether to ask for the password again, see
@@ -415,7 +499,8 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
-        self.slot.work().authenticated_at().map(SystemTime::from)
+        self.session
+            .view(|state| state.authenticated_at().map(SystemTime::from))
     }
 }
 
@@ -435,6 +520,46 @@ impl WizSession {
         self.handle().is_none()
     }
 
+    /// Whether the session is over or has moved to another id: the request came with its cookie, or has learnt it
+    /// since. What is set then is not stored, unless a login or a [`clear`](Self::clear) comes first, or the session had
+    /// expired, so that a new one can begin.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// if session.is_ended() {
+    ///     println!("you have been logged out");
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.session.view(|state| state.is_ended())
+    }
+
+    /// Whether the store has the session still, by a look that is no use of it: so a page that polls keeps no idle
+    /// session alive. What the request sees stays as it was. One load; none where nothing is stored.
+    ///
+    /// # Errors
+    /// [`Error::is_store`].
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, it has done nothing.
+    ///
+    /// ```
+    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
+    /// if !session.is_alive().await? {
+    ///     println!("log in again");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn is_alive(&self) -> Result<bool, Error> {
+        self.session.is_alive().await
+    }
+
+    pub(crate) fn has_login(&self) -> bool {
+        self.session.view(|state| state.has_login())
+    }
+
     /// When it was first stored. A new id does not change it.
     ///
     /// ```
@@ -446,7 +571,8 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
-        Some(self.slot.work().base()?.created_at())
+        self.session
+            .view(|state| state.record().map(Record::created_at))
     }
 
     /// When it ends unless it is used before, as the store knows it. What moves it: [expiry](crate::guide::expiry).
@@ -458,24 +584,55 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        Some(self.slot.work().origin.live()?.record.expires_at())
+        self.session
+            .view(|state| Some(state.base.live()?.record.expires_at()))
     }
 
-    /// Keeps this session for so long, in place of both timeouts of the layer, and makes its cookie outlive the
-    /// browser's closing. It holds for the session's life, through later requests, new ids and logins. Zero takes it
-    /// back; anything else is at least a second.
+    /// Keeps the session for so long after each use, in place of the idle timeout, and makes its cookie outlive the
+    /// browser's closing. The cookie is sent anew as the session is used, and so is its age; another call renews both.
+    ///
+    /// It holds for the session's life, through later requests, new ids and logins, until
+    /// [`forget`](Self::forget) takes it back. The end that no use moves is the layer's
+    /// [`remember_limit`](crate::WizSessionLayerBuilder::remember_limit) after the login. At least a second; zero is
+    /// `forget`.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # fn f(session: wiz_session::WizSession, remember_me: bool) {
     /// session.log_in("alice");
-    /// // Without the wish, what an earlier one left is taken back.
-    /// let month = Duration::from_secs(30 * 24 * 60 * 60);
-    /// session.remember(if remember_me { month } else { Duration::ZERO });
+    /// match remember_me {
+    ///     true => session.remember(Duration::from_secs(30 * 24 * 60 * 60)),
+    ///     // Without the wish, what an earlier one left is taken back.
+    ///     false => session.forget(),
+    /// }
     /// # }
     /// ```
     pub fn remember(&self, how_long: Duration) {
-        self.slot.work().remember(how_long);
+        self.session.edit(|state| state.remember(how_long));
+    }
+
+    /// Takes [`remember`](Self::remember) back: the layer's timeouts hold again, and the cookie ends with the browser.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// session.forget();
+    /// # }
+    /// ```
+    pub fn forget(&self) {
+        self.remember(Duration::ZERO);
+    }
+
+    /// This request does not count as a use of the session: neither it nor its changes postpone the end. For pages that
+    /// poll, which must not keep an idle session alive (OWASP ASVS 5.0 §7.3.1).
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// session.skip_touch();
+    /// let end = session.expires_at();
+    /// # }
+    /// ```
+    pub fn skip_touch(&self) {
+        self.session.edit(SessionState::skip_touch);
     }
 
     /// The public name of the stored session: safe to show and to log, and what
@@ -490,7 +647,7 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn handle(&self) -> Option<Handle> {
-        Some(self.slot.work().origin.live()?.handle)
+        self.session.view(|state| Some(state.base.live()?.handle))
     }
 }
 
@@ -507,10 +664,9 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn flash(&self, level: FlashLevel, message: impl Into<String>) -> Result<(), Error> {
-        flash::add(
-            &mut self.slot.work().draft(),
-            Flash::new(level, message.into()),
-        )
+        let flash = Flash::new(level, message.into());
+        self.session
+            .edit(|state| flash::add(&mut state.draft(), flash))
     }
 
     /// Takes the messages that were left, in the order in which they were. One that another request leaves meanwhile
@@ -528,7 +684,7 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn take_flashes(&self) -> Result<Vec<Flash>, Error> {
-        flash::take(&mut self.slot.work().draft())
+        self.session.edit(|state| flash::take(&mut state.draft()))
     }
 }
 
@@ -559,11 +715,11 @@ impl WizSession {
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    pub async fn transaction<R>(
+    pub async fn transaction<R, E: From<Error>>(
         &self,
-        run: impl Fn(&mut Transaction<'_>) -> Result<R, Error> + Send + Sync,
-    ) -> Result<R, Error> {
-        self.slot.transact(run).await
+        run: impl Fn(&mut Transaction<'_>) -> Result<R, E> + Send + Sync,
+    ) -> Result<R, E> {
+        self.session.transact(run).await
     }
 
     /// Commits what is pending, now. Reads see the committed session afterwards.
@@ -581,7 +737,7 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub async fn save(&self) -> Result<(), Error> {
-        self.slot.save().await
+        self.session.save().await
     }
 
     /// Sees what other requests committed since. What is pending stays pending, on top of it. Counts as a use of the
@@ -599,7 +755,38 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub async fn reload(&self) -> Result<(), Error> {
-        self.slot.reload().await
+        self.session.reload().await
+    }
+}
+
+/// Where what a key holds is to be read.
+enum Raw {
+    /// In the stored record, if there is one.
+    Stored(Option<Record>),
+    /// This request has changed it.
+    Changed(Option<Vec<u8>>),
+}
+
+impl Raw {
+    fn into_bytes(self, key: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Stored(record) => record?.data().get(key).map(<[u8]>::to_vec),
+            Self::Changed(raw) => raw,
+        }
+    }
+}
+
+impl WizSession {
+    fn raw(&self, key: &str) -> Raw {
+        self.session.view(|state| match state.draft().op(key) {
+            Some(op) => Raw::Changed(op.value().map(<[u8]>::to_vec)),
+            None => Raw::Stored(state.record().cloned()),
+        })
+    }
+
+    fn take_back(&self, savepoint: Savepoint, error: Error) -> Error {
+        self.session.restore(savepoint);
+        error
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where sessions are kept: the [`SessionStore`] contract and the stores that come with the crate. Which one for what,
 //! and how to write one: the [guide](crate::guide::stores).
 
+mod client;
 mod erased;
 mod memory;
 #[cfg(feature = "redis")]
@@ -13,7 +14,8 @@ pub mod conformance;
 
 use std::{sync::Arc, time::SystemTime};
 
-pub(crate) use self::erased::{Answer, ErasedStore};
+pub(crate) use self::client::StoreClient;
+use self::erased::{Answer, ErasedStore};
 pub use self::memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;

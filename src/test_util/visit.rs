@@ -28,7 +28,7 @@ use crate::{error::Error, layer::WizSessionLayer, session::WizSession};
 ///
 /// # Panics
 /// If the store fails.
-pub async fn logged_in(layer: &WizSessionLayer, user: impl Into<String>) -> HeaderValue {
+pub async fn logged_in(layer: &WizSessionLayer, user: impl ToString) -> HeaderValue {
     let log_in = |session: &WizSession| {
         session.log_in(user);
         Ok(())
@@ -145,7 +145,7 @@ async fn visit<R>(
         Ok::<_, Infallible>(Response::new(()))
     }));
     let Ok(response) = layer.layer(handler).call(request).await;
-    (result.expect("the handler ran"), response)
+    (result.expect("the handler ran"), response.map(drop))
 }
 
 /// A service for one request.

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::{StatusCode, header::SET_COOKIE};
+use wiz_session::SessionStore;
 
 use crate::support::{Browser, Fault, Site, StoreMethod};
 
@@ -35,18 +36,73 @@ async fn d26_a_session_that_was_silent_too_long_is_gone_though_not_swept() {
 }
 
 #[tokio::test]
-async fn d26_a_session_that_expires_during_the_request_is_not_brought_back() {
-    let site = Site::new();
+async fn a_request_that_found_its_session_alive_has_its_changes_stored_though_it_expires_meanwhile()
+{
+    for minutes in [2, 31, 40, 12 * 60 + 1] {
+        let site = Site::new();
+        let mut browser = site.visitor().await;
+        let reply = browser
+            .visit(async |session| {
+                site.pass(minutes);
+                session.set("b", 2)
+            })
+            .await;
+        reply.is_ok_without_cookie();
+        let stored = (minutes < 12 * 60).then_some(2);
+        assert_eq!(browser.read("b").await, stored, "after {minutes} minutes");
+    }
+}
+
+#[tokio::test]
+async fn a_session_last_used_a_moment_before_its_end_takes_a_long_request() {
+    let site = Site::with(|builder| builder.idle_timeout(Duration::from_secs(300)));
     let mut browser = site.visitor().await;
-    let reply = browser
+    site.clock.advance(Duration::from_secs(290));
+    browser
         .visit(async |session| {
-            site.pass(31);
-            assert!(session.reload().await.unwrap_err().is_gone());
+            site.clock.advance(Duration::from_secs(20));
+            session.reload().await?;
             session.set("b", 2)
         })
-        .await;
-    reply.is_ok_without_cookie();
-    assert_eq!(site.sessions().await, 0);
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(browser.read("b").await, Some(2));
+}
+
+#[tokio::test]
+async fn a_session_that_was_swept_while_its_request_worked_is_409_if_changes_are_lost_with_it() {
+    let site = Site::new();
+    for changes in [true, false] {
+        let mut browser = site.visitor().await;
+        let reply = browser
+            .visit(async |session| {
+                site.pass(40);
+                let now = site.clock.now();
+                let swept = site.store.sessions().delete_expired(now, 10).await;
+                assert_eq!(swept.unwrap(), 1);
+                if changes {
+                    session.set("b", 2).unwrap();
+                }
+            })
+            .await;
+        let status = if changes {
+            StatusCode::CONFLICT
+        } else {
+            StatusCode::OK
+        };
+        assert_eq!((reply.status, reply.cookies().len()), (status, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_read_alone_revives_no_session_that_expired_meanwhile() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |_session| site.pass(31))
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(browser.read::<u32>("a").await, None);
 }
 
 #[tokio::test]
@@ -159,26 +215,73 @@ async fn d29_only_a_remembered_session_has_a_max_age() {
         .await;
     let remembered = reply.cookie();
     assert_eq!(remembered.max_age(), Some(cookie::time::Duration::days(30)));
+    let reply = browser.visit(async |session| session.regenerate()).await;
+    assert_eq!(reply.cookie().max_age(), remembered.max_age());
+}
+
+#[tokio::test]
+async fn a_remembered_session_slides_with_each_use_and_its_cookie_with_it() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
     browser
         .visit(async |session| session.remember(30 * DAY))
-        .await
-        .is_ok_without_cookie();
+        .await;
+    let month = Some(cookie::time::Duration::days(30));
+    for _ in 0..10 {
+        site.clock.advance(2 * DAY);
+        let soon = browser.visit(async |_session| ()).await;
+        soon.is_ok_without_cookie();
+        site.clock.advance(27 * DAY);
+        let reply = browser.visit(async |_session| ()).await;
+        let cookie = reply.cookie();
+        assert_eq!((cookie.value(), cookie.max_age()), (browser.value(), month));
+    }
+    site.clock.advance(20 * DAY);
+    let reply = browser.write("b", 1).await;
+    assert_eq!(reply.cookie().max_age(), month, "a write is a use as well");
+    site.clock.advance(30 * DAY);
+    assert_eq!(browser.read::<u32>("a").await, None);
+}
 
-    site.clock.advance(10 * DAY);
-    browser.write("a", 2).await.is_ok_without_cookie();
-    site.clock.advance(19 * DAY);
-    assert_eq!(
-        browser.read("a").await,
-        Some(2),
-        "neither timeout of the layer holds"
-    );
+#[tokio::test]
+async fn remembering_again_renews() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    for _ in 0..3 {
+        let reply = browser
+            .visit(async |session| session.remember(30 * DAY))
+            .await;
+        assert_eq!(
+            reply.cookie().max_age(),
+            Some(cookie::time::Duration::days(30))
+        );
+        site.clock.advance(DAY);
+    }
+    let expires = expires_at(&mut browser).await.unwrap();
+    assert_eq!(expires, site.clock.now() + 29 * DAY);
+}
 
-    let reply = browser.visit(async |session| session.regenerate()).await;
+#[tokio::test]
+async fn nothing_moves_the_end_of_a_remembered_session_beyond_its_limit() {
+    let site = Site::with(|builder| builder.remember_limit(50 * DAY));
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            session.log_in("alice");
+            session.remember(30 * DAY);
+        })
+        .await;
+    site.clock.advance(25 * DAY);
+    let reply = browser
+        .visit(async |session| session.remember(60 * DAY))
+        .await;
     assert_eq!(
         reply.cookie().max_age(),
-        Some(cookie::time::Duration::days(1))
+        Some(cookie::time::Duration::days(25))
     );
-    site.clock.advance(DAY);
+    site.clock.advance(25 * DAY - Duration::from_millis(1));
+    assert_eq!(browser.read("a").await, Some(1));
+    site.clock.advance(Duration::from_millis(1));
     assert_eq!(browser.read::<u32>("a").await, None);
 }
 
@@ -211,9 +314,7 @@ async fn d29_remembering_for_no_time_takes_it_back() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     browser.visit(async |session| session.remember(DAY)).await;
-    let reply = browser
-        .visit(async |session| session.remember(Duration::ZERO))
-        .await;
+    let reply = browser.visit(async |session| session.forget()).await;
     assert_eq!(
         (reply.cookie().value(), reply.cookie().max_age()),
         (browser.value(), None)
@@ -233,9 +334,7 @@ async fn d30_a_cookie_kept_for_longer_opens_nothing() {
         })
         .await;
     // The browser keeps no track of the age: it is one that edited it away.
-    site.clock.advance(DAY - Duration::from_millis(1));
-    assert_eq!(browser.read("a").await, Some(1));
-    site.clock.advance(Duration::from_millis(1));
+    site.clock.advance(DAY);
     assert_eq!(browser.read::<u32>("a").await, None);
 }
 

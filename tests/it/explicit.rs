@@ -252,7 +252,7 @@ async fn a_transaction_after_clear_begins_a_new_session() {
             session.clear();
             let keys = session.transaction(|tx| {
                 tx.set("b", 2)?;
-                Ok(tx.keys())
+                Ok::<_, Error>(tx.keys())
             });
             assert_eq!(keys.await?, ["b"]);
             Ok::<_, Error>(())

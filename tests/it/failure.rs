@@ -267,7 +267,7 @@ async fn f39_a_closure_that_panics_leaves_no_lock() {
         .visit(async |session| {
             let update = || session.update("a", |_: &mut u32| panic!("a bug"));
             assert!(std::panic::catch_unwind(AssertUnwindSafe(update)).is_err());
-            let transaction = session.transaction::<()>(|_| panic!("a bug"));
+            let transaction = session.transaction::<(), Error>(|_| panic!("a bug"));
             assert!(AssertUnwindSafe(transaction).catch_unwind().await.is_err());
             session.set("b", 2)
         })

@@ -18,7 +18,7 @@ use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_cookies::{Cookie, CookieManagerLayer, Cookies};
 use wiz_session::{CookieOptions, Error, WizSession};
 
-use crate::support::{Fault, Site, StoreMethod, handle, key};
+use crate::support::{Fault, Site, StoreMethod, handle};
 
 /// Counts the request in, and out again.
 async fn count(session: WizSession, request: Request, next: Next) -> Result<Response, Error> {
@@ -31,10 +31,9 @@ async fn count(session: WizSession, request: Request, next: Next) -> Result<Resp
 #[tokio::test]
 async fn nested_layers_of_one_name_share_one_session() {
     let site = Site::new();
-    let never_asked = Site::with(|builder| builder.previous_keys([key(9)]));
     let router = Router::new()
         .route("/", get(async |session: WizSession| session.set("b", 2)))
-        .layer(never_asked.layer.clone())
+        .layer(site.layer.clone())
         .layer(from_fn(count))
         .layer(site.layer.clone())
         .layer(from_fn(count))
@@ -58,7 +57,80 @@ async fn nested_layers_of_one_name_share_one_session() {
         (Some(4), Some(4))
     );
     assert_eq!(browser.read("b").await, Some(2));
-    assert_eq!(never_asked.store.take_calls(), []);
+}
+
+#[tokio::test]
+async fn another_layer_of_the_same_cookie_says_so_at_its_first_use() {
+    let (outer, inner) = (Site::new(), Site::with(|builder| builder.max_bytes(10)));
+    let router = Router::new()
+        .route(
+            "/used",
+            get(async |session: WizSession| session.set("b", 2)),
+        )
+        .route("/optional", get(async |_: Option<WizSession>| ()))
+        .route("/unused", get(async || "fine"))
+        .layer(inner.layer.clone())
+        .layer(from_fn(count))
+        .layer(outer.layer.clone());
+    let mut browser = outer.browser();
+    for path in ["/used", "/optional"] {
+        let reply = browser.send(
+            router.clone(),
+            Request::get(path).body(Body::empty()).unwrap(),
+        );
+        let reply = reply.await;
+        assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        assert!(
+            reply
+                .body
+                .contains("two different session layers use the cookie `__Host-sid`")
+        );
+    }
+    let reply = browser
+        .send(router, Request::get("/unused").body(Body::empty()).unwrap())
+        .await;
+    assert_eq!((reply.status, &*reply.body), (StatusCode::OK, "fine"));
+    assert_eq!(inner.store.take_calls(), []);
+}
+
+#[tokio::test]
+async fn each_layer_gives_its_own_session() {
+    let shop = Site::with(|builder| builder.cookie(CookieOptions::new("shop")));
+    let blog = Site::with(|builder| builder.cookie(CookieOptions::new("blog")));
+    let foreign = Site::new();
+    let (shop_layer, blog_layer) = (shop.layer.clone(), blog.layer.clone());
+    let handler = move |request: Request| {
+        let (shop, blog, foreign) = (
+            shop_layer.clone(),
+            blog_layer.clone(),
+            foreign.layer.clone(),
+        );
+        async move {
+            shop.session(request.extensions())
+                .await?
+                .set("at", "shop")?;
+            blog.session(request.extensions())
+                .await?
+                .set("at", "blog")?;
+            let missing = foreign.session(request.extensions()).await.unwrap_err();
+            assert!(missing.is_missing_layer());
+            Ok::<_, Error>(())
+        }
+    };
+    let router = Router::new()
+        .route("/", get(handler))
+        .layer(shop.layer.clone())
+        .layer(blog.layer.clone());
+    let mut browser = shop.browser();
+    assert_eq!(
+        browser
+            .send(router, Request::default())
+            .await
+            .cookies()
+            .len(),
+        2
+    );
+    assert_eq!(browser.read::<String>("at").await.as_deref(), Some("shop"));
 }
 
 #[tokio::test]
@@ -206,7 +278,7 @@ async fn plain_tower_needs_no_axum() {
         .oneshot(http::Request::new(1))
         .await
         .unwrap();
-    assert_eq!(*first.body(), 8);
+    assert_eq!(first.body().clone().into_inner(), Some(8));
     let cookie = first.headers()[SET_COOKIE]
         .to_str()
         .unwrap()
@@ -219,8 +291,11 @@ async fn plain_tower_needs_no_axum() {
         .unwrap();
     let second = service.oneshot(second).await.unwrap();
     assert_eq!(
-        (*second.body(), second.headers().get(SET_COOKIE)),
-        (16, None)
+        (
+            second.body().clone().into_inner(),
+            second.headers().get(SET_COOKIE)
+        ),
+        (Some(16), None)
     );
 
     let bare = http::Request::new(());
@@ -320,21 +395,35 @@ async fn a_cookie_jar_below_stays_out_of_it() {
     assert!(lines[0].starts_with("__Host-sid=;"));
 }
 
-/// A response without a body type of axum's: what a refused commit answers with is its default.
 #[tokio::test]
-async fn a_refused_commit_drops_the_handlers_headers_and_body() {
+async fn a_refused_commit_takes_the_body_and_what_describes_it_and_leaves_other_headers() {
     let site = Site::new();
     site.store.fault(StoreMethod::Create, Fault::Fail);
     let reply = site
         .browser()
         .visit(async |session| {
             session.set("a", 1)?;
-            Ok::<_, Error>((StatusCode::CREATED, [("x-paid", "yes")], Body::from("paid")))
+            let headers = [
+                ("content-type", "text/plain"),
+                ("content-length", "4"),
+                ("etag", "1"),
+                ("location", "/paid"),
+                ("cache-control", "public"),
+                ("set-cookie", "theme=dark"),
+                ("access-control-allow-origin", "https://shop.example"),
+                ("x-request-id", "7"),
+            ];
+            Ok::<_, Error>((StatusCode::CREATED, headers, Body::from("paid")))
         })
         .await;
     assert_eq!(
         (reply.status, reply.body.as_str()),
         (StatusCode::SERVICE_UNAVAILABLE, "")
     );
-    assert!(!reply.headers.contains_key("x-paid"));
+    let mut kept: Vec<_> = reply.headers.keys().map(|name| name.as_str()).collect();
+    kept.sort_unstable();
+    assert_eq!(
+        kept,
+        ["access-control-allow-origin", "vary", "x-request-id"]
+    );
 }

@@ -242,7 +242,9 @@ async fn public_types_print_no_secret() {
             session.log_in("alice");
             session.save().await.unwrap();
             printed.push(format!("{session:?} {session:#?}"));
-            let tx = session.transaction(|tx| Ok(format!("{tx:?}"))).await;
+            let tx = session
+                .transaction(|tx| Ok::<_, Error>(format!("{tx:?}")))
+                .await;
             printed.push(tx.unwrap());
         })
         .await;

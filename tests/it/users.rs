@@ -138,7 +138,7 @@ async fn another_user_stays_empty_through_explicit_io() {
         session.log_in("bob");
         session.reload().await?;
         assert!(session.is_empty());
-        let keys = session.transaction(|tx| Ok(tx.len())).await?;
+        let keys = session.transaction(|tx| Ok::<_, Error>(tx.len())).await?;
         assert_eq!((keys, session.len()), (0, 0));
         Ok::<_, Error>(())
     };

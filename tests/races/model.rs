@@ -85,7 +85,7 @@ enum Op {
 struct Open {
     session: WizSession,
     answer: oneshot::Sender<StatusCode>,
-    response: JoinHandle<Response<String>>,
+    response: JoinHandle<Response<wiz_session::SessionBody<String>>>,
     cookie: Option<String>,
     /// What was loaded, if it was a session; or whether a tombstone was.
     snapshot: Option<Stored>,
@@ -265,6 +265,10 @@ impl World {
         let what = format!("{:?} on {:?} answered {status}", open.ops, open.cookie);
         open.answer.send(status).expect("the handler waits");
         let response = open.response.await.expect("no panic");
+        let status = match expected {
+            Sent::Refusal => StatusCode::CONFLICT,
+            _ => status,
+        };
         assert_eq!(response.status(), status, "{what}");
         let lines: Vec<_> = response
             .headers()
@@ -273,7 +277,7 @@ impl World {
             .map(|line| line.to_str().unwrap())
             .collect();
         match expected {
-            Sent::Nothing => assert!(lines.is_empty(), "{what} sent {lines:?}"),
+            Sent::Nothing | Sent::Refusal => assert!(lines.is_empty(), "{what} sent {lines:?}"),
             Sent::Removal => assert!(
                 lines.len() == 1 && lines[0].contains("Max-Age=0"),
                 "{what} sent {lines:?}"
@@ -338,6 +342,8 @@ impl World {
 #[derive(Debug)]
 enum Sent {
     Nothing,
+    /// Changes were lost with a session that may have been swept.
+    Refusal,
     Removal,
     New(Stored),
 }
@@ -469,21 +475,25 @@ impl World {
         }
         if view.bound {
             let writes = view.regenerates || view.login.is_some() || view.data != view.base;
+            // What was alive when the request came is there for it, though it has expired since.
             let now_stored = self
-                .lives(cookie)
+                .stored
+                .get(cookie)
                 .filter(|stored| !stored.tombstone)
                 .cloned();
             let Some(current) = now_stored else {
+                let loaded = open.snapshot.as_ref().expect("it is bound");
+                let is_old = self.now >= loaded.expires_at.min(loaded.deadline);
                 return match view.login {
                     Some(_) => Sent::New(self.fresh(&view)),
+                    // It may have been swept, and the client has no newer one.
+                    None if writes && is_old && !self.stored.contains_key(cookie) => Sent::Refusal,
                     None => Sent::Nothing,
                 };
             };
             if !writes {
-                // What has expired since it was loaded is loaded again.
                 let loaded = open.snapshot.clone().expect("it is bound");
-                let lives = self.now < loaded.expires_at;
-                self.touch(cookie, if lives { &loaded } else { &current });
+                self.touch(cookie, &loaded);
                 return Sent::Nothing;
             }
             let mut next = if view.fresh {
@@ -543,6 +553,9 @@ impl World {
 
     /// A read keeps a session alive, if what the request loaded was a tenth of the idle timeout old.
     fn touch(&mut self, cookie: &str, loaded: &Stored) {
+        if self.now >= loaded.expires_at.min(loaded.deadline) {
+            return;
+        }
         let touched = loaded.deadline.min(self.now + IDLE);
         if touched.saturating_sub(loaded.expires_at) >= IDLE / 10 {
             let stored = self.stored.get_mut(cookie).expect("it lives");

@@ -112,7 +112,9 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
                 async |session: WizSession, State(Gate(gate)): State<Gate>| {
                     gate.wait().await;
                     gate.wait().await;
-                    session.transaction(|tx| Ok(tx.keys().join(","))).await
+                    session
+                        .transaction(|tx| Ok::<_, Error>(tx.keys().join(",")))
+                        .await
                 },
             ),
         )

@@ -112,7 +112,10 @@ async fn set(session: &WizSession, key: &str, value: Box<RawValue>) -> Result<St
 }
 
 async fn delete(session: &WizSession, key: &str) -> Result<String, String> {
-    match session.transaction(|tx| Ok(tx.delete(key))).await {
+    match session
+        .transaction(|tx| Ok::<_, wiz_session::Error>(tx.delete(key)))
+        .await
+    {
         // It ended since it was loaded, and the key with it.
         Err(error) if error.is_gone() => {}
         deleted => drop(deleted.map_err(said)?),

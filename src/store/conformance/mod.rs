@@ -33,7 +33,7 @@ use std::{
 
 use super::{Created, Replaced, SessionStore};
 use crate::{
-    data::Data,
+    change::Data,
     id::{Handle, SessionId},
     record::{Body, CommitIds, Record, Version},
     time::Timestamp,
@@ -73,7 +73,7 @@ fn record(user: Option<&str>, json: &str) -> Record {
 }
 
 fn tombstone() -> Record {
-    Record::tombstone(Version::FIRST, Timestamp::from(SystemTime::now()))
+    Record::tombstone(Version::FIRST, Timestamp::from(SystemTime::now()), None)
 }
 
 async fn create(store: &impl SessionStore, record: &Record) -> Handle {

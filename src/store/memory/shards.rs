@@ -219,7 +219,7 @@ impl Shards {
             return;
         }
         let next = turn / CREATES_A_SWEEP % SHARDS;
-        let expired = self.shards[next].lock().sweep(self.clock.now());
+        let expired = self.shards[next].lock().sweep(self.clock.timestamp());
         self.forget(expired);
     }
 
@@ -232,7 +232,7 @@ impl Shards {
                 break;
             }
             let mut shard = self.shards[(start + step) % SHARDS].lock();
-            let expired = shard.take_expired(self.clock.now(), usize::MAX);
+            let expired = shard.take_expired(self.clock.timestamp(), usize::MAX);
             let evicted = if expired.is_empty() {
                 shard.evict_anonymous(except)
             } else {
@@ -285,7 +285,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        data::Data,
+        change::Data,
         id::SessionId,
         record::{Body, CommitIds},
     };
@@ -298,7 +298,7 @@ mod tests {
     }
 
     fn record(clock: &Clock, user: Option<&str>, lives: Duration) -> Record {
-        let now = clock.now();
+        let now = clock.timestamp();
         let body = Body {
             created_at: now,
             authenticated_at: None,
@@ -383,7 +383,7 @@ mod tests {
                 old.push(create(&store, &record(&clock, None, lives)).unwrap());
             }
             let new = SessionId::random().handle();
-            let stone = Record::tombstone(Version::FIRST.next(), clock.now());
+            let stone = Record::tombstone(Version::FIRST.next(), clock.timestamp(), None);
             let moved = record(&clock, Some("alice"), MINUTE);
             let answer = store.regenerate(old[0], Version::FIRST, &stone, new, &moved);
             assert_eq!(answer, Replaced::Stored(Version::FIRST));

@@ -45,7 +45,7 @@ impl Browser {
     /// Sends a request with this browser's cookies to a service, and keeps those that come back.
     pub(crate) async fn send<S>(&mut self, service: S, mut request: Request) -> Reply
     where
-        S: Service<Request, Response = Response, Error = Infallible>,
+        S: Service<Request, Response: IntoResponse, Error = Infallible>,
     {
         if let Some(line) = self.line() {
             request.headers_mut().insert(COOKIE, line);
@@ -164,10 +164,10 @@ pub(crate) fn ignore<R: IntoResponse>(
 
 async fn send<S>(service: S, request: Request) -> Reply
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<Request, Response: IntoResponse, Error = Infallible>,
 {
     let Ok(response) = service.oneshot(request).await;
-    let (head, body) = response.into_parts();
+    let (head, body) = response.into_response().into_parts();
     Reply {
         status: head.status,
         headers: head.headers,

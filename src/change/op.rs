@@ -6,7 +6,7 @@ use crate::error::Error;
 ///
 /// Operations on different keys commute, and an operation that sets or removes makes the ones before
 /// it on that key void. So the log needs no order: it keeps one composed operation a key.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(crate) enum Op {
     /// The key holds this raw JSON, whatever it held before.
     Put(Vec<u8>),
@@ -33,15 +33,8 @@ impl Update {
     }
 }
 
-/// The same one: of two that do alike nobody can tell.
-impl PartialEq for Update {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
 /// The operation log of a request, sorted by key. Most hold one entry or two: a search beats a tree.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ops(Vec<(Box<str>, Op)>);
 
 impl Ops {
@@ -63,33 +56,43 @@ impl Ops {
         Some(op)
     }
 
-    /// Does an operation after what is there, at the [place](Self::find) of its key, if the two are `worth` keeping.
+    /// Applies an operation after the one that is there, at the [place](Self::find) of its key, and keeps what the two
+    /// come to if that is `worth` it. Closures that are no longer needed go to `discarded`: they are the application's,
+    /// and may not be dropped under a lock.
     pub(crate) fn add(
         &mut self,
         place: Result<usize, usize>,
         key: &str,
         op: Op,
         worth: impl Fn(&Op) -> bool,
+        discarded: &mut Vec<Op>,
     ) {
         match place {
             Err(place) if worth(&op) => self.0.insert(place, (key.into(), op)),
-            Err(_) => {}
+            Err(_) => discarded.extend(op.into_update()),
             Ok(place) => {
                 let (key, earlier) = self.0.remove(place);
-                let op = earlier.then(op);
+                let op = earlier.then(op, discarded);
                 if worth(&op) {
                     self.0.insert(place, (key, op));
+                } else {
+                    discarded.extend(op.into_update());
                 }
             }
         }
     }
 
-    /// These, then `late`, of which only what is `worth` it is kept.
-    pub(crate) fn then(mut self, late: Self, worth: impl Fn(&str, &Op) -> bool) -> Self {
+    /// These, then `late`.
+    pub(crate) fn then(mut self, late: Self) -> Self {
+        let mut discarded = Vec::new();
         for (key, op) in late.0 {
-            self.add(self.find(&key), &key, op, |op| worth(&key, op));
+            self.add(self.find(&key), &key, op, |_| true, &mut discarded);
         }
         self
+    }
+
+    pub(crate) fn into_updates(self) -> impl Iterator<Item = Op> {
+        self.0.into_iter().filter_map(|(_, op)| op.into_update())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Op)> + Clone {
@@ -97,7 +100,21 @@ impl Ops {
     }
 }
 
+impl IntoIterator for Ops {
+    type Item = (Box<str>, Op);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl Op {
+    /// Itself, if it has closures of the application's.
+    pub(super) fn into_update(self) -> Option<Self> {
+        matches!(self, Self::Update { .. }).then_some(self)
+    }
+
     /// What the key holds after it, as seen by the request that did it.
     pub(crate) fn value(&self) -> Option<&[u8]> {
         match self {
@@ -108,21 +125,25 @@ impl Op {
     }
 
     /// This operation, then `next`, as one.
-    pub(crate) fn then(self, next: Self) -> Self {
+    fn then(self, next: Self, discarded: &mut Vec<Self>) -> Self {
         match (self, next) {
             (Self::Update { mut steps, .. }, Self::Update { steps: more, value }) => {
                 steps.extend(more);
                 Self::Update { steps, value }
             }
             // What was set or removed before does not depend on the record, so neither does the result.
-            (Self::Put(_) | Self::Remove, Self::Update { value, .. }) => {
+            (Self::Put(_) | Self::Remove, Self::Update { steps, value }) => {
+                discarded.push(Self::Update { steps, value: None });
                 value.map_or(Self::Remove, Self::Put)
             }
-            (_, next) => next,
+            (earlier, next) => {
+                discarded.extend(earlier.into_update());
+                next
+            }
         }
     }
 
-    /// The same operation on another record's value.
+    /// Applies the operation to another record's value.
     pub(crate) fn replay(&mut self, before: Option<&[u8]>) -> Result<(), Error> {
         if let Self::Update { steps, value } = self {
             let mut after = before.map(<[u8]>::to_vec);
@@ -164,7 +185,7 @@ mod tests {
 
     #[test]
     fn updates_add_up_and_replay_on_another_value() {
-        let mut both = append("b", "a").then(append("c", "ab"));
+        let mut both = append("b", "a").then(append("c", "ab"), &mut Vec::new());
         assert_eq!(both.value(), Some(b"abc".as_slice()));
         both.replay(Some(b"X")).unwrap();
         assert_eq!(both.value(), Some(b"Xbc".as_slice()));
@@ -175,7 +196,9 @@ mod tests {
     #[test]
     fn an_update_of_what_was_set_no_longer_depends_on_the_record() {
         for first in [put("a"), Op::Remove] {
-            let mut op = first.then(append("b", "a"));
+            let mut discarded = Vec::new();
+            let mut op = first.then(append("b", "a"), &mut discarded);
+            assert_eq!(discarded.len(), 1, "its closure is no longer needed");
             op.replay(Some(b"X")).unwrap();
             assert_eq!(op.value(), Some(b"ab".as_slice()));
         }
@@ -183,10 +206,10 @@ mod tests {
 
     #[test]
     fn the_last_of_set_and_delete_counts() {
-        assert_eq!(
-            append("b", "a").then(put("c")).value(),
-            Some(b"c".as_slice())
-        );
-        assert_eq!(put("c").then(Op::Remove).value(), None);
+        let mut discarded = Vec::new();
+        let last = append("b", "a").then(put("c"), &mut discarded);
+        assert_eq!(last.value(), Some(b"c".as_slice()));
+        assert_eq!(discarded.len(), 1);
+        assert_eq!(put("c").then(Op::Remove, &mut discarded).value(), None);
     }
 }

@@ -21,7 +21,7 @@ impl Data {
     /// These values after edits, which are sorted by key: from then on a key holds another value, or none.
     ///
     /// `len` and `bytes` are those of the result: whoever keeps the edits knows them.
-    pub(crate) fn edited<'a>(
+    pub(crate) fn with_edits<'a>(
         &'a self,
         edits: impl Iterator<Item = (&'a str, Option<&'a [u8]>)> + Clone,
         len: usize,
@@ -185,7 +185,7 @@ impl Data {
             .iter()
             .map(|(key, value)| key.len() + value.get().len())
             .sum();
-        Ok(Self::default().edited(puts, entries.len(), bytes))
+        Ok(Self::default().with_edits(puts, entries.len(), bytes))
     }
 }
 
@@ -252,7 +252,7 @@ mod tests {
         let raw = edits
             .iter()
             .map(|(key, value)| (*key, value.map(str::as_bytes)));
-        let edited = data.edited(raw, map.len(), bytes);
+        let edited = data.with_edits(raw, map.len(), bytes);
         assert!(edited.iter().eq(map), "{edits:?}");
         assert_eq!(edited.bytes(), bytes);
         edited

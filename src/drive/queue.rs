@@ -6,18 +6,21 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::{id::Handle, record::Record};
+use crate::{
+    id::Handle,
+    record::{Record, Version},
+};
 
 /// Lets the commits of one session that met a conflict go one after the other, first come first served.
 ///
 /// They would otherwise race each other, and of n that try at once n - 1 lose each time. Whoever is done leaves the
 /// record it stored to the next, who replays on it without asking the store.
 #[derive(Default)]
-pub(crate) struct Queue(Mutex<HashMap<Handle, Line>>);
+pub(crate) struct Queue(Mutex<HashMap<Handle, Waiters>>);
 
 /// The commits of one session.
 #[derive(Default)]
-struct Line {
+struct Waiters {
     /// How many there are.
     turns: usize,
     newest: Newest,
@@ -27,7 +30,7 @@ struct Line {
 type Newest = Arc<tokio::sync::Mutex<Option<Record>>>;
 
 /// A place in the line of one session; the head of it once [`wait`](Self::wait) is over.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Ticket<'a> {
     queue: &'a Queue,
     handle: Handle,
     newest: Newest,
@@ -35,11 +38,11 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Queue {
-    pub(crate) fn join(&self, handle: Handle) -> Turn<'_> {
+    pub(crate) fn join(&self, handle: Handle) -> Ticket<'_> {
         let mut lines = self.0.lock();
         let line = lines.entry(handle).or_default();
         line.turns += 1;
-        Turn {
+        Ticket {
             queue: self,
             handle,
             newest: Arc::clone(&line.newest),
@@ -48,25 +51,28 @@ impl Queue {
     }
 }
 
-impl Turn<'_> {
+impl Ticket<'_> {
     pub(crate) async fn wait(&mut self) {
         self.head = Some(Arc::clone(&self.newest).lock_owned().await);
     }
 
-    /// The record that the one before stored, if it is newer than this.
-    pub(crate) fn newer_than(&self, known: &Record) -> Option<Record> {
+    /// The record that the commit before stored, if it is newer than this version.
+    pub(crate) fn published_after(&self, known: Version) -> Option<Record> {
         let newest = self.head.as_ref()?.as_ref()?;
-        (newest.version() > known.version()).then(|| newest.clone())
+        (newest.version() > known).then(|| newest.clone())
     }
 
-    pub(crate) fn leave(&mut self, stored: &Record) {
-        if let Some(head) = &mut self.head {
+    /// Leaves what was stored to the next commit, if it is still a record of this session.
+    pub(crate) fn publish(&mut self, handle: Handle, stored: &Record) {
+        if let Some(head) = &mut self.head
+            && handle == self.handle
+        {
             **head = Some(stored.clone());
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         self.head = None;
         let mut lines = self.queue.0.lock();

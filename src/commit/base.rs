@@ -1,0 +1,33 @@
+use crate::{
+    id::{Handle, SessionId},
+    record::Record,
+};
+
+/// Where the session stands in the store, as far as the request knows.
+#[derive(Debug, Clone)]
+pub(crate) enum Base {
+    /// Nowhere yet.
+    New,
+    Live(Stored),
+    /// It has ended or moved to another id, and the client may hold a newer cookie by now: only a login may store
+    /// anything or send a cookie.
+    Gone,
+}
+
+/// A stored session.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) id: SessionId,
+    pub(crate) handle: Handle,
+    pub(crate) record: Record,
+}
+
+impl Base {
+    #[inline]
+    pub(crate) fn live(&self) -> Option<&Stored> {
+        match self {
+            Self::Live(stored) => Some(stored),
+            Self::New | Self::Gone => None,
+        }
+    }
+}

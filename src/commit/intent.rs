@@ -1,0 +1,79 @@
+use std::time::Duration;
+
+use crate::time::{Timestamp, millis};
+
+/// What the application wants done with the session itself, beside its data.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Intent {
+    pub(super) regenerate: bool,
+    pub(super) login: Option<Login>,
+    pub(super) remember: Option<Remember>,
+    /// Nothing of the stored data may stay, as it is another user's. Numbered, to tell one time from the next.
+    user_epoch: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Login {
+    pub(super) user: Box<str>,
+    pub(super) at: Timestamp,
+}
+
+/// For how long each use keeps the session, in place of the idle timeout. Numbered, as the same wish renews.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Remember {
+    /// `None`: no longer.
+    pub(super) how_long: Option<Duration>,
+    pub(super) number: u32,
+}
+
+impl Remember {
+    /// Zero takes it back. Anything else is at least a second, the unit of a cookie's `Max-Age`, and whole milliseconds,
+    /// the unit of a record.
+    pub(super) fn new(how_long: Duration, number: u32) -> Self {
+        let whole = || Duration::from_millis(millis(how_long)).max(Duration::from_secs(1));
+        Self {
+            how_long: (!how_long.is_zero()).then(whole),
+            number,
+        }
+    }
+}
+
+impl Intent {
+    /// A session that becomes another user's, for the time of this number.
+    pub(super) fn another_user(number: u32) -> Self {
+        Self {
+            user_epoch: Some(number),
+            ..Self::default()
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        !self.regenerate
+            && self.login.is_none()
+            && self.remember.is_none()
+            && self.user_epoch.is_none()
+    }
+
+    /// Whether the stored data stay, with the changes made to them.
+    #[inline]
+    pub(super) fn keeps_data(&self) -> bool {
+        self.user_epoch.is_none()
+    }
+
+    /// What is left of it once `done`, an earlier state, is stored.
+    pub(super) fn ack(&mut self, done: &Self) {
+        if self.user_epoch != done.user_epoch {
+            // Another user's since, and all of it is about that one.
+            return;
+        }
+        self.user_epoch = None;
+        self.regenerate &= !done.regenerate;
+        if self.login == done.login {
+            self.login = None;
+        }
+        if self.remember == done.remember {
+            self.remember = None;
+        }
+    }
+}

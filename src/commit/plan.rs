@@ -1,0 +1,159 @@
+use super::{base::Base, intent::Intent, state::SessionState};
+use crate::{
+    expiry::Expiry,
+    id::Handle,
+    record::{Body, CommitId, CommitIds, Record, Version},
+    time::Timestamp,
+};
+
+/// What has to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plan {
+    Nothing,
+    /// The session ended elsewhere, and takes these changes along.
+    Discard,
+    Touch(Timestamp),
+    /// Make sure that the session still lives, and send its cookie again.
+    Reissue,
+    Create,
+    Replace,
+    Move,
+    /// Look at the record, then plan again: the snapshot is too old to decide from.
+    Refresh,
+    /// Delete this session, then plan again.
+    End(Handle),
+}
+
+/// The decision, and what is to be stored. Pure: the time is an argument, and nothing is asked or done.
+impl SessionState {
+    #[inline]
+    pub(crate) fn plan(&self, now: impl FnOnce() -> Timestamp, expiry: &Expiry) -> Plan {
+        if !self.endings.is_empty() {
+            return self.plan_ending();
+        }
+        let Intent {
+            regenerate,
+            ref login,
+            ref remember,
+            ..
+        } = self.intent;
+        let changed = self.changes_data();
+        let stored = match &self.base {
+            Base::New | Base::Gone if login.is_some() => return Plan::Create,
+            Base::New if changed => return Plan::Create,
+            Base::Gone if changed || regenerate || remember.is_some() => return Plan::Discard,
+            Base::New | Base::Gone => return Plan::Nothing,
+            Base::Live(stored) => stored,
+        };
+        let writes = changed || regenerate || login.is_some() || remember.is_some();
+        if self.changes.is_stale() {
+            return Plan::Refresh;
+        }
+        if self.headers_sent && (writes || self.changes.has_pending()) {
+            let is_live = expiry.is_live(&stored.record, now());
+            return match writes {
+                _ if !is_live => Plan::Refresh,
+                false => Plan::Refresh,
+                true if regenerate || login.is_some() => Plan::Move,
+                true => Plan::Replace,
+            };
+        }
+        if regenerate || login.is_some() {
+            return Plan::Move;
+        }
+        if writes {
+            return Plan::Replace;
+        }
+        if self.outdated {
+            return Plan::Reissue;
+        }
+        if self.skip_touch {
+            return Plan::Nothing;
+        }
+        let now = now();
+        match expiry.touch_due(&stored.record, now) {
+            // Its client has to be told that the cookie lasts longer.
+            Some(_) if stored.record.body().remember.is_some() => Plan::Reissue,
+            Some(end) if expiry.is_live(&stored.record, now) => Plan::Touch(end),
+            _ => Plan::Nothing,
+        }
+    }
+
+    #[cold]
+    fn plan_ending(&self) -> Plan {
+        let mut endings = self.endings.own.iter().chain(&self.endings.others);
+        endings
+            .next()
+            .map_or(Plan::Nothing, |handle| Plan::End(*handle))
+    }
+
+    /// Whether the client needs its cookie again: with another age, or signed by the present key.
+    pub(super) fn changes_cookie(&self, now: Timestamp, expiry: &Expiry) -> bool {
+        if self.intent.remember.is_some() || self.outdated {
+            return true;
+        }
+        let remembered = self
+            .base
+            .live()
+            .filter(|stored| stored.record.body().remember.is_some() && !self.skip_touch);
+        remembered.is_some_and(|stored| expiry.touch_due(&stored.record, now).is_some())
+    }
+
+    /// The record as it is to be stored now, by this commit.
+    pub(super) fn to_record(
+        &self,
+        now: Timestamp,
+        expiry: &Expiry,
+        commit: Option<CommitId>,
+    ) -> Record {
+        let record = self.record();
+        let base = record.map(Record::body);
+        let Intent {
+            ref login,
+            remember: wish,
+            ..
+        } = self.intent;
+        let remember = match wish {
+            Some(wish) => wish.how_long,
+            None => base.and_then(|base| base.remember),
+        };
+        let authenticated_at = match login {
+            Some(login) => Some(login.at),
+            None => base.and_then(|base| base.authenticated_at),
+        };
+        let deadline = match (base, login, wish) {
+            (Some(base), None, None) => base.deadline,
+            // No longer remembered: as if it had begun now, but no longer than it could have lived.
+            (Some(base), None, Some(wish)) if wish.how_long.is_none() => {
+                base.deadline.min(expiry.deadline(now, None))
+            }
+            (Some(base), None, Some(_)) => {
+                expiry.deadline(base.authenticated_at.unwrap_or(base.created_at), remember)
+            }
+            (_, Some(login), _) => expiry.deadline(login.at, remember),
+            (None, None, _) => expiry.deadline(now, remember),
+        };
+        let expires_at = match record {
+            Some(record) if self.skip_touch && login.is_none() && wish.is_none() => {
+                record.expires()
+            }
+            _ => expiry.expires_at(now, remember, deadline),
+        };
+        let commits = base.map(|base| base.commits.clone()).unwrap_or_default();
+        let body = Body {
+            created_at: base.map_or(now, |base| base.created_at),
+            authenticated_at,
+            deadline,
+            remember,
+            user: self.user().map(Into::into),
+            tombstone: false,
+            commits: commit.map_or(CommitIds::default(), |commit| commits.with(commit)),
+            data: self.changes.to_data(record.map(Record::data)),
+        };
+        let version = self
+            .base
+            .live()
+            .map_or(Version::FIRST, |stored| stored.record.version().next());
+        Record::new(version, expires_at, body)
+    }
+}

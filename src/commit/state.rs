@@ -1,0 +1,460 @@
+use std::time::Duration;
+
+use super::{
+    base::{Base, Stored},
+    intent::{Intent, Login, Remember},
+    unit::Unit,
+};
+use crate::{
+    change::{Changes, Draft, InFlight},
+    error::Error,
+    expiry::Expiry,
+    id::Handle,
+    record::Record,
+    time::Timestamp,
+};
+
+/// What a request knows of its session and wants done with it: a unit of work, as values only.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionState {
+    pub(crate) base: Base,
+    pub(crate) changes: Changes,
+    pub(super) intent: Intent,
+    /// What was cleared, to be deleted before anything else.
+    pub(super) endings: Endings,
+    /// How often it was cleared, to tell whether that happened while a commit was in flight.
+    pub(super) clear_epoch: u32,
+    user_epoch: u32,
+    remembered: u32,
+    /// The client's cookie was signed by a previous key.
+    pub(crate) outdated: bool,
+    /// The request does not count as a use of the session.
+    pub(super) skip_touch: bool,
+    /// The client came with a session that has ended.
+    came_with_ended: bool,
+    /// When the request found its session alive, until its response head has left: what it does until then is in time.
+    in_time: Option<Timestamp>,
+    /// The response head has left: no cookie can be sent any more, and the snapshot may be old.
+    pub(crate) headers_sent: bool,
+    /// What the response has to do to the client's cookie, so far.
+    pub(crate) cookie: Option<CookieAction>,
+}
+
+/// What a response does to the cookie of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CookieAction {
+    /// Sets that of the live session.
+    Set,
+    Remove,
+}
+
+/// Sessions that were cleared and are not deleted yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Endings {
+    /// The request's own.
+    pub(super) own: Option<Handle>,
+    /// Those of other cookies that the client presented, and of commits that may have left a record behind.
+    pub(super) others: Vec<Handle>,
+}
+
+impl Endings {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.own.is_none() && self.others.is_empty()
+    }
+
+    pub(super) fn remove(&mut self, handle: Handle) {
+        self.own = self.own.filter(|own| *own != handle);
+        self.others.retain(|other| *other != handle);
+    }
+}
+
+impl SessionState {
+    /// Nothing to do, with a session that is nowhere yet.
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self {
+            base: Base::New,
+            changes: Changes::new(None, max_bytes),
+            intent: Intent::default(),
+            endings: Endings::default(),
+            clear_epoch: 0,
+            user_epoch: 0,
+            remembered: 0,
+            outdated: false,
+            skip_touch: false,
+            came_with_ended: false,
+            in_time: None,
+            headers_sent: false,
+            cookie: None,
+        }
+    }
+
+    /// The session is this one, found alive at this time.
+    #[inline]
+    pub(crate) fn attach(&mut self, stored: Stored, found_at: Timestamp, outdated: bool) {
+        self.changes.attach(stored.record.data());
+        self.base = Base::Live(stored);
+        self.in_time = Some(found_at);
+        self.outdated = outdated;
+    }
+
+    /// The client presented a session that is over.
+    pub(crate) fn found_ended(&mut self) {
+        self.came_with_ended = true;
+    }
+
+    /// The client presented a session that has moved to another id.
+    pub(crate) fn found_moved(&mut self) {
+        self.base = Base::Gone;
+        self.came_with_ended = true;
+    }
+
+    /// No cookie can be sent from now on, and what "already there" means is decided against the record at the commit.
+    pub(crate) fn mark_headers_sent(&mut self) {
+        self.headers_sent = true;
+        self.in_time = None;
+        self.changes.keep_redundant();
+    }
+
+    /// The record whose data the request sees and changes.
+    #[inline]
+    pub(crate) fn record(&self) -> Option<&Record> {
+        record(&self.base, &self.intent)
+    }
+
+    /// The values as the request sees and changes them.
+    #[inline]
+    pub(crate) fn draft(&mut self) -> Draft<'_> {
+        let record = record(&self.base, &self.intent);
+        let login = self.intent.login.as_ref();
+        let user = login
+            .map(|login| &*login.user)
+            .or(record.and_then(Record::user));
+        self.changes.reserve(user.map_or(0, str::len));
+        Draft::new(record.map(Record::data), &mut self.changes)
+    }
+
+    /// Whether something is pending, be it in vain.
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.endings.is_empty() || !self.intent.is_empty() || self.changes.has_pending()
+    }
+
+    /// Whether there would be other data than there is.
+    #[inline]
+    pub(super) fn changes_data(&self) -> bool {
+        self.changes.differ_from(|| self.record().map(Record::data))
+    }
+
+    /// Whether a login is pending.
+    pub(crate) fn has_login(&self) -> bool {
+        self.intent.login.is_some()
+    }
+
+    /// Whether nothing but a login could be stored any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.base, Base::Gone) && !self.has_login()
+    }
+
+    /// Whether the client came with a session that is over or moved, or this request has learnt that it is.
+    pub(crate) fn is_ended(&self) -> bool {
+        match self.base {
+            Base::New => self.came_with_ended,
+            Base::Live(_) => false,
+            Base::Gone => true,
+        }
+    }
+
+    /// Whether the user's name fits beside the data.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`].
+    pub(super) fn check_size(&self, record: &Record) -> Result<(), Error> {
+        let Some(Login { user, .. }) = &self.intent.login else {
+            return Ok(());
+        };
+        let limit = self.changes.max_bytes();
+        match record.data().bytes() + user.len() > limit {
+            true => Err(Error::user_too_large(limit)),
+            false => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::is_gone`] if [it is](Self::is_gone).
+    pub(crate) fn ensure_live(&self) -> Result<(), Error> {
+        match self.is_gone() {
+            true => Err(Error::gone()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a record is that of a session which lives for this request.
+    pub(crate) fn is_live(&self, record: &Record, now: Timestamp, expiry: &Expiry) -> bool {
+        !record.is_tombstone() && expiry.is_live(record, self.in_time.unwrap_or(now))
+    }
+
+    /// Whether the session was alive when the request came, and has passed its end since.
+    pub(super) fn has_expired_meanwhile(&self, now: Timestamp, expiry: &Expiry) -> bool {
+        let stored = self.base.live();
+        self.in_time.is_some() && stored.is_some_and(|stored| !expiry.is_live(&stored.record, now))
+    }
+}
+
+#[inline]
+fn record<'a>(base: &'a Base, intent: &Intent) -> Option<&'a Record> {
+    let stored = base.live().filter(|_| intent.keeps_data())?;
+    Some(&stored.record)
+}
+
+/// What the application wants done.
+impl SessionState {
+    /// Ends the session, and these others that the client presented. Answers whether there was one of its own to end.
+    pub(crate) fn clear(&mut self, presented: bool, others: Vec<Handle>) -> bool {
+        let base = match std::mem::replace(&mut self.base, Base::New) {
+            Base::Live(stored) => {
+                self.endings.own = Some(stored.handle);
+                Base::New
+            }
+            base => base,
+        };
+        let removes = presented && matches!(base, Base::New);
+        self.cookie = removes.then_some(CookieAction::Remove);
+        self.endings.others.extend(others);
+        self.clear_epoch += 1;
+        self.intent = Intent::default();
+        self.changes.reset(None);
+        self.base = base;
+        self.endings.own.is_some()
+    }
+
+    pub(crate) fn regenerate(&mut self) {
+        self.intent.regenerate = true;
+    }
+
+    pub(crate) fn log_in(&mut self, user: Box<str>, at: Timestamp) {
+        if self.user().is_some_and(|former| former != &*user) {
+            self.intent = Intent::another_user(self.user_epoch);
+            self.user_epoch += 1;
+            self.changes.reset(None);
+        }
+        self.intent.login = Some(Login { user, at });
+    }
+
+    pub(crate) fn remember(&mut self, how_long: Duration) {
+        self.remembered += 1;
+        self.intent.remember = Some(Remember::new(how_long, self.remembered));
+    }
+
+    pub(crate) fn skip_touch(&mut self) {
+        self.skip_touch = true;
+    }
+
+    pub(crate) fn user(&self) -> Option<&str> {
+        match &self.intent.login {
+            Some(login) => Some(&login.user),
+            None => self.record()?.user(),
+        }
+    }
+
+    pub(crate) fn authenticated_at(&self) -> Option<Timestamp> {
+        match &self.intent.login {
+            Some(login) => Some(login.at),
+            None => self.record()?.body().authenticated_at,
+        }
+    }
+
+    /// Gives up what is pending, but what was cleared stays cleared. Answers whether there was something.
+    pub(crate) fn roll_back(&mut self) -> bool {
+        let had_changes = !self.intent.is_empty() || self.changes.has_pending();
+        self.intent = Intent::default();
+        let base = record(&self.base, &self.intent).map(Record::data);
+        self.changes.drop_pending(base);
+        had_changes
+    }
+}
+
+/// Commits: what is given to one, and what comes back.
+impl SessionState {
+    /// Gives all that is pending to a commit. It stays visible, and what is changed from now on is kept apart from it.
+    pub(crate) fn begin(&mut self, is_transaction: bool) -> Unit {
+        let copy = self.clone();
+        let in_flight = self.changes.begin();
+        if is_transaction {
+            // Whatever keys the transaction changes.
+            self.changes.keep_all();
+        }
+        Unit::new(copy, in_flight, is_transaction)
+    }
+
+    /// As [`begin`](Self::begin), where nobody else can see this session any more: all of it is taken.
+    pub(crate) fn take(&mut self) -> Unit {
+        let nothing = Self::new(self.changes.max_bytes());
+        let state = std::mem::replace(self, nothing);
+        Unit::new(state, InFlight::nothing(), false)
+    }
+
+    /// A commit is over, and led to this base. Replays what came later on top of it.
+    ///
+    /// # Errors
+    /// [`Error::is_gone`] if the session has ended. If what came later cannot be replayed, it is given up.
+    pub(crate) fn ack(
+        &mut self,
+        unit: &Unit,
+        base: Base,
+        cookie: Option<CookieAction>,
+    ) -> Result<(), Error> {
+        if !self.take_over(unit, base, cookie) {
+            return Ok(());
+        }
+        let data = record(&self.base, &self.intent).map(Record::data);
+        // What came before a login on a session that has ended goes with it, as if it had been loaded so.
+        let replayed = match self.is_gone() {
+            true => Err(Error::gone()),
+            false => self.changes.ack(&unit.in_flight, data),
+        };
+        if replayed.is_err() {
+            self.changes.reset(data);
+        }
+        match self.base {
+            Base::Gone => replayed.and(Err(Error::gone())),
+            _ => replayed,
+        }
+    }
+
+    /// As [`ack`](Self::ack), but leaves what came later to be replayed by the next commit.
+    pub(crate) fn ack_without_replay(
+        &mut self,
+        unit: &Unit,
+        base: Base,
+        cookie: Option<CookieAction>,
+    ) {
+        if self.take_over(unit, base, cookie) {
+            let data = record(&self.base, &self.intent).map(Record::data);
+            self.changes.ack_without_replay(&unit.in_flight, data);
+        }
+    }
+
+    /// Where a commit has led, but for the data. Answers `false` if the session was cleared since it began.
+    fn take_over(&mut self, unit: &Unit, base: Base, cookie: Option<CookieAction>) -> bool {
+        if self.clear_epoch != unit.state.clear_epoch {
+            // Cleared while the commit was in flight: what it stored has to end too.
+            self.sync_endings(unit);
+            let Some(stored) = base.live() else {
+                return false;
+            };
+            let moved_from = unit.state.base.live().map(|stored| stored.handle);
+            match self.endings.own {
+                // What was cleared is this very session, which the commit may have moved.
+                own if own.is_none() || own == moved_from => {
+                    self.endings.own = Some(stored.handle);
+                }
+                _ => self.endings.others.push(stored.handle),
+            }
+            return false;
+        }
+        self.intent.ack(&unit.intent);
+        self.endings = Endings::default();
+        self.outdated = false;
+        self.cookie = cookie;
+        self.base = base;
+        true
+    }
+
+    /// A commit is over and has stored nothing of these changes, but it may have ended what was cleared.
+    pub(crate) fn abort(&mut self, unit: &Unit) {
+        self.sync_endings(unit);
+        let data = record(&self.base, &self.intent).map(Record::data);
+        self.changes.abort(&unit.in_flight, data);
+    }
+
+    /// Nobody can tell any more what became of a commit. It is not tried again, and its changes are dropped.
+    pub(crate) fn give_up(&mut self, unit: &Unit) {
+        self.sync_endings(unit);
+        if self.clear_epoch == unit.state.clear_epoch {
+            self.intent.ack(&unit.intent);
+        }
+        let data = record(&self.base, &self.intent).map(Record::data);
+        self.changes.ack_without_replay(&unit.in_flight, data);
+    }
+
+    /// Takes over what a commit has done for good though it goes on, or failed: a session that is deleted stays so.
+    pub(crate) fn sync_endings(&mut self, unit: &Unit) {
+        for handle in &unit.ended {
+            self.endings.remove(*handle);
+        }
+        if self.clear_epoch != unit.state.clear_epoch {
+            return;
+        }
+        self.endings.clone_from(&unit.state.endings);
+        if matches!(self.base, Base::New) && unit.state.is_lost_ending() {
+            self.cookie = None;
+            self.base = Base::Gone;
+        }
+    }
+
+    /// If the session was cleared since a commit that is in doubt began, whatever it has stored is to end as well.
+    pub(crate) fn end_leftovers(&mut self, unit: &Unit) -> bool {
+        let is_cleared = self.clear_epoch != unit.state.clear_epoch;
+        if is_cleared {
+            self.endings.others.extend(unit.leftovers());
+        }
+        is_cleared
+    }
+
+    /// Whether something was changed since a commit began.
+    pub(crate) fn has_changed_since(&self, unit: &Unit) -> bool {
+        self.changes.has_pending() || self.intent != unit.intent
+    }
+
+    /// Whether the request counts as a use of the session.
+    pub(crate) fn counts_as_use(&self) -> bool {
+        !self.skip_touch
+    }
+
+    /// The newest record, or `None` if the session is over. What is pending stays, on top of it.
+    ///
+    /// # Errors
+    /// If what is pending cannot be replayed. Then nothing is changed.
+    pub(crate) fn apply_newer(&mut self, newer: Option<Record>) -> Result<(), Error> {
+        let Some(record) = newer else {
+            if self.has_login() {
+                self.changes.rebase(None)?;
+            }
+            self.cookie = None;
+            self.base = Base::Gone;
+            if self.is_gone() {
+                self.intent = Intent::default();
+                self.changes.reset(None);
+            }
+            return Ok(());
+        };
+        // Cleared meanwhile: what it was before no longer matters.
+        let Base::Live(stored) = &mut self.base else {
+            return Ok(());
+        };
+        let data = Some(record.data()).filter(|_| self.intent.keeps_data());
+        self.changes.rebase(data)?;
+        stored.record = record;
+        Ok(())
+    }
+
+    /// The own ending was nobody's work but another request's: it has ended or moved the session first.
+    pub(super) fn lose_ending(&mut self) {
+        self.endings.own = None;
+        self.cookie = None;
+        self.base = Base::Gone;
+    }
+
+    fn is_lost_ending(&self) -> bool {
+        matches!(self.base, Base::Gone) && self.endings.own.is_none() && self.cookie.is_none()
+    }
+
+    /// The cookie to send with a response that says that the commit failed: that of an earlier commit, or the removal
+    /// of what was deleted all the same.
+    pub(crate) fn cookie_after_failure(&self) -> Option<CookieAction> {
+        self.cookie.filter(|action| match action {
+            CookieAction::Set => true,
+            CookieAction::Remove => self.endings.is_empty(),
+        })
+    }
+}

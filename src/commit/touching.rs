@@ -1,0 +1,56 @@
+use super::{
+    base::{Base, Stored},
+    machine::{Answer, Call, Commit, Event, State},
+    state::CookieAction,
+};
+use crate::{error::Error, time::Timestamp};
+
+/// A session is being kept alive.
+#[derive(Debug)]
+pub(super) struct Touching {
+    stored: Stored,
+    until: Timestamp,
+    /// What the client is to be told once it is.
+    cookie: Option<CookieAction>,
+}
+
+impl Touching {
+    pub(super) fn new(stored: &Stored, until: Timestamp, cookie: Option<CookieAction>) -> Self {
+        Self {
+            stored: stored.clone(),
+            until,
+            cookie,
+        }
+    }
+
+    pub(super) fn call(&self) -> Call {
+        Call::Touch(self.stored.handle, self.until)
+    }
+}
+
+impl Commit {
+    /// A touch that fails costs the session some of its idle time, and no request its answer.
+    pub(super) fn touching(
+        &mut self,
+        touching: Touching,
+        answer: Result<Answer, Error>,
+    ) -> (State, Option<Event>) {
+        let Touching {
+            mut stored,
+            until,
+            cookie,
+        } = touching;
+        let event = match answer {
+            Ok(Answer::Touched(true)) => {
+                stored.record.touch(until);
+                None
+            }
+            // Ended meanwhile: nothing is left to keep alive.
+            Ok(Answer::Touched(false)) => None,
+            Ok(_) => unreachable!("a touch is answered by whether it was one"),
+            Err(error) => Some(Event::TouchFailed(stored.handle, error)),
+        };
+        let cookie = cookie.or(self.work().cookie);
+        (self.settle(Base::Live(stored), cookie), event)
+    }
+}

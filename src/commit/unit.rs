@@ -1,0 +1,117 @@
+use super::{intent::Intent, state::SessionState};
+use crate::{
+    change::InFlight,
+    id::{Handle, SessionId},
+    record::{CommitId, CommitIds, Record, Version},
+};
+
+/// A unit of work that is being committed, and what it was named before the first call to the store. The names stay
+/// the same for every retry, so that a commit whose answer was lost is recognised.
+#[derive(Debug)]
+#[must_use = "a unit is acknowledged, aborted, or kept while its outcome is not known"]
+pub(crate) struct Unit {
+    pub(super) state: SessionState,
+    /// What was wanted when it began: the part that is done once it is stored.
+    pub(super) intent: Intent,
+    pub(super) in_flight: InFlight,
+    commit: Option<CommitId>,
+    new_id: Option<(SessionId, Handle)>,
+    /// The write that may have happened: it was asked for, and no answer says what became of it.
+    pub(super) attempt: Option<Attempt>,
+    /// It was asked for more than once, and of an earlier time no answer came.
+    pub(super) was_unknown: bool,
+    /// What was cleared, and is deleted by now.
+    pub(super) ended: Vec<Handle>,
+    /// Its closure is part of what was committed, and is not there any more after the call that brought it.
+    pub(super) is_transaction: bool,
+}
+
+/// A write of which the outcome is not known.
+#[derive(Debug, Clone)]
+pub(super) enum Attempt {
+    Delete(Handle),
+    Create,
+    Replace(Version),
+    /// To the new id, with this record.
+    Move(Version, Record),
+}
+
+impl Unit {
+    pub(super) fn new(state: SessionState, in_flight: InFlight, is_transaction: bool) -> Self {
+        Self {
+            intent: state.intent.clone(),
+            state,
+            in_flight,
+            commit: None,
+            new_id: None,
+            attempt: None,
+            was_unknown: false,
+            ended: Vec::new(),
+            is_transaction,
+        }
+    }
+
+    pub(super) fn commit_id(&mut self) -> CommitId {
+        *self.commit.get_or_insert_with(CommitId::random)
+    }
+
+    pub(super) fn new_id(&mut self) -> (SessionId, Handle) {
+        *self.new_id.get_or_insert_with(|| {
+            let id = SessionId::random();
+            (id, id.handle())
+        })
+    }
+
+    /// Other names, once it is certain that nothing is, or will be, stored under the present ones.
+    pub(super) fn rename(&mut self) {
+        self.commit = None;
+        self.new_id = None;
+        self.was_unknown = false;
+    }
+
+    /// The version that the work is based on.
+    pub(crate) fn version(&self) -> Option<Version> {
+        let stored = self.state.base.live()?;
+        Some(stored.record.version())
+    }
+
+    /// Whether this record was stored by this unit of work.
+    pub(super) fn has_stored(&self, record: &Record) -> bool {
+        let commits = &record.body().commits;
+        self.commit.is_some_and(|commit| commits.contains(commit))
+    }
+
+    /// Whether so many commits came after a write that may have happened, that its id would be forgotten.
+    pub(super) fn may_be_forgotten(&self, record: &Record) -> bool {
+        let (Some(Attempt::Replace(expected)), true) = (&self.attempt, self.was_unknown) else {
+            return false;
+        };
+        let commits_since = record.version().get().saturating_sub(expected.get());
+        commits_since > CommitIds::MOST as u64
+    }
+
+    /// Whether a write may have happened of which no answer tells.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.attempt.is_some()
+    }
+
+    /// Whether it may have begun a session that nobody knows of yet.
+    pub(crate) fn may_have_created(&self) -> bool {
+        matches!(self.attempt, Some(Attempt::Create))
+    }
+
+    /// What the response has to do to the client's cookie though this unit failed, and the session it is about.
+    pub(crate) fn into_state(self) -> SessionState {
+        self.state
+    }
+
+    /// The records that it may have left, if nobody goes on with it.
+    pub(crate) fn leftovers(&self) -> impl Iterator<Item = Handle> + use<> {
+        let new = match self.attempt {
+            Some(Attempt::Create | Attempt::Move(..)) => self.new_id.map(|(_, handle)| handle),
+            Some(Attempt::Delete(_) | Attempt::Replace(_)) | None => None,
+        };
+        let endings = self.state.endings.clone();
+        new.into_iter().chain(endings.own).chain(endings.others)
+    }
+}

@@ -1,0 +1,146 @@
+//! What clients and caches are told of a session.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{self, CACHE_CONTROL, SET_COOKIE, VARY},
+};
+use tower_cookies::Cookies;
+
+use super::body::SessionBody;
+use crate::{
+    cookie::SetCookie,
+    session::{Finished, RequestSession},
+};
+
+/// What the layer keeps of a request to finish its response. Dropped before that, the client has gone away.
+pub(super) struct ResponseContext {
+    pub(super) session: Arc<RequestSession>,
+    jar: Option<Cookies>,
+    /// The handler was polled, and did not answer yet.
+    pub(super) has_waited: bool,
+    pub(super) is_finished: bool,
+}
+
+impl ResponseContext {
+    pub(super) fn new(session: Arc<RequestSession>, jar: Option<Cookies>) -> Self {
+        Self {
+            session,
+            jar,
+            has_waited: false,
+            is_finished: false,
+        }
+    }
+
+    pub(super) fn apply<B, E>(
+        &self,
+        result: &mut Result<Response<SessionBody<B>>, E>,
+        finished: Finished,
+    ) {
+        let Ok(response) = result else { return };
+        let Finished { refused, cookies } = finished;
+        if let Some(status) = refused {
+            refuse(response, status);
+        }
+        let headers = response.headers_mut();
+        if !lists(headers, VARY, &["cookie", "*"]) {
+            headers.append(VARY, VARY_COOKIE);
+        }
+        for cookie in cookies.into_iter().flatten() {
+            self.set_cookie(response, cookie);
+        }
+    }
+
+    fn set_cookie<B>(&self, response: &mut Response<B>, cookie: SetCookie) {
+        keep_out_of_caches(response.headers_mut());
+        let config = &self.session.config;
+        match &self.jar {
+            // The jar's layer writes it out; both agree on what the client has.
+            Some(jar) => jar.add(cookie.cookie(&config.cookie)),
+            None => {
+                let line = cookie.line(&config.set_cookie);
+                if self.session.outer().is_some() {
+                    let InnerSetCookies(lines) = response.extensions_mut().get_or_insert_default();
+                    lines.push(line.clone());
+                }
+                response.headers_mut().append(SET_COOKIE, line);
+            }
+        }
+    }
+}
+
+impl Drop for ResponseContext {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.session.abandon();
+        }
+    }
+}
+
+/// A response that carries a session's cookie is nobody else's (OWASP ASVS 5.0 §14.3.2).
+fn keep_out_of_caches(headers: &mut HeaderMap) {
+    if lists(headers, CACHE_CONTROL, &["no-store", "private"]) {
+        return;
+    }
+    match lists(headers, CACHE_CONTROL, &["public"]) {
+        true => drop(headers.insert(CACHE_CONTROL, NO_STORE)),
+        false => drop(headers.append(CACHE_CONTROL, NO_STORE)),
+    }
+}
+
+/// Replaces status and body, and takes the headers along that are about them, as well as the handler's own cookies. Others
+/// stay, such as those of CORS or a request id.
+fn refuse<B>(response: &mut Response<SessionBody<B>>, status: StatusCode) {
+    const ABOUT_THE_BODY: [HeaderName; 16] = [
+        header::ACCEPT_RANGES,
+        header::AGE,
+        header::CACHE_CONTROL,
+        header::CONTENT_DISPOSITION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LANGUAGE,
+        header::CONTENT_LENGTH,
+        header::CONTENT_LOCATION,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::ETAG,
+        header::EXPIRES,
+        header::LAST_MODIFIED,
+        header::LOCATION,
+        header::SET_COOKIE,
+        header::TRAILER,
+    ];
+    response.body_mut().clear();
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for name in ABOUT_THE_BODY {
+        headers.remove(name);
+    }
+    headers.remove(header::TRANSFER_ENCODING);
+    if let Some(InnerSetCookies(lines)) = response.extensions().get().cloned() {
+        for line in lines {
+            response.headers_mut().append(SET_COOKIE, line);
+        }
+    }
+}
+
+/// Cookies of the sessions that were committed inside of another's layer: they hold even where that one fails.
+#[derive(Clone, Default)]
+struct InnerSetCookies(Vec<HeaderValue>);
+
+// Constants, because `from_static` looks at each byte.
+const VARY_COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Whether a header that is a list of words has one of these.
+fn lists(headers: &HeaderMap, name: HeaderName, words: &[&str]) -> bool {
+    // Responses have few headers: to look at their names takes less than to hash this one.
+    headers.keys().any(|other| *other == name)
+        && headers.get_all(name).iter().any(|line| {
+            line.as_bytes().split(|byte| *byte == b',').any(|word| {
+                words
+                    .iter()
+                    .any(|wanted| word.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
+            })
+        })
+}
