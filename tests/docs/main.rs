@@ -1,7 +1,9 @@
 //! The documents agree: the READMEs are in step, links lead somewhere, and the layout is the code's.
 
+mod imports;
 mod layers;
 mod markdown;
+mod modules;
 mod observability;
 
 use std::{

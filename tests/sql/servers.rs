@@ -1,6 +1,8 @@
 //! PostgreSQL and MariaDB, started by the tests unless they are told where one is.
 
 use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -12,6 +14,24 @@ use tempfile::TempDir;
 use crate::support::{self, Server};
 
 const INSTALL: &str = "apt-get install -y postgresql mariadb-server";
+
+const INITDB: &[&str] = &[
+    "--pgdata={data}",
+    "--username=postgres",
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--no-sync",
+];
+
+const INSTALL_DB: &[&str] = &[
+    "--no-defaults",
+    "--datadir={data}",
+    "--auth-root-authentication-method=normal",
+    "--skip-test-db",
+    // Two at once would use the same names in the shared one.
+    "--tmpdir={data}",
+];
 
 /// The address of a database on the server that all tests share.
 pub(crate) fn postgres_url() -> String {
@@ -128,7 +148,7 @@ impl Running {
     fn start(engine: &Engine, data: Option<&Path>) -> Self {
         let folder = support::folder();
         let data = data.map_or_else(|| folder.path().join("data"), Path::to_owned);
-        std::fs::create_dir_all(&data).expect("a folder for the data");
+        fs::create_dir_all(&data).expect("a folder for the data");
         own(folder.path());
         own(&data);
         engine.install(&data);
@@ -142,7 +162,7 @@ impl Running {
         loop {
             let folder = folder.take().unwrap_or_else(support::folder);
             own(folder.path());
-            std::fs::write(
+            fs::write(
                 folder.path().join("init.sql"),
                 "CREATE DATABASE IF NOT EXISTS wiz;\n",
             )
@@ -184,42 +204,51 @@ impl Engine {
             .to_string()
     }
 
+    /// Fills the folder with the data of a new server.
     fn install(&self, data: &Path) {
-        let data = data.display();
-        match self {
-            Self::Postgres => {
-                let initdb = self.program("initdb");
-                run([
-                    &initdb,
-                    "-D",
-                    &data.to_string(),
-                    "-U",
-                    "postgres",
-                    "-A",
-                    "trust",
-                    "-E",
-                    "UTF8",
-                    "--locale=C",
-                ]);
-                let hba = "local all all trust\n\
-                    host all wiz_password 127.0.0.1/32 scram-sha-256\n\
-                    hostnossl all wiz_encrypted 127.0.0.1/32 reject\n\
-                    host all all 127.0.0.1/32 trust\n";
-                std::fs::write(format!("{data}/pg_hba.conf"), hba).expect("pg_hba.conf is written");
-            }
-            Self::Mysql => {
-                let install = self.program("mariadb-install-db");
-                run([
-                    &install,
-                    "--no-defaults",
-                    &format!("--datadir={data}"),
-                    "--auth-root-authentication-method=normal",
-                    "--skip-test-db",
-                    // Two at once would use the same names in the shared one.
-                    &format!("--tmpdir={data}"),
-                ]);
-            }
+        static POSTGRES: OnceLock<PathBuf> = OnceLock::new();
+        static MYSQL: OnceLock<PathBuf> = OnceLock::new();
+        let template = match self {
+            Self::Postgres => &POSTGRES,
+            Self::Mysql => &MYSQL,
+        };
+        copy(template.get_or_init(|| self.template()), data);
+        if let Self::Postgres = self {
+            let hba = "local all all trust\n\
+                host all wiz_password 127.0.0.1/32 scram-sha-256\n\
+                hostnossl all wiz_encrypted 127.0.0.1/32 reject\n\
+                host all all 127.0.0.1/32 trust\n";
+            fs::write(data.join("pg_hba.conf"), hba).expect("pg_hba.conf is written");
         }
+    }
+
+    /// The data of a new server, to be copied: `initdb` and its like take a second each. It is kept from one run to the
+    /// next in `target/tmp`, under a name for this version and this way of making it.
+    fn template(&self) -> PathBuf {
+        let (server, installer, arguments) = match self {
+            Self::Postgres => ("postgres", "initdb", INITDB),
+            Self::Mysql => ("mariadbd", "mariadb-install-db", INSTALL_DB),
+        };
+        let version = run(&[&self.program(server), "--version"]);
+        let mut hasher = DefaultHasher::new();
+        (version, arguments).hash(&mut hasher);
+        let name = format!("{server}-{:016x}", hasher.finish());
+        let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if template.exists() {
+            return template;
+        }
+        let folder = support::folder();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("a folder for the data");
+        own(folder.path());
+        own(&data);
+        let fill = |argument: &&str| argument.replace("{data}", &data.display().to_string());
+        let arguments: Vec<String> = arguments.iter().map(fill).collect();
+        let mut line = vec![self.program(installer)];
+        line.extend(arguments);
+        run(&line);
+        publish(&data, &template);
+        template
     }
 
     fn arguments(&self, folder: &Path, data: &Path, port: u16) -> Vec<String> {
@@ -249,7 +278,7 @@ impl Engine {
         };
         let ready = || {
             let process = format!("/proc/{}/stat", server.pid());
-            let ended = std::fs::read_to_string(process).map_or(true, |stat| stat.contains(") Z "));
+            let ended = fs::read_to_string(process).map_or(true, |stat| stat.contains(") Z "));
             match server.log().contains(says) {
                 true => Some(true),
                 false => ended.then_some(false),
@@ -264,7 +293,7 @@ impl Engine {
 
 /// The newest first.
 fn versions(folder: &str) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders: Vec<String> = entries
         .map(|entry| entry.path().join("bin").display().to_string())
         .collect();
@@ -286,7 +315,7 @@ fn unprivileged() -> Vec<String> {
 }
 
 fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
 pub(crate) fn own(folder: &Path) {
@@ -296,11 +325,12 @@ pub(crate) fn own(folder: &Path) {
     }
 }
 
-fn run<const N: usize>(line: [&str; N]) {
-    let prefix = unprivileged();
-    let mut line: Vec<&str> = prefix.iter().map(String::as_str).chain(line).collect();
-    let output = Command::new(line.remove(0))
-        .args(&line)
+/// What the command prints.
+fn run(line: &[impl AsRef<str>]) -> String {
+    let line = line.iter().map(|word| word.as_ref().to_owned());
+    let line: Vec<String> = unprivileged().into_iter().chain(line).collect();
+    let output = Command::new(&line[0])
+        .args(&line[1..])
         .current_dir("/tmp")
         .output()
         .expect("it is installed");
@@ -309,4 +339,27 @@ fn run<const N: usize>(line: [&str; N]) {
         "{line:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Copies a folder to a place where others may be putting the same: what is there is whole at any time.
+fn publish(folder: &Path, place: &Path) {
+    let parent = place.parent().expect("it is in a folder");
+    fs::create_dir_all(parent).expect("a folder for templates");
+    let beside = tempfile::tempdir_in(parent).expect("a folder beside it");
+    let copied = beside.path().join("data");
+    copy(folder, &copied);
+    if let Err(error) = fs::rename(copied, place) {
+        let is_there = place.exists();
+        assert!(is_there, "{}: {error}", place.display());
+    }
+}
+
+/// With owners and modes, and without the zeros of MariaDB's log.
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp")
+        .args(["-a", "--sparse=always", "--no-target-directory"])
+        .args([from, to])
+        .status();
+    assert!(status.expect("`cp` runs").success(), "no copy");
 }

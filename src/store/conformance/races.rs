@@ -8,9 +8,10 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::{
-    Created, HOUR, Replaced, SessionStore, Version, create, handle, load, record, replace,
-    tombstone,
+use super::support::{HOUR, create, handle, load, record, replace, tombstone};
+use crate::{
+    record::Version,
+    store::{Created, Replaced, SessionStore},
 };
 
 const ROUNDS: usize = 20;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Handle, Replaced, SessionStore, Version, assert_same, create, delete, handle, load, record,
-    replace, tombstone,
+use super::support::{assert_same, create, delete, handle, load, record, replace, tombstone};
+use crate::{
+    id::Handle,
+    record::Version,
+    store::{Replaced, SessionStore},
 };
 
 pub(super) async fn check(store: &impl SessionStore) {

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{
-    Created, HOUR, Record, Replaced, SessionStore, Version, assert_same, create, delete, handle,
-    load, record, replace, tombstone,
+use super::support::{HOUR, assert_same, create, delete, handle, load, record, replace, tombstone};
+use crate::{
+    id::Handle,
+    record::{Record, Version},
+    store::{Created, Replaced, SessionStore},
 };
 
 pub(super) async fn check(store: &impl SessionStore) {
@@ -260,10 +262,10 @@ async fn regenerate_that_fails_changes_nothing(store: &impl SessionStore) {
 
 async fn regenerate(
     store: &impl SessionStore,
-    old: super::Handle,
+    old: Handle,
     expected: Version,
     tombstone: &Record,
-    new: super::Handle,
+    new: Handle,
     record: &Record,
 ) -> Replaced {
     store

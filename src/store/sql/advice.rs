@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use sqlx::error::DatabaseError;
 
-/// What to do about an error of a database, where that is known.
+/// How to fix the cause of a database error, where that is known.
 pub(super) fn on(error: &sqlx::Error) -> Option<&'static str> {
     match error {
         sqlx::Error::Configuration(_) => Some(ADDRESS),
@@ -24,7 +24,7 @@ const CLOSED: &str = "keep the pool open for as long as the application serves";
 pub(super) const TABLE_DIFFERS: &str =
     "compare the table with the store's `schema()`, and make it the same";
 
-/// Codes that name their cause: those of PostgreSQL have five characters, those of MySQL four, those of SQLite less.
+/// Advice by error code. PostgreSQL's codes have five characters, MySQL's four and SQLite's at most two.
 const KNOWN: [(&[&str], &str); 12] = [
     (&["3159"], TLS),
     (&["42P01", "1146"], NO_TABLE),
@@ -70,11 +70,11 @@ const KNOWN: [(&[&str], &str); 12] = [
 const NO_TABLE: &str =
     "create its table by `migrate()`, or let an administrator run the SQL of `schema()`";
 
-/// SQLite's code for it says no more than that a statement is wrong.
+/// SQLite's code for these is the general one for an erroneous statement, so the message decides.
 const NO_SUCH_TABLE: &str = "no such table";
 const NO_SUCH_COLUMN: [&str; 2] = ["no such column", "has no column named"];
 
-/// PostgreSQL's code for it is that of a wrong password.
+/// PostgreSQL reports it with the same code as a wrong password.
 const NO_ENCRYPTION: &str = "no encryption";
 
 fn on_answer(error: &dyn DatabaseError) -> Option<&'static str> {
@@ -93,14 +93,14 @@ fn on_answer(error: &dyn DatabaseError) -> Option<&'static str> {
     known.map(|(_, advice)| *advice)
 }
 
-/// The engine's own number where it has one that tells more.
+/// The error's code. Of MySQL its own error number, which is more precise than the SQLSTATE.
 pub(super) fn code(error: &dyn DatabaseError) -> Option<Cow<'_, str>> {
     #[cfg(feature = "mysql")]
     if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
         return Some(error.number().to_string().into());
     }
     let code = error.code()?;
-    // SQLite puts what is special into the upper bits.
+    // SQLite's extended codes have the primary code in their low byte.
     match code.parse::<u32>() {
         Ok(number) if code.len() != 5 => Some((number & 0xff).to_string().into()),
         _ => Some(code),

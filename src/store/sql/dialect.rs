@@ -1,105 +1,80 @@
-use sqlx::{Database, Error, Pool, error::DatabaseError};
+use sqlx::{Database, Error, Pool, error::DatabaseError, pool::PoolOptions};
 
-use super::statements::Statement;
+use super::{statements::Statement, syntax::Syntax, value::Value};
 
-/// What differs from one engine to the other: some words of SQL, and a driver.
+/// What differs from one engine to another: its SQL and its sqlx driver.
 pub(crate) trait Dialect: Database {
     const SYNTAX: Syntax;
 
-    /// Whether sqlx finds the end of an answer whose future was dropped midway.
-    const READS_ON: bool;
+    /// Whether the driver can go on with a connection after the future of a statement was dropped midway.
+    const CANCEL_SAFE: bool;
 
-    /// Carries a statement out. Answers how many rows it changed.
+    /// How many connections a pool opens at most.
+    const MAX_CONNECTIONS: u32 = 10;
+
+    /// Connects a pool to the database at this address.
+    fn connect(
+        options: PoolOptions<Self>,
+        url: &str,
+    ) -> impl Future<Output = Result<Pool<Self>, Error>> + Send {
+        options.connect(url)
+    }
+
+    /// Runs a statement and returns how many rows it changed.
     fn execute(
         pool: &Pool<Self>,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// The rows that a query finds.
+    /// Runs a query and returns its rows.
     fn fetch(
         pool: &Pool<Self>,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<Vec<Self::Row>, Error>> + Send;
 
-    /// Carries out several statements without values.
+    /// Runs several statements without parameters.
     fn run_script(pool: &Pool<Self>, sql: &str) -> impl Future<Output = Result<(), Error>> + Send;
 
     fn number(row: &Self::Row, column: usize) -> Result<i64, Error>;
 
     fn text(row: &Self::Row, column: usize) -> Result<String, Error>;
 
-    /// Whether a record was not inserted because its handle is in use.
-    fn is_taken(error: &dyn DatabaseError) -> bool {
+    /// Whether an insert failed because its handle is in use.
+    fn is_duplicate_key(error: &dyn DatabaseError) -> bool {
         error.is_unique_violation()
     }
 
-    /// Whether the engine gave this statement up in favour of another, undone, to be sent again.
-    fn is_victim(error: &dyn DatabaseError) -> bool;
+    /// Whether the engine rolled the statement back because of a concurrent one, as after a deadlock, so that sending
+    /// it again can succeed.
+    fn is_retryable(error: &dyn DatabaseError) -> bool;
 }
 
-/// The words that differ. In templates `{table}` is the table, `{replace}` the statement that replaces a record.
-#[derive(Debug)]
-pub(crate) struct Syntax {
-    /// Placeholders have numbers.
-    pub(super) numbered: bool,
-    /// The function that gives the least of its arguments.
-    pub(super) least: &'static str,
-    /// Moves a session to a new id. The first seven values are those of `{replace}`, for the old record, the others
-    /// are the new one.
-    pub(super) regenerate: &'static str,
-    /// Of the first so many records that are due, deletes those that have expired.
-    pub(super) sweep: &'static str,
-    /// Of the first so many records that are due, puts those off that were touched.
-    pub(super) postpone: &'static str,
-    pub(super) schema: &'static str,
-}
-
-/// A value for a placeholder.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Value<'a> {
-    Text(Option<&'a str>),
-    Number(i64),
-    Flag(bool),
-}
-
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(Some(text))
-    }
-}
-
-impl From<i64> for Value<'_> {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-/// The methods of a [`Dialect`] that read the same for every driver of sqlx, each with its own types.
+/// The methods of [`Dialect`] whose code is the same for every sqlx driver. A macro, as each driver has its own types.
 macro_rules! driver {
     () => {
         async fn execute(
             pool: &sqlx::Pool<Self>,
             statement: &super::statements::Statement,
-            values: &[super::dialect::Value<'_>],
+            values: &[super::value::Value<'_>],
         ) -> Result<u64, sqlx::Error> {
-            let mut lease = super::lease::Lease::acquire(pool).await?;
+            let mut lease = super::lease::Lease::acquire(pool, Self::CANCEL_SAFE).await?;
             let query = super::dialect::bind!(statement, values);
             let done = query.execute(lease.connection()).await;
-            lease.give_back();
+            lease.finish();
             done.map(|done| done.rows_affected())
         }
 
         async fn fetch(
             pool: &sqlx::Pool<Self>,
             statement: &super::statements::Statement,
-            values: &[super::dialect::Value<'_>],
+            values: &[super::value::Value<'_>],
         ) -> Result<Vec<Self::Row>, sqlx::Error> {
-            let mut lease = super::lease::Lease::acquire(pool).await?;
+            let mut lease = super::lease::Lease::acquire(pool, Self::CANCEL_SAFE).await?;
             let query = super::dialect::bind!(statement, values);
             let rows = query.fetch_all(lease.connection()).await;
-            lease.give_back();
+            lease.finish();
             rows
         }
 
@@ -111,14 +86,14 @@ macro_rules! driver {
             sqlx::Row::try_get(row, column)
         }
 
-        // Unchecked: sqlx takes MySQL's text of a binary collation for bytes. That it is UTF-8 is checked all the same.
+        // Unchecked: to sqlx, MySQL text of a binary collation is bytes. Decoding still checks that it is UTF-8.
         fn text(row: &Self::Row, column: usize) -> Result<String, sqlx::Error> {
             sqlx::Row::try_get_unchecked(row, column)
         }
     };
 }
 
-/// A query with its values, each where its placeholder is.
+/// A query with a value bound to each placeholder.
 macro_rules! bind {
     ($statement:expr, $values:expr) => {
         $statement
@@ -126,10 +101,10 @@ macro_rules! bind {
             .iter()
             .fold(
                 sqlx::query(&$statement.sql),
-                |query, &place| match $values[place] {
-                    super::dialect::Value::Text(text) => query.bind(text),
-                    super::dialect::Value::Number(number) => query.bind(number),
-                    super::dialect::Value::Flag(flag) => query.bind(flag),
+                |query, &index| match $values[index] {
+                    super::value::Value::Text(text) => query.bind(text),
+                    super::value::Value::Number(number) => query.bind(number),
+                    super::value::Value::Flag(flag) => query.bind(flag),
                 },
             )
     };

@@ -3,15 +3,15 @@ use sqlx::error::ErrorKind;
 use super::advice;
 use crate::error::Error;
 
-/// A database's error as a failure of the store.
+/// Converts a database error into a store error.
 ///
-/// What an engine says of its own state is worth knowing: "no such table", "disk full". Where it refuses a value it
-/// may quote it; there only the code is kept.
-pub(super) fn of(error: sqlx::Error) -> Error {
+/// What an engine says about its own state is kept: "no such table", "disk full". A message that refuses a value may
+/// quote it, and values are secret: of such an error only the code is kept.
+pub(super) fn into_error(error: sqlx::Error) -> Error {
     let code = error
         .as_database_error()
-        .filter(|e| quotes(&**e))
-        .map(|e| e.code());
+        .filter(|error| may_quote_value(&**error))
+        .map(|error| error.code());
     match code {
         Some(code) => Error::store_advised(
             format!(
@@ -27,28 +27,29 @@ pub(super) fn of(error: sqlx::Error) -> Error {
     }
 }
 
-/// Whether the connection was dead, or the server took leave of it.
-pub(super) fn is_of_connection(error: &sqlx::Error) -> bool {
+/// Whether the connection was lost or the server closed it.
+pub(super) fn is_connection_error(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => {
-            advice::code(&**error).is_some_and(|code| LEAVE.contains(&&*code))
+            advice::code(&**error).is_some_and(|code| SHUTDOWN_CODES.contains(&&*code))
         }
         _ => false,
     }
 }
 
-/// PostgreSQL's words for it and MySQL's: it shuts down, crashed, or ended the connection.
-const LEAVE: [&str; 5] = ["57P01", "57P02", "1053", "1927", "4031"];
+/// PostgreSQL's and MySQL's codes for a server that shuts down, has crashed or has closed the connection.
+const SHUTDOWN_CODES: [&str; 5] = ["57P01", "57P02", "1053", "1927", "4031"];
 
-/// Class 22 of SQLSTATE is about values, and so is a constraint that somebody added; MySQL has a code of its own.
-fn quotes(error: &dyn sqlx::error::DatabaseError) -> bool {
-    let of_values = |code: &str| code.len() == 5 && code.starts_with("22");
-    let constraint = matches!(
+/// SQLSTATE class 22 is about data, and so are constraints, which an administrator may have added. MySQL reports text
+/// that the column's character set cannot hold with a general SQLSTATE, but with a message of its own.
+fn may_quote_value(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let is_data_exception = |code: &str| code.len() == 5 && code.starts_with("22");
+    let is_constraint = matches!(
         error.kind(),
         ErrorKind::CheckViolation | ErrorKind::NotNullViolation
     );
-    constraint
-        || error.code().is_some_and(|code| of_values(&code))
+    is_constraint
+        || error.code().is_some_and(|code| is_data_exception(&code))
         || error.message().starts_with("Incorrect string value")
 }

@@ -6,74 +6,80 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::dialect::Dialect;
-
-/// A pool's connection for one statement.
+/// A pooled connection, leased for one statement.
 ///
-/// sqlx asks a connection that comes back for a sign of life, after it has read the rest of an answer whose future was
-/// dropped. From a server that is frozen or out of reach none comes, and the pool would be short of that connection
-/// until TCP gives up, a quarter of an hour later. So one that keeps us waiting then is dropped.
-pub(super) struct Lease<DB: Dialect> {
-    /// There until it goes back.
+/// When a connection returns to its pool, sqlx reads what is left of an answer whose future was dropped, then pings.
+/// A frozen or unreachable server answers neither, and the pool would be one connection short until TCP gives up after
+/// a quarter of an hour. So a connection that does not return within [`PING_TIMEOUT`] is dropped.
+///
+/// A driver that is not cancel-safe cannot read the rest of an answer. A lease that is dropped while a statement is in
+/// flight then closes its connection.
+pub(super) struct Lease<DB: Database> {
+    /// `None` once `drop` has taken it.
     connection: Option<PoolConnection<DB>>,
-    waiting: bool,
+    cancel_safe: bool,
+    /// Whether a statement may have been sent whose answer has not been read.
+    in_flight: bool,
 }
 
-/// Longer than a sign of life takes, unless the server is overloaded or out of reach.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Long enough for any ping, unless the server is overloaded or unreachable.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl<DB: Dialect> Lease<DB> {
-    pub(super) async fn acquire(pool: &Pool<DB>) -> Result<Self, Error> {
+impl<DB: Database> Lease<DB> {
+    /// `cancel_safe` is [`Dialect::CANCEL_SAFE`](super::dialect::Dialect::CANCEL_SAFE).
+    pub(super) async fn acquire(pool: &Pool<DB>, cancel_safe: bool) -> Result<Self, Error> {
         let connection = pool.acquire().await?;
         Ok(Self {
             connection: Some(connection),
-            waiting: true,
+            cancel_safe,
+            in_flight: true,
         })
     }
 
     pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        self.connection.as_mut().expect("it goes back at the end")
+        self.connection.as_mut().expect("only `drop` takes it")
     }
 
-    /// The answer is here, good or bad.
-    pub(super) fn give_back(mut self) {
-        self.waiting = false;
+    /// The statement has been answered, with rows or an error: nothing is in flight any more.
+    pub(super) fn finish(mut self) {
+        self.in_flight = false;
     }
 }
 
-impl<DB: Dialect> Drop for Lease<DB> {
+impl<DB: Database> Drop for Lease<DB> {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
-        if self.waiting && !DB::READS_ON {
+        if self.in_flight && !self.cancel_safe {
             return connection.close_on_drop();
         }
-        tokio::spawn(timeout(PATIENCE, connection.return_to_pool()));
+        tokio::spawn(timeout(PING_TIMEOUT, connection.return_to_pool()));
     }
 }
 
 /// The settings of the pools that the stores open.
 ///
-/// A connection that was idle for a while is tried before it is used: its server may have gone and come back. One
-/// that was just in use is not, which spares a round trip where requests are many.
+/// A connection that was idle for a while is pinged before use, as the server may have restarted meanwhile. One that
+/// was in use a moment ago is not, which saves a round trip under load.
 pub(super) fn pool_options<DB: Database>() -> PoolOptions<DB> {
     PoolOptions::new()
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .before_acquire(|connection: &mut DB::Connection, meta| {
             Box::pin(async move {
-                if meta.idle_for < PATIENCE {
+                if meta.idle_for < PING_TIMEOUT {
                     return Ok(true);
                 }
-                match timeout(PATIENCE, connection.ping()).await {
+                match timeout(PING_TIMEOUT, connection.ping()).await {
                     Ok(answer) => answer.map(|()| true),
-                    // An error, so that sqlx drops the connection instead of taking leave of a server that is silent.
+                    // For `Ok(false)` sqlx would close the connection gracefully and wait for the silent server; on an
+                    // error it drops the connection.
                     Err(_) => Err(Error::Io(std::io::ErrorKind::TimedOut.into())),
                 }
             })
         })
 }
 
-/// Shorter than a layer's `store_timeout`, so that the log tells a pool in want of connections from a slow statement.
+/// Below a layer's `store_timeout`, so that the log tells an exhausted pool from a slow statement.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);

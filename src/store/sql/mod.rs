@@ -1,4 +1,4 @@
-//! SQLite, PostgreSQL, MySQL and MariaDB, by way of [sqlx](https://docs.rs/sqlx).
+//! SQLite, PostgreSQL, MySQL and MariaDB, through [sqlx](https://docs.rs/sqlx).
 
 mod advice;
 mod dialect;
@@ -7,6 +7,8 @@ mod lease;
 mod row;
 mod statements;
 mod store;
+mod syntax;
+mod value;
 
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -16,9 +18,9 @@ mod postgres;
 mod sqlite;
 
 #[cfg(feature = "mysql")]
-pub use self::mysql::MySqlStore;
+pub use self::store::MySqlStore;
 #[cfg(feature = "postgres")]
-pub use self::postgres::PostgresStore;
-#[cfg(feature = "sqlite")]
-pub use self::sqlite::SqliteStore;
+pub use self::store::PostgresStore;
 pub use self::store::SqlStore;
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;

@@ -2,10 +2,7 @@ use std::{borrow::Cow, fmt::Write as _, time::SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use super::{
-    dialect::{Dialect, Value},
-    failure,
-};
+use super::{dialect::Dialect, failure, value::Value};
 use crate::{
     error::Error,
     id::Handle,
@@ -13,7 +10,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A record as the columns hold it.
+/// A record as the columns of the table.
 pub(super) struct Row<'a> {
     version: i64,
     user_id: Option<Cow<'a, str>>,
@@ -33,7 +30,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// In the order of the templates.
+    /// In the order of the templates' placeholders.
     pub(super) fn values(&self) -> [Value<'_>; 5] {
         [
             Value::Number(self.version),
@@ -45,35 +42,35 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The record in a row that begins with version, expiry and record.
+/// Reads the record from a row whose first columns are `version`, `expires_at` and `record`.
 pub(super) fn record<D: Dialect>(row: &D::Row) -> Result<Record, Error> {
-    let read = |column| D::number(row, column).map_err(failure::of);
+    let read = |column| D::number(row, column).map_err(failure::into_error);
     let (version, expires_at) = (read(0)?, read(1)?);
-    let json = D::text(row, 2).map_err(failure::of)?;
+    let json = D::text(row, 2).map_err(failure::into_error)?;
     let version = u64::try_from(version).map_err(|_| Error::corrupt("its version is negative"))?;
     let expires_at = Timestamp::from_millis(expires_at.max(0).cast_unsigned());
     Record::from_json(&json, Version::new(version), expires_at.into())
 }
 
-/// The handle in a row that has it after the record.
+/// Reads the handle from a row whose fourth column it is.
 pub(super) fn handle<D: Dialect>(row: &D::Row) -> Result<Handle, Error> {
-    let text = D::text(row, 3).map_err(failure::of)?;
+    let text = D::text(row, 3).map_err(failure::into_error)?;
     text.parse()
         .map_err(|_| Error::corrupt("its handle is damaged"))
 }
 
-/// A version never exceeds an `i64`.
+/// A version never exceeds `i64::MAX`.
 pub(super) fn number(version: Version) -> i64 {
     version.get().cast_signed()
 }
 
-/// Nor does a time, which ends with the year 9999.
+/// Nor does a timestamp: the last one is in the year 9999.
 pub(super) fn millis(time: SystemTime) -> i64 {
     Timestamp::from(time).as_millis().cast_signed()
 }
 
-/// The user as the index knows it: as it is, or, if an engine could not keep that in an index, its digest. No two
-/// users have the same.
+/// The user as stored in the indexed column: unchanged, or a digest if some engine could not index the name. Two users
+/// never share an id, as a name that looks like a digest is hashed too.
 pub(super) fn user_id(user: &str) -> Cow<'_, str> {
     const DIGEST: &str = "sha256:";
     if user.len() <= MAX_USER && !user.contains('\0') && !user.starts_with(DIGEST) {
@@ -81,12 +78,12 @@ pub(super) fn user_id(user: &str) -> Cow<'_, str> {
     }
     let mut id = DIGEST.to_owned();
     for byte in Sha256::digest(user) {
-        write!(id, "{byte:02x}").expect("a String takes all");
+        write!(id, "{byte:02x}").expect("writing to a String cannot fail");
     }
     id.into()
 }
 
-/// What MySQL's column holds.
+/// The length of MySQL's column.
 const MAX_USER: usize = 255;
 
 #[cfg(test)]
@@ -94,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_kept_as_it_is_if_it_can_be() {
+    fn a_user_is_stored_unchanged_if_possible() {
         for user in ["", "alice", "Alice", "alice ", "앨리스", &"x".repeat(255)] {
             assert_eq!(user_id(user), user);
         }

@@ -1,83 +1,16 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{
-    Sqlite,
+    Error, Sqlite, SqlitePool,
     error::DatabaseError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
 
 use super::{
-    SqlStore, advice,
-    dialect::{Dialect, Syntax, driver},
-    failure, lease,
+    advice,
+    dialect::{Dialect, driver},
+    syntax::Syntax,
 };
-use crate::error::Error;
-
-/// Keeps sessions in a SQLite file: for one machine, when they should survive a restart.
-///
-/// ```
-/// use wiz_session::{Key, WizSessionLayer, store::SqliteStore};
-///
-/// # #[tokio::main] async fn main() -> Result<(), wiz_session::Error> {
-/// # let folder = tempfile::tempdir().unwrap();
-/// # let file = folder.path().join("sessions.db");
-/// let store = SqliteStore::connect(&format!("sqlite:{}", file.display())).await?;
-/// store.migrate().await?;
-/// let layer = WizSessionLayer::new(store, Key::generate());
-/// # Ok(()) }
-/// ```
-///
-/// Several processes may use one file, on one machine: not over a network file system. Writes go one after the other,
-/// each to the disk before it is answered, so a session that was ended stays ended after a power failure. Run a
-/// [`Sweeper`](crate::Sweeper) to delete what has expired.
-///
-/// The table is described at [`SqlStore`].
-pub type SqliteStore = SqlStore<Sqlite>;
-
-impl SqlStore<Sqlite> {
-    /// Opens the file at this address, such as `sqlite:sessions.db` or `sqlite:///var/lib/app/sessions.db`, and creates
-    /// it if there is none. It is in WAL mode from then on. Any number of processes may do so at once.
-    ///
-    /// # Errors
-    /// [`Error::is_store`], if the address makes no sense, or the file cannot be opened or is no database.
-    pub async fn connect(url: &str) -> Result<Self, Error> {
-        let options: SqliteConnectOptions = url.parse().map_err(failure::of)?;
-        if options.get_filename().as_os_str().is_empty() {
-            // A database of its own for each connection, to SQLite.
-            let error = sqlx::Error::Configuration("the address names no file".into());
-            return Err(failure::of(error));
-        }
-        let options = options
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(BUSY_TIMEOUT);
-        let since = Instant::now();
-        loop {
-            match Self::pool_options().connect_with(options.clone()).await {
-                // SQLite itself waits for anything but this: others that make the new file a WAL one.
-                Err(error) if is_busy(&error) && since.elapsed() < BUSY_TIMEOUT => {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                opened => return opened.map(Self::from_pool).map_err(failure::of),
-            }
-        }
-    }
-
-    /// The settings of the pool that [`connect`](Self::connect) opens: four connections, and it waits three seconds
-    /// for one.
-    #[must_use]
-    pub fn pool_options() -> SqlitePoolOptions {
-        lease::pool_options().max_connections(4)
-    }
-}
-
-/// How long a write waits for those of other processes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
-
-fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(advice::code);
-    code.is_some_and(|code| code == "5")
-}
 
 impl Dialect for Sqlite {
     const SYNTAX: Syntax = Syntax {
@@ -89,18 +22,50 @@ impl Dialect for Sqlite {
         schema: SCHEMA,
     };
 
-    const READS_ON: bool = true;
+    const CANCEL_SAFE: bool = true;
+
+    const MAX_CONNECTIONS: u32 = 4;
+
+    async fn connect(options: SqlitePoolOptions, url: &str) -> Result<SqlitePool, Error> {
+        let file: SqliteConnectOptions = url.parse()?;
+        if file.get_filename().as_os_str().is_empty() {
+            // To SQLite, each connection would be a database of its own.
+            return Err(Error::Configuration("the address names no file".into()));
+        }
+        let file = file
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .busy_timeout(BUSY_TIMEOUT);
+        let since = Instant::now();
+        loop {
+            match options.clone().connect_with(file.clone()).await {
+                // The busy timeout does not apply to switching a new file to WAL mode, which locks it.
+                Err(error) if is_busy(&error) && since.elapsed() < BUSY_TIMEOUT => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
 
     driver!();
 
-    /// Writers wait for each other; none is given up.
-    fn is_victim(_error: &dyn DatabaseError) -> bool {
+    /// Writers wait for each other; SQLite rolls none back.
+    fn is_retryable(_error: &dyn DatabaseError) -> bool {
         false
     }
 }
 
-/// Two rows of the new record, of which the second has the old handle: that one meets the old record, and becomes
-/// the update of it.
+/// How long a write waits for those of other processes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+
+fn is_busy(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(advice::code);
+    code.is_some_and(|code| code == "5")
+}
+
+/// Inserts the new record twice: under the new handle, and under the old one, where it conflicts with the old row and
+/// becomes an update that leaves the tombstone.
 const REGENERATE: &str = "\
 INSERT INTO {table} (handle, version, user_id, expires_at, sweep_at, tombstone, record) \
 SELECT CASE twice.n WHEN 1 THEN $8 ELSE $1 END, $9, $10, $11, $11, $12, $13 \

@@ -1,8 +1,8 @@
-use super::dialect::Syntax;
+use super::syntax::Syntax;
 use crate::error::ConfigError;
 
-/// Everything a store says to its database. Each verb is one statement, which is atomic by itself: nothing opens a
-/// transaction that a dropped future, a lost connection or a slow task could leave open.
+/// Every statement that a store sends. Each method of the store is one statement, which is atomic by itself: there is
+/// no transaction that a dropped future, a lost connection or a slow task could leave open.
 #[derive(Debug, Clone)]
 pub(super) struct Statements {
     pub(super) create: Statement,
@@ -16,18 +16,18 @@ pub(super) struct Statements {
     pub(super) postpone: Statement,
     pub(super) list: Statement,
     pub(super) delete_user: Statement,
-    pub(super) user_left: Statement,
+    pub(super) user_has_sessions: Statement,
     pub(super) count: Statement,
     pub(super) count_expired: Statement,
     /// Creates the table and its indexes.
     pub(super) schema: String,
 }
 
-/// One statement, and which value goes where.
+/// A prepared statement's SQL, and which value each placeholder takes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Statement {
     pub(super) sql: String,
-    /// Of each placeholder in turn, the place of its value.
+    /// For each placeholder, the index of its value.
     pub(super) order: Vec<usize>,
 }
 
@@ -46,7 +46,7 @@ impl Statements {
             postpone: statement(syntax.postpone),
             list: statement(LIST),
             delete_user: statement(DELETE_USER),
-            user_left: statement(USER_LEFT),
+            user_has_sessions: statement(USER_HAS_SESSIONS),
             count: statement(COUNT),
             count_expired: statement(COUNT_EXPIRED),
             schema: syntax.schema.replace("{table}", table),
@@ -75,7 +75,8 @@ const LIST: &str = "SELECT version, expires_at, record, handle FROM {table} WHER
 
 const DELETE_USER: &str = "DELETE FROM {table} WHERE user_id = $1 AND handle <> $2";
 
-const USER_LEFT: &str = "SELECT version FROM {table} WHERE user_id = $1 AND handle <> $2 LIMIT 1";
+const USER_HAS_SESSIONS: &str =
+    "SELECT version FROM {table} WHERE user_id = $1 AND handle <> $2 LIMIT 1";
 
 const COUNT: &str = "SELECT COUNT(*) FROM {table} WHERE expires_at > $1 AND NOT tombstone";
 
@@ -83,8 +84,8 @@ const COUNT_EXPIRED: &str =
     "SELECT COUNT(*) FROM {table} WHERE sweep_at <= $1 AND expires_at <= $1";
 
 impl Statement {
-    /// Templates number their values, `$1` to `$9` and on. MySQL has placeholders without numbers: there the order
-    /// says which value is which.
+    /// Templates number their placeholders: `$1`, `$2` and so on. MySQL's `?` has no number, so there a placeholder
+    /// finds its value by its position.
     fn new(syntax: &Syntax, table: &str, template: &str) -> Self {
         let text = template
             .replace("{replace}", REPLACE)
@@ -96,7 +97,7 @@ impl Statement {
         for piece in pieces {
             let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
             let (number, rest) = piece.split_at(digits);
-            let number: usize = number.parse().expect("templates number their values");
+            let number: usize = number.parse().expect("templates number their placeholders");
             if syntax.numbered {
                 sql.push('$');
                 sql.push_str(&number.to_string());
@@ -111,7 +112,7 @@ impl Statement {
     }
 }
 
-/// Refuses what is no plain name. Nothing is quoted, so there is nothing to escape from.
+/// Refuses all but plain names: statements contain the name unquoted, so no character may need escaping.
 pub(super) fn check_table(name: &str) -> Result<(), ConfigError> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let plain = name
@@ -127,7 +128,7 @@ pub(super) fn check_table(name: &str) -> Result<(), ConfigError> {
     )))
 }
 
-/// The names of indexes are longer, and PostgreSQL's end after 63 bytes.
+/// Index names append to it, and PostgreSQL truncates identifiers to 63 bytes.
 const MAX_TABLE: usize = 48;
 
 #[cfg(test)]
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
     use crate::store::sql::dialect::Dialect as _;
 
-    /// All statements, each with the places of its values where its placeholders have no numbers.
+    /// All statements. Where placeholders have no numbers, each is followed by the indexes of its values.
     fn text(syntax: &Syntax) -> String {
         let all = Statements::new(syntax, "s");
         let line = |statement: &Statement| match syntax.numbered {
@@ -154,7 +155,7 @@ mod tests {
             &all.postpone,
             &all.list,
             &all.delete_user,
-            &all.user_left,
+            &all.user_has_sessions,
             &all.count,
             &all.count_expired,
         ];
@@ -163,23 +164,29 @@ mod tests {
 
     #[cfg(feature = "postgres")]
     #[test]
-    fn what_postgresql_is_told() {
+    fn the_statements_for_postgresql() {
         assert_eq!(
             text(&sqlx::Postgres::SYNTAX),
-            include_str!("told/postgres.sql")
+            include_str!("expected/postgres.sql")
         );
     }
 
     #[cfg(feature = "sqlite")]
     #[test]
-    fn what_sqlite_is_told() {
-        assert_eq!(text(&sqlx::Sqlite::SYNTAX), include_str!("told/sqlite.sql"));
+    fn the_statements_for_sqlite() {
+        assert_eq!(
+            text(&sqlx::Sqlite::SYNTAX),
+            include_str!("expected/sqlite.sql")
+        );
     }
 
     #[cfg(feature = "mysql")]
     #[test]
-    fn what_mysql_is_told() {
-        assert_eq!(text(&sqlx::MySql::SYNTAX), include_str!("told/mysql.sql"));
+    fn the_statements_for_mysql() {
+        assert_eq!(
+            text(&sqlx::MySql::SYNTAX),
+            include_str!("expected/mysql.sql")
+        );
     }
 
     #[test]

@@ -1,12 +1,13 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use sqlx::{Database, Pool};
+use sqlx::{Database, Pool, pool::PoolOptions};
 
 use super::{
-    dialect::{Dialect, Value},
-    failure,
+    dialect::Dialect,
+    failure, lease,
     row::{self, Row},
     statements::{Statement, Statements, check_table},
+    value::Value,
 };
 use crate::{
     error::{ConfigError, Error},
@@ -15,51 +16,151 @@ use crate::{
     store::{Created, Replaced, SessionStore},
 };
 
-/// Keeps sessions in a table of a SQL database: what `SqliteStore`, `PostgresStore` and `MySqlStore` have in common.
+/// Keeps sessions in a table of a SQL database: the common part of `SqliteStore`, `PostgresStore` and `MySqlStore`.
 ///
-/// Clones share the pool of connections.
+/// Clones share the connection pool.
 ///
 /// # The table
 ///
-/// `wiz_sessions`, unless [named otherwise](Self::with_table), with one row a session:
+/// `wiz_sessions`, unless [named otherwise](Self::with_table), with one row per session:
 ///
 /// | column | |
 /// |---|---|
 /// | `handle` | the session's [`Handle`], 32 hexadecimal digits as in the logs; it opens no session |
 /// | `version` | counts the changes |
-/// | `user_id` | who is logged in; for names that are longer than 255 bytes, or odd, a digest |
+/// | `user_id` | the user who is logged in; a digest if the name is longer than 255 bytes, contains NUL or looks like a digest |
 /// | `expires_at` | milliseconds since 1970 |
-/// | `sweep_at` | when the [sweeper](crate::Sweeper) is to look at it: never later than `expires_at` |
-/// | `tombstone` | it only marks an old id |
-/// | `record` | the data, as JSON text that reads well |
+/// | `sweep_at` | when the [sweeper](crate::Sweeper) has to look at it: never later than `expires_at` |
+/// | `tombstone` | whether the row only marks an old id |
+/// | `record` | the data, as readable JSON |
 ///
-/// `sweep_at` is there because an index on `expires_at` would change with every request that keeps a session alive.
-/// A touch leaves `sweep_at` as it is, so it changes no index (in PostgreSQL it is a *HOT* update); when the time has
-/// come, the sweeper deletes a session that has expired, and puts one that was used off to its new end.
+/// `sweep_at` exists because an index on `expires_at` would change with every request that keeps a session alive.
+/// A touch does not change `sweep_at`, and so no index (in PostgreSQL it is a *HOT* update). When `sweep_at` has passed,
+/// the sweeper deletes the session if it has expired, and otherwise moves `sweep_at` to the new expiry.
 ///
 /// # Round trips
 ///
-/// One for each verb: reading a session is one, writing it two, a new session one, a new id two. A conflict,
-/// and a touch that has nothing to move, take one more to see whether the session is still there. The first use of a
-/// statement on a connection takes one more to prepare it.
+/// One per method of [`SessionStore`]: a request that reads its session takes one, one that changes it two, a new
+/// session one, a new id two. A conflict, and a touch that would not extend the expiry, take one more to find out whether
+/// the session still exists. The first use of a statement on a connection takes one more to prepare it.
+///
+/// # Cancel safety
+///
+/// Each method is one statement, atomic by itself: dropping its future leaves no transaction open, and the statement has
+/// either taken effect or not. [`delete_expired`](SessionStore::delete_expired) and
+/// [`delete_user`](SessionStore::delete_user) may send several, and stop between two of them.
 pub struct SqlStore<DB: Database> {
     pool: Pool<DB>,
     statements: Arc<Statements>,
 }
 
+/// Keeps sessions in a SQLite file: for a single machine, when sessions should survive a restart.
+///
+/// ```
+/// use wiz_session::{Key, WizSessionLayer, store::SqliteStore};
+///
+/// # #[tokio::main] async fn main() -> Result<(), wiz_session::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::connect(&format!("sqlite:{}", file.display())).await?;
+/// store.migrate().await?;
+/// let layer = WizSessionLayer::new(store, Key::generate());
+/// # Ok(()) }
+/// ```
+///
+/// [`connect`](SqlStore::connect) takes an address such as `sqlite:sessions.db` or `sqlite:///var/lib/app/sessions.db`,
+/// creates the file if there is none, and switches it to WAL mode. It opens up to four connections.
+///
+/// Any number of processes on one machine may share the file, but not over a network file system. Writes are serialised
+/// and reach the disk before they are answered, so a session that was ended stays ended after a power failure. Run a
+/// [`Sweeper`](crate::Sweeper) to delete expired sessions.
+///
+/// The table is described at [`SqlStore`].
+#[cfg(feature = "sqlite")]
+pub type SqliteStore = SqlStore<sqlx::Sqlite>;
+
+/// Keeps sessions in PostgreSQL (12 or newer): for applications on several machines, or that already use it.
+///
+/// ```no_run
+/// use wiz_session::{Key, WizSessionLayer, store::PostgresStore};
+///
+/// # async fn f() -> Result<(), wiz_session::Error> {
+/// let store = PostgresStore::connect("postgres://app@localhost/app").await?;
+/// store.migrate().await?;
+/// let layer = WizSessionLayer::new(store, Key::generate());
+/// # Ok(()) }
+/// ```
+///
+/// With a pool of your own, and settings close to those of [`connect`](SqlStore::connect), which opens up to ten
+/// connections:
+///
+/// ```no_run
+/// use wiz_session::store::PostgresStore;
+///
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = PostgresStore::pool_options().max_connections(40).connect("postgres://app@localhost/app").await?;
+/// let store = PostgresStore::from_pool(pool).with_table("app_sessions")?;
+/// # Ok(()) }
+/// ```
+///
+/// For TLS add `sqlx` to your dependencies with the feature `tls-rustls` or `tls-native-tls`. Run a
+/// [`Sweeper`](crate::Sweeper) to delete expired sessions. Neither a superuser nor an extension is needed.
+/// Behind a pooler in transaction mode that does not support prepared statements, set
+/// `statement_cache_capacity(0)` in the options of your pool.
+///
+/// The table and the round trips are described at [`SqlStore`].
+#[cfg(feature = "postgres")]
+pub type PostgresStore = SqlStore<sqlx::Postgres>;
+
+/// Keeps sessions in MariaDB (10.6 or newer) or MySQL (8.0 or newer): for applications on several machines, or that
+/// already use it.
+///
+/// ```no_run
+/// use wiz_session::{Key, WizSessionLayer, store::MySqlStore};
+///
+/// # async fn f() -> Result<(), wiz_session::Error> {
+/// let store = MySqlStore::connect("mysql://app@localhost/app").await?;
+/// store.migrate().await?;
+/// let layer = WizSessionLayer::new(store, Key::generate());
+/// # Ok(()) }
+/// ```
+///
+/// [`connect`](SqlStore::connect) opens up to ten connections. For TLS add `sqlx` to your dependencies with the feature
+/// `tls-rustls` or `tls-native-tls`. Run a [`Sweeper`](crate::Sweeper) to delete expired sessions. The server's
+/// `max_allowed_packet` limits a session's size if it is smaller than the layer's `max_bytes`.
+///
+/// The table and the round trips are described at [`SqlStore`]. sqlx adds a ping, after the answer, to every use of a
+/// connection. Its MySQL driver is not cancel-safe: if a client disconnects while a statement is in flight, the
+/// connection is closed, and the pool opens another when it needs one.
+#[cfg(feature = "mysql")]
+pub type MySqlStore = SqlStore<sqlx::MySql>;
+
 const TABLE: &str = "wiz_sessions";
 
-/// A statement that the engine gave up for another one is sent again, so many times at the most.
-const TRIES: usize = 10;
+/// How often a statement that the engine rolled back because of a concurrent one is sent at most.
+const MAX_ATTEMPTS: usize = 10;
 
-#[expect(private_bounds, reason = "the engines are these three")]
+#[expect(private_bounds, reason = "only the three engines implement it")]
 impl<DB: Dialect> SqlStore<DB> {
-    /// Over a pool that is there already, which may serve the rest of the application too. For the table see
+    /// Opens a connection pool with the settings of [`pool_options`](Self::pool_options).
+    ///
+    /// The address is `sqlite:file`, `postgres://user@host/database` or `mysql://user@host/database`. A SQLite file is
+    /// created if there is none; any number of processes may do so at once.
+    ///
+    /// # Errors
+    /// [`Error::is_store`], if the address is invalid, the file cannot be opened or is no database, or the server refuses
+    /// or does not answer within three seconds.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let pool = DB::connect(Self::pool_options(), url).await;
+        pool.map(Self::from_pool).map_err(failure::into_error)
+    }
+
+    /// Uses an existing pool, which the rest of the application may share. For the table see
     /// [`migrate`](Self::migrate).
     ///
-    /// The pool decides how long to wait for a connection and whether it is tested before its use, which is a round
-    /// trip more for every statement; sqlx waits 30 seconds and tests unless told otherwise. What the store's own
-    /// pools do is in [`pool_options`](Self::pool_options).
+    /// The pool decides how long to wait for a connection, and whether to ping it before use, which costs every
+    /// statement another round trip. sqlx's defaults are 30 seconds and a ping. The settings of the store's own pools
+    /// are [`pool_options`](Self::pool_options).
     #[must_use]
     pub fn from_pool(pool: Pool<DB>) -> Self {
         Self {
@@ -71,7 +172,8 @@ impl<DB: Dialect> SqlStore<DB> {
     /// Keeps the sessions in another table, for applications that share a database. Defaults to `wiz_sessions`.
     ///
     /// # Errors
-    /// If the name has more to it than lower-case letters, digits and `_`, begins with a digit or is longer than 48.
+    /// If the name has characters other than lower-case letters, digits and `_`, starts with a digit, or is empty or
+    /// longer than 48 characters.
     pub fn with_table(self, name: &str) -> Result<Self, ConfigError> {
         check_table(name)?;
         Ok(Self {
@@ -80,17 +182,17 @@ impl<DB: Dialect> SqlStore<DB> {
         })
     }
 
-    /// Creates the table and its indexes if they are not there. Any number of processes may do so at once.
+    /// Creates the table and its indexes if they do not exist. Any number of processes may do so at once.
     ///
-    /// Takes a role that may create tables. Where the application has none, let an administrator run the
-    /// [`schema`](Self::schema).
+    /// The database user needs permission to create tables. If the application's has none, let an administrator run
+    /// the [`schema`](Self::schema).
     ///
     /// # Errors
     /// [`Error::is_store`].
     pub async fn migrate(&self) -> Result<(), Error> {
         DB::run_script(&self.pool, &self.statements.schema)
             .await
-            .map_err(failure::of)
+            .map_err(failure::into_error)
     }
 
     /// The SQL that [`migrate`](Self::migrate) runs.
@@ -99,8 +201,8 @@ impl<DB: Dialect> SqlStore<DB> {
         &self.statements.schema
     }
 
-    /// How many rows [`delete_expired`](SessionStore::delete_expired) has to delete at `now`. An index leads to them,
-    /// so it costs little where somebody sweeps.
+    /// The number of rows that [`delete_expired`](SessionStore::delete_expired) would delete at `now`. It uses an index,
+    /// and is cheap as long as a sweeper runs.
     ///
     /// # Errors
     /// [`Error::is_store`].
@@ -110,7 +212,7 @@ impl<DB: Dialect> SqlStore<DB> {
     /// # #[cfg(feature = "sqlite")]
     /// # async fn f(store: wiz_session::SqliteStore) -> Result<(), wiz_session::Error> {
     /// if store.count_expired(SystemTime::now()).await? > 1_000_000 {
-    ///     eprintln!("does anybody sweep?");
+    ///     eprintln!("is a sweeper running?");
     /// }
     /// # Ok(()) }
     /// ```
@@ -119,80 +221,92 @@ impl<DB: Dialect> SqlStore<DB> {
             .await
     }
 
-    /// The pool of connections.
+    /// The connection pool.
     #[must_use]
     pub fn pool(&self) -> &Pool<DB> {
         &self.pool
     }
 
+    /// The settings of the pool that [`connect`](Self::connect) opens: up to ten connections (four to a SQLite file),
+    /// three seconds to wait for one, and a ping before use if it was idle for a second.
+    #[must_use]
+    pub fn pool_options() -> PoolOptions<DB> {
+        lease::pool_options().max_connections(DB::MAX_CONNECTIONS)
+    }
+
+    /// Runs a statement, again if the engine rolled it back because of a concurrent one.
     async fn execute(
         &self,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<u64, sqlx::Error> {
-        let mut tries = 1;
+        let mut attempts = 1;
         loop {
             match DB::execute(&self.pool, statement, values).await {
-                Err(sqlx::Error::Database(error)) if tries < TRIES && DB::is_victim(&*error) => {
-                    tries += 1;
+                Err(sqlx::Error::Database(error))
+                    if attempts < MAX_ATTEMPTS && DB::is_retryable(&*error) =>
+                {
+                    attempts += 1;
                 }
                 answer => return answer,
             }
         }
     }
 
-    /// The same for a statement that inserts; without an answer if the handle is in use.
+    /// Runs a statement that inserts. `None` if the handle is in use.
     async fn insert(
         &self,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<Option<u64>, Error> {
         match self.execute(statement, values).await {
-            Err(sqlx::Error::Database(error)) if DB::is_taken(&*error) => Ok(None),
-            answer => answer.map(Some).map_err(failure::of),
+            Err(sqlx::Error::Database(error)) if DB::is_duplicate_key(&*error) => Ok(None),
+            answer => answer.map(Some).map_err(failure::into_error),
         }
     }
 
-    /// A connection that turns out to be dead does no harm to a read: another one is asked, until all that the pool
-    /// had are through. What has been written over a connection that died nobody knows, so that is left to fail.
+    /// Runs a query, on another connection if the pool's turns out to be dead: after a restart of the server each of
+    /// them may be. A write is not repeated, as it may have taken effect before its connection died.
     async fn fetch(
         &self,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<DB::Row>, Error> {
         let mut connections = self.pool.options().get_max_connections();
-        let mut tries = 1;
+        let mut attempts = 1;
         loop {
             match DB::fetch(&self.pool, statement, values).await {
-                Err(error) if connections > 0 && failure::is_of_connection(&error) => {
+                Err(error) if connections > 0 && failure::is_connection_error(&error) => {
                     connections -= 1;
                 }
-                Err(sqlx::Error::Database(error)) if tries < TRIES && DB::is_victim(&*error) => {
-                    tries += 1;
+                Err(sqlx::Error::Database(error))
+                    if attempts < MAX_ATTEMPTS && DB::is_retryable(&*error) =>
+                {
+                    attempts += 1;
                 }
-                answer => return answer.map_err(failure::of),
+                answer => return answer.map_err(failure::into_error),
             }
         }
     }
 
-    async fn finds(&self, statement: &Statement, values: &[Value<'_>]) -> Result<bool, Error> {
+    async fn exists(&self, statement: &Statement, values: &[Value<'_>]) -> Result<bool, Error> {
         Ok(!self.fetch(statement, values).await?.is_empty())
     }
 
-    /// The answer to a statement that counts.
+    /// Runs a query that counts.
     async fn number(&self, statement: &Statement, values: &[Value<'_>]) -> Result<u64, Error> {
         let rows = self.fetch(statement, values).await?;
         let number = rows
             .first()
             .map_or(Ok(0), |row| DB::number(row, 0))
-            .map_err(failure::of)?;
+            .map_err(failure::into_error)?;
         Ok(number.max(0).cast_unsigned())
     }
 
-    /// Why no row had the expected version.
-    async fn lost(&self, handle: &str) -> Result<Replaced, Error> {
+    /// Why no row had the expected version: it has another one, or there is no row.
+    async fn why_not_replaced(&self, handle: &str) -> Result<Replaced, Error> {
         let there = self
-            .finds(&self.statements.version, &[handle.into()])
+            .exists(&self.statements.version, &[handle.into()])
             .await?;
         Ok(if there {
             Replaced::Conflict
@@ -242,9 +356,9 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
         match self
             .execute(&self.statements.replace, &values)
             .await
-            .map_err(failure::of)?
+            .map_err(failure::into_error)?
         {
-            0 => self.lost(&handle).await,
+            0 => self.why_not_replaced(&handle).await,
             _ => Ok(Replaced::Stored(expected.next())),
         }
     }
@@ -255,9 +369,9 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
         match self
             .execute(&self.statements.touch, &values)
             .await
-            .map_err(failure::of)?
+            .map_err(failure::into_error)?
         {
-            0 => self.finds(&self.statements.version, &values[..1]).await,
+            0 => self.exists(&self.statements.version, &values[..1]).await,
             _ => Ok(true),
         }
     }
@@ -268,7 +382,7 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
         let deleted = self
             .execute(&self.statements.delete, &values)
             .await
-            .map_err(failure::of)?;
+            .map_err(failure::into_error)?;
         Ok(deleted > 0)
     }
 
@@ -288,7 +402,7 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
         values.extend(moved.values());
         match self.insert(&self.statements.regenerate, &values).await? {
             None => Ok(Replaced::Conflict),
-            Some(0) => self.lost(&old).await,
+            Some(0) => self.why_not_replaced(&old).await,
             Some(_) => Ok(Replaced::Stored(record.version())),
         }
     }
@@ -304,16 +418,16 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
             let swept = self
                 .execute(&self.statements.sweep, &values)
                 .await
-                .map_err(failure::of)?;
+                .map_err(failure::into_error)?;
             deleted += swept;
             if swept == batch {
                 break;
             }
-            // Those that were touched stood before others in the index: they make way.
+            // Due rows that were touched come before others in the index: move them out of the way.
             let postponed = self
                 .execute(&self.statements.postpone, &values)
                 .await
-                .map_err(failure::of)?;
+                .map_err(failure::into_error)?;
             if postponed == 0 {
                 break;
             }
@@ -330,8 +444,8 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
             .collect()
     }
 
-    /// A session that moves to a new id is under one of them whenever one looks; but a statement that deletes may
-    /// come upon the old one when it has just become a tombstone, and not see the new one yet.
+    /// Repeats until the user has no session left: while a session moves to a new id, one `DELETE` may find that the old
+    /// row has become a tombstone, and not see the new row yet.
     async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
         let (user, except) = (
             row::user_id(user),
@@ -343,8 +457,11 @@ impl<DB: Dialect> SessionStore for SqlStore<DB> {
             deleted += self
                 .execute(&self.statements.delete_user, &values)
                 .await
-                .map_err(failure::of)?;
-            if !self.finds(&self.statements.user_left, &values).await? {
+                .map_err(failure::into_error)?;
+            if !self
+                .exists(&self.statements.user_has_sessions, &values)
+                .await?
+            {
                 return Ok(deleted);
             }
         }
@@ -367,7 +484,7 @@ impl<DB: Database> Clone for SqlStore<DB> {
 
 impl<DB: Database> fmt::Debug for SqlStore<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The pool's own `Debug` may print the address of the server, with the password.
+        // Not the pool: its `Debug` may print the server's address with the password.
         f.debug_struct("SqlStore")
             .field("engine", &DB::NAME)
             .finish_non_exhaustive()

@@ -1,0 +1,19 @@
+/// The SQL in which the engines differ.
+///
+/// In the templates `{table}` stands for the table and `{replace}` for the statement that replaces a record.
+#[derive(Debug)]
+pub(crate) struct Syntax {
+    /// Whether placeholders are numbered: `$1` instead of `?`.
+    pub(super) numbered: bool,
+    /// The function that returns the smallest of its arguments.
+    pub(super) least: &'static str,
+    /// Moves a session to a new id. Parameters 1 to 7 are those of `{replace}` and turn the old row into a tombstone;
+    /// the others are the new row.
+    pub(super) regenerate: &'static str,
+    /// Looks at a batch of due rows (`sweep_at` has passed) and deletes those that have expired.
+    pub(super) sweep: &'static str,
+    /// Looks at a batch of due rows and moves `sweep_at` of those that are still alive to their expiry.
+    pub(super) postpone: &'static str,
+    /// Creates the table and its indexes.
+    pub(super) schema: &'static str,
+}
