@@ -4,7 +4,7 @@ use ::cookie::Key;
 
 use super::WizSessionLayer;
 use crate::{
-    cookie::{Codec, CookieFinder, CookieOptions, SetCookieTemplate},
+    cookie::{CookieOptions, SessionCookie},
     error::ConfigError,
     expiry::Expiry,
     observe,
@@ -121,10 +121,7 @@ impl WizSessionLayerBuilder {
         self.store.use_clock(&self.clock);
         let shared = Shared {
             store: self.store,
-            codec: Codec::new(self.cookie.cookie_name(), &self.key, &self.previous_keys),
-            cookie_name: CookieFinder::new(self.cookie.cookie_name()),
-            set_cookie: SetCookieTemplate::new(&self.cookie),
-            cookie: self.cookie,
+            cookie: SessionCookie::new(self.cookie, &self.key, &self.previous_keys),
             expiry: self.expiry,
             clock: self.clock,
             max_bytes: self.max_bytes,

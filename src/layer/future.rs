@@ -107,9 +107,9 @@ impl ResponseContext {
         let shared = &self.slot.shared;
         match &self.jar {
             // The jar's layer writes it out; both agree on what the client has.
-            Some(jar) => jar.add(cookie.cookie(&shared.cookie)),
+            Some(jar) => jar.add(shared.cookie.cookie(cookie)),
             None => {
-                let line = cookie.line(&shared.set_cookie);
+                let line = shared.cookie.line(&cookie);
                 if self.slot.outer().is_some() {
                     let InnerSetCookies(lines) = response.extensions_mut().get_or_insert_default();
                     lines.push(line.clone());

@@ -101,7 +101,7 @@ impl<S> Layer<S> for WizSessionLayer {
 impl fmt::Debug for WizSessionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WizSessionLayer")
-            .field("cookie", &self.shared.cookie)
+            .field("cookie", self.shared.cookie.options())
             .finish_non_exhaustive()
     }
 }

@@ -47,7 +47,7 @@ impl<S> WizSessionService<S> {
     ) -> (Arc<RequestSession>, bool) {
         let mut next = Some(&innermost);
         while let Some(slot) = next {
-            if slot.shared.cookie.cookie_name() == self.shared.cookie.cookie_name() {
+            if slot.shared.cookie.name() == self.shared.cookie.name() {
                 return (Arc::clone(slot), false);
             }
             next = slot.outer();

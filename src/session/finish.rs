@@ -167,16 +167,13 @@ impl RequestSession {
     /// The cookie that the response has to carry, which is about to leave.
     fn send_head(self: &Arc<Self>, work: &mut SessionState) -> Option<SetCookie> {
         self.let_head_leave();
-        let Shared { codec, clock, .. } = &*self.shared;
+        let Shared { cookie, clock, .. } = &*self.shared;
         match (work.owed.take()?, work.origin.live()) {
-            (CookieAction::Remove, _) => Some(SetCookie::REMOVAL),
+            (CookieAction::Remove, _) => Some(cookie.removal()),
             (CookieAction::Set, Some(live)) => {
                 let remembered = live.record.body().remember.is_some();
                 let max_age = remembered.then(|| live.record.expires().since(clock.now()));
-                Some(SetCookie {
-                    value: Some(codec.sign(live.id)),
-                    max_age,
-                })
+                Some(cookie.set(live.id, max_age))
             }
             (CookieAction::Set, None) => None,
         }

@@ -36,9 +36,9 @@ pub(super) async fn load(shared: &Shared, cookies: &CookieHeader) -> Result<Box<
     });
     let mut lookups = Lookups::default();
     let mut forged = false;
-    for value in cookies.values(&shared.cookie_name) {
+    for presented in shared.cookie.presented(cookies) {
         loaded.presented = true;
-        let Some(verified) = shared.codec.verify(value) else {
+        let Ok(verified) = presented else {
             forged = true;
             continue;
         };

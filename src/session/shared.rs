@@ -2,7 +2,7 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 
 use super::queue::Queue;
 use crate::{
-    cookie::{Codec, CookieFinder, CookieOptions, SetCookieTemplate},
+    cookie::SessionCookie,
     error::Error,
     expiry::Expiry,
     observe::Timer,
@@ -13,10 +13,7 @@ use crate::{
 /// What all requests through one layer share.
 pub(crate) struct Shared {
     pub(crate) store: Box<dyn ErasedStore>,
-    pub(crate) codec: Codec,
-    pub(crate) cookie: CookieOptions,
-    pub(crate) cookie_name: CookieFinder,
-    pub(crate) set_cookie: SetCookieTemplate,
+    pub(crate) cookie: SessionCookie,
     pub(crate) expiry: Expiry,
     pub(crate) clock: Clock,
     pub(crate) max_bytes: usize,

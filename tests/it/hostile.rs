@@ -50,8 +50,8 @@ async fn c15_nothing_is_stored_under_an_id_that_the_store_does_not_know() {
 async fn c16_a_bad_mac_is_not_looked_up() {
     let site = Site::new();
     let value = site.visitor().await.value().to_owned();
-    let (mac, id) = value.split_at(44);
-    let swapped = format!("{}{id}", unknown().await.split_at(44).0);
+    let (mac, id) = value.split_at(43);
+    let swapped = format!("{}{id}", unknown().await.split_at(43).0);
     let shouted = format!("{mac}{}", id.to_uppercase());
     let reversed: String = value.chars().rev().collect();
     for forged in [
@@ -74,7 +74,7 @@ async fn c17_what_was_not_signed_for_this_cookie_by_these_keys_is_nothing() {
     let handle = browser.handle().await.unwrap().to_string();
     site.store.take_calls();
 
-    let (_, id) = value.split_at(44);
+    let (_, id) = value.split_at(43);
     assert_eq!(a(&site, &[&line(id)]).await, None, "the id, unsigned");
     assert_eq!(
         a(&site, &[&line(&handle)]).await,
