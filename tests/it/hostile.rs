@@ -243,6 +243,25 @@ async fn c22_a_hundred_signed_cookies_are_three_lookups() {
     assert_eq!(site.store.take_calls(), [StoreMethod::Load; 3]);
 }
 
+/// Eight forged cookies hide the real one, seven do not; of another length there may be as many as the header holds.
+#[tokio::test]
+async fn c53_eight_signatures_are_checked() {
+    let site = Site::new();
+    let value = site.visitor().await.value().to_owned();
+    let line = |forged: &str, times: usize| {
+        let forged = format!("{NAME}={forged}; ").repeat(times);
+        format!("{forged}{NAME}={value}").into_bytes()
+    };
+    let forged = "A".repeat(value.len());
+    assert_eq!(a(&site, &[&line(&forged, 7)]).await, Some(1));
+    site.store.take_calls();
+    for times in [8, 60_000 / (NAME.len() + forged.len() + 3)] {
+        assert_eq!(a(&site, &[&line(&forged, times)]).await, None);
+    }
+    assert_eq!(site.store.take_calls(), []);
+    assert_eq!(a(&site, &[&line("forged", 3_000)]).await, Some(1));
+}
+
 #[tokio::test]
 async fn c23_several_cookie_headers_are_one() {
     let site = Site::new();
