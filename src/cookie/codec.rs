@@ -1,7 +1,7 @@
 use std::fmt;
 
 use ::cookie::Key;
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -11,18 +11,20 @@ use crate::{
     sha256::HmacKey,
 };
 
-/// Signs and verifies the value of the session's cookie: `base64(HMAC-SHA256(id)) ‖ id`, the format of the
-/// `cookie` crate's signed jar.
+/// Signs and verifies cookie values of the form `base64url(HMAC-SHA256(id)) ‖ id`, without padding.
 ///
-/// The key of the MAC is derived from the application's key and the cookie's name, so that a value
-/// signed for another cookie never verifies. Each key's schedule is computed once.
+/// The format is this crate's own. It consists of `A–Z a–z 0–9 - _` only, so every encoder between server and client
+/// (`encodeURIComponent`, a cookie jar, a bearer token) leaves it unchanged.
+///
+/// The MAC's key is derived from the application's key and the cookie's name: a value signed for another cookie never
+/// verifies. Key schedules are computed once, not per request.
 #[derive(Clone)]
 pub(crate) struct Codec {
     signing: HmacKey,
     previous: Vec<HmacKey>,
 }
 
-/// A cookie's value, made for an id by the present key. It prints as nothing.
+/// A cookie value signed with the current key. Its `Debug` output is redacted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SignedValue {
     mac: [u8; MAC_LEN],
@@ -30,7 +32,9 @@ pub(crate) struct SignedValue {
 }
 
 impl SignedValue {
-    /// One after the other they are the value.
+    pub(crate) const LEN: usize = MAC_LEN + SessionId::LEN;
+
+    /// MAC and id; concatenated they are the value.
     pub(crate) fn parts(&self) -> [&[u8]; 2] {
         [&self.mac, self.id.text()]
     }
@@ -48,17 +52,17 @@ impl fmt::Debug for SignedValue {
     }
 }
 
-/// A cookie's value that was signed by one of the keys.
+/// The content of a cookie value whose signature is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verified {
     pub(crate) id: SessionId,
     pub(crate) handle: Handle,
-    /// SignedValue by a previous key: the client is to get it signed by the present one.
+    /// Signed with a previous key; the response should set the cookie again, signed with the current one.
     pub(crate) outdated: bool,
 }
 
-/// 32 bytes in base64, with padding.
-const MAC_LEN: usize = 44;
+/// 32 bytes in base64 without padding.
+const MAC_LEN: usize = 43;
 
 impl Codec {
     pub(crate) fn new(name: &str, key: &Key, previous: &[Key]) -> Self {
@@ -76,13 +80,15 @@ impl Codec {
         }
     }
 
-    /// The id in a signed value. Every bit of the value counts: the MAC is compared as text, so there is one way to
-    /// write it.
-    pub(crate) fn verify(&self, value: &[u8]) -> Option<Verified> {
+    /// The id in a validly signed value, `None` for any other.
+    ///
+    /// MACs are compared in their encoded form, so each has exactly one valid spelling: setting the two spare bits of
+    /// the last base64 character invalidates the value.
+    pub(crate) fn verify(&self, value: &[u8; SignedValue::LEN]) -> Option<Verified> {
         let (presented, text) = value.split_first_chunk::<MAC_LEN>()?;
         let id = SessionId::from_text(text.try_into().ok()?);
         let mac = self.signing.mac(id.text());
-        // Before the MACs are compared: the processor works at both hashes at a time.
+        // Computed before the MACs are compared, so that the processor overlaps the two hashes.
         let handle = id.handle();
         let is_presented = |mac| is_equal(&encode(mac), presented);
         let outdated = !is_presented(mac);
@@ -100,20 +106,20 @@ impl Codec {
 
 fn encode(mac: [u8; 32]) -> [u8; MAC_LEN] {
     let mut text = [0; MAC_LEN];
-    BASE64
+    BASE64URL
         .encode_slice(mac, &mut text)
-        .expect("32 bytes make 44 characters");
+        .expect("32 bytes make 43 characters");
     text
 }
 
-/// Looks at all bytes, whichever differs: a way out at the first would tell where it is.
+/// Constant time: returning at the first difference would reveal its position.
 fn is_equal(one: &[u8; MAC_LEN], other: &[u8; MAC_LEN]) -> bool {
     let pairs = one.iter().zip(other);
     let difference = pairs.fold(0, |all, (one, other)| all | (one ^ other));
     difference.ct_eq(&0).into()
 }
 
-/// The key of the MAC for cookies of this name.
+/// The MAC key for cookies of this name.
 fn derive(key: &Key, name: &str) -> [u8; 32] {
     Hmac::<Sha256>::new_from_slice(key.signing())
         .expect("HMAC takes keys of any length")
@@ -126,7 +132,8 @@ fn derive(key: &Key, name: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use ::cookie::CookieJar;
+    use ::cookie::Cookie;
+    use tower_cookies::Cookies;
 
     use super::*;
 
@@ -138,16 +145,21 @@ mod tests {
         SessionId::from_text(*b"abababababababababababababababab")
     }
 
+    /// `None` also for values of another length, as for all that does not verify.
+    fn verify(codec: &Codec, value: impl AsRef<[u8]>) -> Option<Verified> {
+        codec.verify(value.as_ref().try_into().ok()?)
+    }
+
     /// Format version 1 must verify for ever: never change this text.
     const PINNED: &str =
-        "kuO3I6RhKaYjptkz8DLHA9xCUHTj/h13jBvsViInuA4=abababababababababababababababab";
+        "kuO3I6RhKaYjptkz8DLHA9xCUHTj_h13jBvsViInuA4abababababababababababababababab";
 
     #[test]
     fn the_pinned_cookie_verifies_and_is_written_the_same() {
         let codec = Codec::new("sid", &key(1), &[]);
         assert_eq!(String::from(codec.sign(id())), PINNED);
         assert_eq!(
-            codec.verify(PINNED.as_bytes()),
+            verify(&codec, PINNED),
             Some(Verified {
                 id: id(),
                 handle: id().handle(),
@@ -157,22 +169,29 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_crates_signed_jar_agrees_given_the_derived_key() {
-        let derived = Key::from(&[derive(&key(1), "sid"), [0; 32]].concat());
-        let mut jar = CookieJar::new();
-        jar.signed_mut(&derived)
-            .add(("sid", "abababababababababababababababab"));
-        assert_eq!(jar.get("sid").unwrap().value(), PINNED);
+    fn the_mac_is_that_of_the_hmac_crate() {
+        let derived = Hmac::<Sha256>::new_from_slice(&derive(&key(1), "sid")).unwrap();
+        let mac = derived.chain_update(id().text()).finalize().into_bytes();
+        assert_eq!(BASE64URL.encode(mac), PINNED[..MAC_LEN]);
+    }
 
-        let mut jar = CookieJar::new();
-        jar.add((
-            "sid",
-            String::from(Codec::new("sid", &key(1), &[]).sign(id())),
-        ));
-        assert_eq!(
-            jar.signed(&derived).get("sid").unwrap().value(),
-            "abababababababababababababababab"
-        );
+    #[test]
+    fn no_encoder_on_the_way_changes_a_value() {
+        let codec = Codec::new("sid", &key(1), &[]);
+        for _ in 0..1_000 {
+            let value = String::from(codec.sign(SessionId::random()));
+            assert_eq!(value.len(), SignedValue::LEN);
+            // Stricter than `encodeURIComponent`, form encoding, and the grammars of a cookie's value and of a bearer token.
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            assert!(value.bytes().all(is_plain), "{value}");
+
+            let cookies = Cookies::default();
+            cookies.add(Cookie::new("sid", value.clone()));
+            let kept = cookies.get("sid").unwrap();
+            assert_eq!(kept.value(), value);
+            assert_eq!(kept.to_string(), format!("sid={value}"));
+        }
+        const { assert!(SignedValue::LEN < 80) };
     }
 
     #[test]
@@ -184,27 +203,40 @@ mod tests {
                 let mut altered = value.clone();
                 altered[index] = byte;
                 assert_eq!(
-                    codec.verify(&altered).is_some(),
+                    verify(&codec, &altered).is_some(),
                     altered == value,
                     "byte {index} as {byte}"
                 );
             }
-            assert_eq!(codec.verify(&value[..index]), None);
+            assert_eq!(verify(&codec, &value[..index]), None);
         }
-        assert_eq!(codec.verify(&[value.as_slice(), b"a"].concat()), None);
+        assert_eq!(verify(&codec, [value.as_slice(), b"a"].concat()), None);
+    }
+
+    #[test]
+    fn other_spellings_of_the_mac_do_not_verify() {
+        let codec = Codec::new("sid", &key(1), &[]);
+        let (mac, id) = PINNED.split_at(MAC_LEN);
+        let (start, last) = mac.split_at(MAC_LEN - 1);
+        assert_eq!(last, "4", "its two lowest bits are spare");
+        for respelled in [
+            format!("{start}5{id}"),
+            format!("{start}6{id}"),
+            format!("{start}7{id}"),
+            format!("{mac}={id}"),
+            format!("{}{id}", mac.replace('_', "/")),
+            format!("{}{id}", mac.replace('_', "%2F")),
+            format!("{mac}{}", id.to_uppercase()),
+        ] {
+            assert_eq!(verify(&codec, &respelled), None, "{respelled}");
+        }
     }
 
     #[test]
     fn another_key_or_another_name_does_not_verify() {
         let value = String::from(Codec::new("sid", &key(1), &[]).sign(id()));
-        assert_eq!(
-            Codec::new("sid", &key(2), &[]).verify(value.as_bytes()),
-            None
-        );
-        assert_eq!(
-            Codec::new("other", &key(1), &[]).verify(value.as_bytes()),
-            None
-        );
+        assert_eq!(verify(&Codec::new("sid", &key(2), &[]), &value), None);
+        assert_eq!(verify(&Codec::new("other", &key(1), &[]), &value), None);
     }
 
     #[test]
@@ -212,7 +244,7 @@ mod tests {
         let old = String::from(Codec::new("sid", &key(1), &[]).sign(id()));
         let codec = Codec::new("sid", &key(2), &[key(3), key(1)]);
         assert_eq!(
-            codec.verify(old.as_bytes()),
+            verify(&codec, &old),
             Some(Verified {
                 id: id(),
                 handle: id().handle(),
@@ -220,5 +252,19 @@ mod tests {
             })
         );
         assert_ne!(String::from(codec.sign(id())), old);
+    }
+
+    #[test]
+    fn random_values_never_verify() {
+        let codec = Codec::new("sid", &key(1), &[key(2)]);
+        let mut rng = fastrand::Rng::with_seed(6265);
+        let mut value = [0; SignedValue::LEN];
+        for round in 0..50_000 {
+            match round % 2 {
+                0 => rng.fill(&mut value),
+                _ => value.fill_with(|| b"0123456789abcdef-_AZ"[rng.usize(..20)]),
+            }
+            assert_eq!(codec.verify(&value), None, "{value:?}");
+        }
     }
 }

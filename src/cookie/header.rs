@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use memchr::{memchr, memmem};
 
-/// The name to look for.
+/// A cookie's name, prepared for substring search.
 #[derive(Debug)]
 pub(crate) struct CookieFinder(memmem::Finder<'static>);
 
@@ -11,7 +11,7 @@ impl CookieFinder {
     }
 }
 
-/// The `Cookie` header of a request, unread: to keep it costs a reference count.
+/// The `Cookie` header of a request, unparsed. Keeping it costs a reference count.
 #[derive(Debug, Clone)]
 pub(crate) struct CookieHeader(Option<HeaderValue>);
 
@@ -26,14 +26,15 @@ impl CookieHeader {
         })
     }
 
-    /// All values under this name, in the order sent.
+    /// All values under this name, in the order sent, without surrounding quotes and whitespace.
     pub(crate) fn values<'a>(&'a self, name: &'a CookieFinder) -> Values<'a> {
         let line = self.0.as_ref().map_or(&[][..], HeaderValue::as_bytes);
         Values { line, name, at: 0 }
     }
 }
 
-/// Looks at bytes, and only where the name occurs: what else is in the line costs next to nothing and cannot spoil it.
+/// Searches the raw bytes for the name and parses only around its occurrences: other cookies cost next to nothing, and
+/// malformed ones do no harm.
 pub(crate) struct Values<'a> {
     line: &'a [u8],
     name: &'a CookieFinder,
@@ -69,7 +70,7 @@ fn unquoted(value: &[u8]) -> &[u8] {
     inner.unwrap_or(value)
 }
 
-/// HTTP/2 clients may send a header for each cookie. Together they are one line (RFC 9113 §8.2.3).
+/// HTTP/2 clients may split the cookies over several headers; concatenated they are one (RFC 9113 §8.2.3).
 fn joined(headers: &HeaderMap) -> Option<HeaderValue> {
     let lines: Vec<&[u8]> = headers
         .get_all(COOKIE)
@@ -120,5 +121,32 @@ mod tests {
         for (lines, expected) in table {
             assert_eq!(found(lines), expected, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn random_lines_are_read_as_by_a_plain_parser() {
+        const PIECES: [&[u8]; 10] = [
+            b"sid", b"sid=", b"s", b"=", b";", b" ", b"\t", b"\"", b"\xff", b"a",
+        ];
+        let name = CookieFinder::new("sid");
+        let mut rng = fastrand::Rng::with_seed(6265);
+        let mut found = 0;
+        for _ in 0..300_000 {
+            let pieces = rng.usize(..16);
+            let line = (0..pieces)
+                .map(|_| PIECES[rng.usize(..PIECES.len())])
+                .collect::<Vec<_>>()
+                .concat();
+            let header = CookieHeader(Some(HeaderValue::from_bytes(&line).unwrap()));
+            let values: Vec<&[u8]> = header.values(&name).collect();
+            found += values.len();
+            let pairs = line.split(|byte| *byte == b';');
+            let expected = pairs.filter_map(|pair| {
+                let (name, value) = pair.split_at(memchr(b'=', pair)?);
+                (name.trim_ascii() == b"sid").then(|| unquoted(value[1..].trim_ascii()))
+            });
+            assert_eq!(values, expected.collect::<Vec<_>>(), "{header:?}");
+        }
+        assert!(found > 10_000, "only {found} were found");
     }
 }

@@ -1,13 +1,11 @@
-//! The session's cookie: its attributes, its signature, and how it is found in a request.
+//! The session cookie: its attributes, its signature, reading it from requests and setting it in responses.
 
 mod codec;
 mod header;
 mod options;
+mod session_cookie;
 mod set_cookie;
 
+use self::codec::SignedValue;
 pub use self::options::CookieOptions;
-pub(crate) use self::{
-    codec::{Codec, SignedValue},
-    header::{CookieFinder, CookieHeader},
-    set_cookie::{SetCookie, SetCookieTemplate},
-};
+pub(crate) use self::{header::CookieHeader, session_cookie::SessionCookie, set_cookie::SetCookie};

@@ -5,53 +5,47 @@ use http::HeaderValue;
 
 use super::{CookieOptions, SignedValue};
 
-/// What a response is to do to the client's cookie.
+/// A change to the client's cookie that a response has to carry: a new value, or its removal.
+///
+/// Made by [`SessionCookie`](super::SessionCookie), which also writes it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SetCookie {
-    /// None: it is removed.
-    pub(crate) value: Option<SignedValue>,
-    pub(crate) max_age: Option<Duration>,
+    /// `None` removes the cookie.
+    value: Option<SignedValue>,
+    max_age: Option<Duration>,
 }
 
 impl SetCookie {
-    pub(crate) const REMOVAL: Self = Self {
+    pub(super) const REMOVAL: Self = Self {
         value: None,
         max_age: Some(Duration::ZERO),
     };
 
-    pub(crate) fn cookie(self, options: &CookieOptions) -> Cookie<'static> {
+    pub(super) fn new(value: SignedValue, max_age: Option<Duration>) -> Self {
+        Self {
+            value: Some(value),
+            max_age,
+        }
+    }
+
+    pub(super) fn cookie(self, options: &CookieOptions) -> Cookie<'static> {
         let value = self.value.map(String::from).unwrap_or_default();
         options.cookie(value, self.max_age)
     }
-
-    pub(crate) fn line(&self, template: &SetCookieTemplate) -> HeaderValue {
-        let SetCookieTemplate { start, attributes } = template;
-        let [mac, id] = self.value.as_ref().map_or([&[][..]; 2], SignedValue::parts);
-        let age = self.max_age.map_or_else(String::new, |age| {
-            format!("; Max-Age={}", CookieOptions::seconds(age))
-        });
-        let line = [
-            start.as_bytes(),
-            mac,
-            id,
-            attributes.as_bytes(),
-            age.as_bytes(),
-        ]
-        .concat();
-        HeaderValue::try_from(line).expect("the cookie's parts were validated")
-    }
 }
 
-/// The `Set-Cookie` line without the value and the age: the same for all responses, and so written once.
+/// The parts of a `Set-Cookie` line that are the same in every response, formatted once.
 #[derive(Debug)]
-pub(crate) struct SetCookieTemplate {
+pub(super) struct SetCookieTemplate {
+    /// `name=`
     start: Box<str>,
+    /// All but `Max-Age`.
     attributes: Box<str>,
 }
 
 impl SetCookieTemplate {
-    pub(crate) fn new(options: &CookieOptions) -> Self {
-        // The options build one cookie; this is its line.
+    pub(super) fn new(options: &CookieOptions) -> Self {
+        // Cut from a cookie that the options built, so that the line and the cookie cannot differ.
         let line = options.cookie(String::new(), None).to_string();
         let (start, attributes) = line.split_at(options.cookie_name().len() + "=".len());
         Self {
@@ -59,38 +53,21 @@ impl SetCookieTemplate {
             attributes: attributes.into(),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use ::cookie::{Key, SameSite};
-
-    use super::*;
-    use crate::{cookie::Codec, id::SessionId};
-
-    #[test]
-    fn the_line_is_that_of_the_options_cookie() {
-        let options = [
-            CookieOptions::default(),
-            CookieOptions::insecure("s"),
-            CookieOptions::new("sid")
-                .path("/app")
-                .domain("example.com")
-                .same_site(SameSite::None)
-                .partitioned(true),
-        ];
-        for options in options {
-            let template = SetCookieTemplate::new(&options);
-            let value = Codec::new("sid", &Key::from(&[7; 64]), &[]).sign(SessionId::random());
-            let max_ages = [None, Some(Duration::from_secs(60)), Some(Duration::MAX)];
-            let issues = max_ages.map(|max_age| SetCookie {
-                value: Some(value),
-                max_age,
-            });
-            for set_cookie in [SetCookie::REMOVAL].into_iter().chain(issues) {
-                let line = set_cookie.line(&template);
-                assert_eq!(line, set_cookie.cookie(&options).to_string());
-            }
-        }
+    pub(super) fn line(&self, set_cookie: &SetCookie) -> HeaderValue {
+        let SetCookie { value, max_age } = set_cookie;
+        let [mac, id] = value.as_ref().map_or([&[][..]; 2], SignedValue::parts);
+        let age = max_age.map_or_else(String::new, |age| {
+            format!("; Max-Age={}", CookieOptions::seconds(age))
+        });
+        let line = [
+            self.start.as_bytes(),
+            mac,
+            id,
+            self.attributes.as_bytes(),
+            age.as_bytes(),
+        ]
+        .concat();
+        HeaderValue::try_from(line).expect("the cookie's parts were validated")
     }
 }

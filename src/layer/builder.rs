@@ -5,7 +5,7 @@ use ::cookie::Key;
 use super::WizSessionLayer;
 use crate::{
     commit::Policy,
-    cookie::{Codec, CookieFinder, CookieOptions, SetCookieTemplate},
+    cookie::{CookieOptions, SessionCookie},
     drive::Queue,
     error::ConfigError,
     expiry::Expiry,
@@ -149,10 +149,7 @@ impl WizSessionLayerBuilder {
                 is_immediate: store.is_immediate(),
             },
             store,
-            codec: Codec::new(self.cookie.cookie_name(), &self.key, &self.previous_keys),
-            cookie_name: CookieFinder::new(self.cookie.cookie_name()),
-            set_cookie: SetCookieTemplate::new(&self.cookie),
-            cookie: self.cookie,
+            cookie: SessionCookie::new(self.cookie, &self.key, &self.previous_keys),
             clock: self.clock,
             max_bytes: self.max_bytes,
             store_timeout: self.store_timeout,

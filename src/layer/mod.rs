@@ -137,7 +137,7 @@ impl<S> Layer<S> for WizSessionLayer {
 impl fmt::Debug for WizSessionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WizSessionLayer")
-            .field("cookie", &self.config.cookie)
+            .field("cookie", self.config.cookie.options())
             .finish_non_exhaustive()
     }
 }

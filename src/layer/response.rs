@@ -54,12 +54,12 @@ impl ResponseContext {
 
     fn set_cookie<B>(&self, response: &mut Response<B>, cookie: SetCookie) {
         keep_out_of_caches(response.headers_mut());
-        let config = &self.session.config;
+        let session_cookie = &self.session.config.cookie;
         match &self.jar {
             // The jar's layer writes it out; both agree on what the client has.
-            Some(jar) => jar.add(cookie.cookie(&config.cookie)),
+            Some(jar) => jar.add(session_cookie.cookie(cookie)),
             None => {
-                let line = cookie.line(&config.set_cookie);
+                let line = session_cookie.line(&cookie);
                 if self.session.outer().is_some() {
                     let InnerSetCookies(lines) = response.extensions_mut().get_or_insert_default();
                     lines.push(line.clone());

@@ -51,8 +51,8 @@ impl<S> WizSessionService<S> {
         cookies: CookieHeader,
     ) -> (Option<Arc<RequestSession>>, SessionExtension) {
         let is_own = |session: &&Arc<RequestSession>| Arc::ptr_eq(&session.config, &self.config);
-        let name = self.config.cookie.cookie_name();
-        let has_name = |session: &&Arc<RequestSession>| session.config.cookie.cookie_name() == name;
+        let name = self.config.cookie.name();
+        let has_name = |session: &&Arc<RequestSession>| session.config.cookie.name() == name;
         let same = outside.all().find(is_own).cloned();
         let duplicate = || outside.all().find(has_name).cloned();
         let is_duplicate = same.is_none();

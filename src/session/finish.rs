@@ -119,14 +119,11 @@ impl RequestSession {
         base: &Base,
     ) -> Finished {
         let cookie = match (cookie, base.live()) {
-            (Some(CookieAction::Remove), _) => Some(SetCookie::REMOVAL),
+            (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {
                 let remembered = stored.record.body().remember.is_some();
                 let left = || stored.record.expires().since(self.config.clock.timestamp());
-                Some(SetCookie {
-                    value: Some(self.config.codec.sign(stored.id)),
-                    max_age: remembered.then(left),
-                })
+                Some(self.config.cookie.set(stored.id, remembered.then(left)))
             }
             (Some(CookieAction::Set), None) | (None, _) => None,
         };

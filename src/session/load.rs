@@ -36,9 +36,9 @@ pub(super) async fn load(
         lookups: Lookups::default(),
     });
     let mut forged = false;
-    for value in cookies.values(&config.cookie_name) {
+    for value in config.cookie.presented(cookies) {
         loaded.presented = true;
-        let Some(verified) = config.codec.verify(value) else {
+        let Ok(verified) = value else {
             forged = true;
             continue;
         };
@@ -95,12 +95,9 @@ impl Lookups {
 pub(super) fn others(config: &LayerConfig, cookies: &CookieHeader, known: &Lookups) -> Vec<Handle> {
     const MOST: usize = 2;
     let mut others = Vec::new();
-    for value in cookies.values(&config.cookie_name) {
-        let verified = config.codec.verify(value).map(|verified| verified.handle);
-        if let Some(handle) = verified
-            && !known.contains(handle)
-            && !others.contains(&handle)
-        {
+    let verified = config.cookie.presented(cookies).flatten();
+    for handle in verified.map(|verified| verified.handle) {
+        if !known.contains(handle) && !others.contains(&handle) {
             others.push(handle);
             if others.len() == MOST {
                 break;

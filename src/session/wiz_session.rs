@@ -117,7 +117,7 @@ impl WizSession {
         };
         let session = Arc::clone(&extension.session);
         match extension.is_duplicate {
-            true => Err(Error::duplicate_layer(session.config.cookie.cookie_name())),
+            true => Err(Error::duplicate_layer(session.config.cookie.name())),
             false => Ok(Some(Self { session })),
         }
     }

@@ -35,11 +35,13 @@ fn of_the_layer() -> [ConfigError; 5] {
     ]
 }
 
-fn of_the_cookie() -> [ConfigError; 7] {
+fn of_the_cookie() -> [ConfigError; 9] {
     let insecure = || CookieOptions::insecure("sid");
     [
         CookieOptions::new("a b"),
+        insecure().name("n".repeat(129)),
         insecure().path("app"),
+        insecure().path("/".repeat(1025)),
         insecure().domain("a;b"),
         CookieOptions::default().secure(false),
         insecure().name("__Secure-sid"),

@@ -26,6 +26,8 @@ fn contradictions_in_the_cookie_are_refused_with_a_reason() {
         (host().domain("example.com"), "__Host-"),
         (host().name("__HOST-sid").secure(false), "__Host-"),
         (CookieOptions::insecure("__Secure-sid"), "__Secure-"),
+        (CookieOptions::insecure("__Http-sid"), "__Http-"),
+        (host().name("__Host-Http-sid").path("/app"), "__Host-Http-"),
         (
             CookieOptions::insecure("sid").same_site(SameSite::None),
             "SameSite=None",
@@ -45,6 +47,7 @@ fn contradictions_in_the_cookie_are_refused_with_a_reason() {
             "path",
         ),
         (CookieOptions::new("sid").domain("a; Path=/"), "domain"),
+        (CookieOptions::new("sid").domain(".."), "domain"),
     ];
     for (options, reason) in table {
         let why = build(|builder| builder.cookie(options.clone())).unwrap_err();

@@ -50,8 +50,8 @@ async fn c15_nothing_is_stored_under_an_id_that_the_store_does_not_know() {
 async fn c16_a_bad_mac_is_not_looked_up() {
     let site = Site::new();
     let value = site.visitor().await.value().to_owned();
-    let (mac, id) = value.split_at(44);
-    let swapped = format!("{}{id}", unknown().await.split_at(44).0);
+    let (mac, id) = value.split_at(43);
+    let swapped = format!("{}{id}", unknown().await.split_at(43).0);
     let shouted = format!("{mac}{}", id.to_uppercase());
     let reversed: String = value.chars().rev().collect();
     for forged in [
@@ -74,7 +74,7 @@ async fn c17_what_was_not_signed_for_this_cookie_by_these_keys_is_nothing() {
     let handle = browser.handle().await.unwrap().to_string();
     site.store.take_calls();
 
-    let (_, id) = value.split_at(44);
+    let (_, id) = value.split_at(43);
     assert_eq!(a(&site, &[&line(id)]).await, None, "the id, unsigned");
     assert_eq!(
         a(&site, &[&line(&handle)]).await,
@@ -241,6 +241,25 @@ async fn c22_a_hundred_signed_cookies_are_three_lookups() {
     }
     assert_eq!(a(&site, &[values.join("; ").as_bytes()]).await, None);
     assert_eq!(site.store.take_calls(), [StoreMethod::Load; 3]);
+}
+
+/// Eight forged cookies hide the real one, seven do not; of another length there may be as many as the header holds.
+#[tokio::test]
+async fn c53_eight_signatures_are_checked() {
+    let site = Site::new();
+    let value = site.visitor().await.value().to_owned();
+    let line = |forged: &str, times: usize| {
+        let forged = format!("{NAME}={forged}; ").repeat(times);
+        format!("{forged}{NAME}={value}").into_bytes()
+    };
+    let forged = "A".repeat(value.len());
+    assert_eq!(a(&site, &[&line(&forged, 7)]).await, Some(1));
+    site.store.take_calls();
+    for times in [8, 60_000 / (NAME.len() + forged.len() + 3)] {
+        assert_eq!(a(&site, &[&line(&forged, times)]).await, None);
+    }
+    assert_eq!(site.store.take_calls(), []);
+    assert_eq!(a(&site, &[&line("forged", 3_000)]).await, Some(1));
 }
 
 #[tokio::test]

@@ -360,6 +360,42 @@ async fn below_a_cookie_jar_the_cookie_goes_through_it() {
     assert_eq!(site.sessions().await, 0);
 }
 
+/// `encodeURIComponent` of a server that forwards, a jar, a bearer token: the session is the same.
+#[tokio::test]
+async fn no_encoder_on_the_way_changes_the_value() {
+    let site = Site::new();
+    let browser = site.visitor().await;
+    let value = browser.value();
+
+    let strictest = url_encoded(value);
+    assert_eq!(strictest, value);
+
+    let jar = Cookies::default();
+    jar.add(Cookie::new("__Host-sid", value.to_owned()));
+    let kept = jar.get("__Host-sid").expect("it was added");
+    assert_eq!(
+        (kept.value(), kept.encoded().to_string()),
+        (value, kept.to_string())
+    );
+
+    let bearer = format!("Bearer {value}");
+    let token = bearer.strip_prefix("Bearer ").expect("a token");
+    let line = format!("__Host-sid={token}");
+    let mut read = None;
+    let handler = async |session: WizSession| read = session.get::<u32>("a").expect("a number");
+    site.visit_with(&[line.as_bytes()], handler).await;
+    assert_eq!(read, Some(1));
+}
+
+/// Leaves fewer characters alone than `encodeURIComponent` does.
+fn url_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encoded).collect()
+}
+
 #[tokio::test]
 async fn a_cookie_jar_below_stays_out_of_it() {
     let site = Site::new();

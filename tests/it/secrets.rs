@@ -36,7 +36,7 @@ impl Secrets {
     /// The cookie's value, its MAC and its id, in every form in which one might print an id.
     fn add_cookie(&mut self, browser: &Browser) {
         let value = browser.value();
-        let (mac, id) = value.split_at(44);
+        let (mac, id) = value.split_at(43);
         let uuid = uuid::Uuid::parse_str(id).expect("an id");
         let bytes = format!("{:?}", uuid.as_bytes());
         let texts = [
@@ -48,7 +48,6 @@ impl Secrets {
         self.0.extend(texts);
         self.0.push(BASE64.encode(uuid.as_bytes()));
         self.0.push(bytes.trim_matches(['[', ']']).to_owned());
-        self.0.push(value.replace('=', "%3D"));
     }
 
     #[track_caller]

@@ -65,7 +65,7 @@ async fn every_request_costs_what_it_should(store: impl SessionStore, proxy: &Pr
     let app = shop::app(store, clock.clone());
     let mut client = Client::default();
     let forged = Client {
-        cookie: Some(format!("sid={}", "x".repeat(76))),
+        cookie: Some(format!("sid={}", "x".repeat(75))),
     };
     let cost = async |client: &mut Client, app: &Router, path: &str| {
         proxy.statements();

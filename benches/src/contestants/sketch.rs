@@ -18,7 +18,7 @@ use std::{
 };
 
 use axum::{extract::FromRequestParts, response::Response};
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use hmac::{Hmac, Mac};
 use http::{
     HeaderValue, Request,
@@ -43,7 +43,7 @@ pub const CONTESTANT: Contestant = Contestant {
 
 const NAME: &[u8] = b"__Host-sid=";
 const ATTRIBUTES: &[u8] = b"; HttpOnly; SameSite=Lax; Secure; Path=/";
-const MAC: usize = 44;
+const MAC: usize = 43;
 const ID: usize = 32;
 const SHARDS: usize = 512;
 const IDLE_MILLIS: u64 = 30 * 60 * 1_000;
@@ -98,9 +98,9 @@ impl Shared {
     fn sign(&self, id: &[u8]) -> [u8; MAC] {
         let mac = self.key.clone().chain_update(id).finalize().into_bytes();
         let mut text = [0; MAC];
-        BASE64
+        BASE64URL
             .encode_slice(mac, &mut text)
-            .expect("32 bytes make 44 characters");
+            .expect("32 bytes make 43 characters");
         text
     }
 

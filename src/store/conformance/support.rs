@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::{
-    data::Data,
+    change::Data,
     id::{Handle, SessionId},
     record::{Body, CommitIds, Record, Version},
     store::{Created, Replaced, SessionStore},
