@@ -9,7 +9,7 @@ use super::{
     keys::Keys,
     reply::{self, Reply, in_doubt, unexpected},
     script::{self, Script},
-    users::End,
+    users::{End, Entry},
 };
 use crate::{
     error::Error,
@@ -38,8 +38,8 @@ use crate::{
 ///   atomically. A server that lost them, after `SCRIPT FLUSH` or a failover, is sent them again.
 /// - Ending a user's session is two commands. Listing a user's is one, and one for each, and two more where one of them
 ///   has ended; ending them all three, and one for each.
-/// - A cluster keeps a session and the index of its user in different key slots. There a new session of a user is one
-///   command more, a regenerate one, and a regenerate of a user's session two.
+/// - A cluster keeps a session and the index of its user in different key slots. There a new session of a user is two
+///   commands more, a regenerate one, and a regenerate of a user's session three.
 /// - [`count`](crate::Sessions::count) looks at every session, at some 100,000 a second.
 ///
 /// # Failures
@@ -71,7 +71,8 @@ use crate::{
 /// - `u` for a user's, `a` for an anonymous session, `t` for an id whose session moved to a new one;
 /// - until when the user's index lists it, the length of the user in bytes, the user, and all else as JSON.
 ///
-/// `wiz:u:<user>` is a sorted set, the handles of a user's sessions. Every key expires by itself. Another
+/// `wiz:u:<user>` is a sorted set, the handles of a user's sessions. A cluster writes an entry before its session, and
+/// marks it with a `+` until the session is there. Every key expires by itself. Another
 /// [prefix](Self::with_prefix) lets applications share a server.
 ///
 /// A damaged string is an [error](Error::is_store), never an empty session, and stays until
@@ -135,12 +136,16 @@ impl SessionStore for RedisStore {
         let keys = ScriptKeys::new(self, [handle], record);
         let index_ttl = encoding::index_ttl(record);
         let arguments = [encoded.as_bytes(), encoded.ttl(), index_ttl.as_bytes()];
+        if let Some(user) = keys.remote_index_user {
+            self.index_add_pending(user, handle, record).await?;
+        }
         let reply = self.run(&script::CREATE, keys.iter(), &arguments).await?;
         match reply.outcome()? {
+            // It may be the client's own resend that says so: the entry stays.
             b"exists" => Ok(Created::Exists),
             b"stored" => {
                 if let Some(user) = keys.remote_index_user {
-                    self.index_add(user, handle, record).await?;
+                    self.index_settle(user, handle, record).await;
                 }
                 Ok(Created::Created)
             }
@@ -205,7 +210,7 @@ impl SessionStore for RedisStore {
                 }
                 Ok(true)
             }
-            End::Gone | End::NotTheirs => Ok(false),
+            End::Gone | End::Moved | End::NotTheirs => Ok(false),
             // `true` would remove the client's cookie, which may be another login's by now.
             End::GoneAfterResend => Err(in_doubt()),
         }
@@ -250,15 +255,18 @@ impl SessionStore for RedisStore {
         let (mut sessions, mut ended) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
         loop {
-            let mut handles = self.index_members(user).await?;
-            handles.retain(|handle| seen.insert(*handle));
-            let records = try_join_all(handles.iter().map(|&handle| self.load(handle))).await?;
+            let mut entries = self.index_entries(user).await?;
+            entries.retain(|entry| seen.insert(entry.handle));
+            let loads = entries.iter().map(|entry| self.load(entry.handle));
+            let records = try_join_all(loads).await?;
             let ended_before = ended.len();
-            for (handle, record) in handles.into_iter().zip(records) {
+            for (Entry { handle, is_pending }, record) in entries.into_iter().zip(records) {
                 match record {
                     Some(record) if record.user() == Some(user) => sessions.push((handle, record)),
                     // About to become the user's, or theirs no more: the entry expires.
                     Some(record) if !record.is_tombstone() => {}
+                    // It may be there at the next look.
+                    None if is_pending => drop(seen.remove(&handle)),
                     _ => ended.push(handle),
                 }
             }
@@ -276,22 +284,28 @@ impl SessionStore for RedisStore {
         let mut count = 0;
         // A session that moves to a new id meanwhile is found under that at the next look.
         loop {
-            let mut handles = self.index_members(user).await?;
-            handles.retain(|handle| seen.insert(*handle));
-            if handles.is_empty() {
-                return Ok(count);
-            }
-            let ends = handles.iter().map(|&handle| self.end(handle, Some(user)));
+            let mut entries = self.index_entries(user).await?;
+            entries.retain(|entry| seen.insert(entry.handle));
+            let ends = entries
+                .iter()
+                .map(|entry| self.end(entry.handle, Some(user)));
             let ends = try_join_all(ends).await?;
-            let (mut ended, mut gone) = (0, Vec::new());
-            for (handle, end) in handles.into_iter().zip(ends) {
-                ended += u64::from(matches!(end, End::Ended(_)));
+            let (mut is_last, mut gone) = (true, Vec::new());
+            for (Entry { handle, is_pending }, end) in entries.into_iter().zip(ends) {
+                if is_pending && matches!(end, End::Gone) {
+                    seen.remove(&handle);
+                    continue;
+                }
+                is_last = false;
+                count += u64::from(matches!(end, End::Ended(_)));
                 if !matches!(end, End::NotTheirs) {
                     gone.push(handle);
                 }
             }
-            count += ended;
             self.index_remove(user, &gone).await;
+            if is_last {
+                return Ok(count);
+            }
         }
     }
 

@@ -9,27 +9,37 @@ use crate::{error::Error, id::Handle, record::Record};
 pub(super) enum End {
     /// This call ended it. It was this user's, or anonymous.
     Ended(Option<String>),
-    /// There is no such session, or it moved to a new id.
+    /// There is no such session.
     Gone,
+    /// It moved to a new id.
+    Moved,
     /// There is none any more; a first attempt, whose reply was lost, may have ended it.
     GoneAfterResend,
     /// It is not the user's.
     NotTheirs,
 }
 
+/// An entry of a user's index.
+pub(super) struct Entry {
+    pub(super) handle: Handle,
+    /// It may precede its session: that is being created, or its creation failed half-way.
+    pub(super) is_pending: bool,
+}
+
 /// The index of a user's sessions: every session that lives, and some that have ended.
 ///
-/// An entry is written atomically with its session where both are on one node. In a cluster it comes after a session
-/// that is created: its id is not known to anyone before it is indexed, so an entry without a session may always be
-/// removed. An entry comes *before* a change that makes an existing session the user's, and goes *after* its session.
+/// An entry is written atomically with its session where both are on one node. In a cluster a pending entry comes
+/// before a session that is created, and is settled after it: so a session is found whatever fails in between, and a
+/// settled entry without a session may always be removed. An entry comes *before* a change that makes an existing
+/// session the user's, and goes *after* its session.
 impl RedisStore {
-    pub(super) async fn index_members(&self, user: &str) -> Result<Vec<Handle>, Error> {
+    pub(super) async fn index_entries(&self, user: &str) -> Result<Vec<Entry>, Error> {
         let mut range = redis::cmd("ZRANGE");
         range.arg(self.keys.index(user)).arg(0).arg(-1);
         let Value::Array(members) = self.send(&range).await? else {
             return Err(unexpected());
         };
-        members.iter().map(handle).collect()
+        members.iter().map(entry).collect()
     }
 
     pub(super) async fn index_add(
@@ -38,9 +48,32 @@ impl RedisStore {
         handle: Handle,
         record: &Record,
     ) -> Result<(), Error> {
+        let member = handle.to_string();
+        self.index(user, &[&member, &encoding::index_ttl(record)])
+            .await
+    }
+
+    pub(super) async fn index_add_pending(
+        &self,
+        user: &str,
+        handle: Handle,
+        record: &Record,
+    ) -> Result<(), Error> {
+        let member = pending(handle);
+        self.index(user, &[&member, &encoding::index_ttl(record)])
+            .await
+    }
+
+    /// If that fails the entry stays pending, and does no harm.
+    pub(super) async fn index_settle(&self, user: &str, handle: Handle, record: &Record) {
+        let (settled, pending) = (handle.to_string(), pending(handle));
+        let arguments = [&*settled, &encoding::index_ttl(record), &pending];
+        let _ = self.index(user, &arguments).await;
+    }
+
+    async fn index(&self, user: &str, arguments: &[&str]) -> Result<(), Error> {
         let index = self.keys.index(user);
-        let arguments = [handle.to_string(), encoding::index_ttl(record)];
-        let arguments = arguments.each_ref().map(String::as_bytes);
+        let arguments: Vec<_> = arguments.iter().map(|text| text.as_bytes()).collect();
         self.run(&script::INDEX_ADD, once(&*index), &arguments)
             .await?;
         Ok(())
@@ -53,8 +86,11 @@ impl RedisStore {
         }
         let mut remove = redis::cmd("ZREM");
         remove.arg(self.keys.index(user));
-        for handle in handles {
+        for &handle in handles {
             remove.arg(handle.to_string());
+            if self.connection.is_cluster() {
+                remove.arg(pending(handle));
+            }
         }
         let _ = self.send(&remove).await;
     }
@@ -77,17 +113,32 @@ impl RedisStore {
         }
         match reply.word()? {
             b"gone" if reply.is_resent => Ok(End::GoneAfterResend),
-            b"gone" | b"moved" => Ok(End::Gone),
+            b"gone" => Ok(End::Gone),
+            b"moved" => Ok(End::Moved),
             b"other" => Ok(End::NotTheirs),
             _ => Err(unexpected()),
         }
     }
 }
 
-fn handle(member: &Value) -> Result<Handle, Error> {
-    let Value::BulkString(text) = member else {
+const PENDING: char = '+';
+
+fn pending(handle: Handle) -> String {
+    format!("{PENDING}{handle}")
+}
+
+fn entry(member: &Value) -> Result<Entry, Error> {
+    let parse = |member: &[u8]| {
+        let member = str::from_utf8(member).ok()?;
+        let (handle, is_pending) = match member.strip_prefix(PENDING) {
+            Some(handle) => (handle, true),
+            None => (member, false),
+        };
+        let handle = handle.parse().ok()?;
+        Some(Entry { handle, is_pending })
+    };
+    let Value::BulkString(member) = member else {
         return Err(unexpected());
     };
-    let handle = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    handle.ok_or_else(|| Error::corrupt("its user's index is damaged"))
+    parse(member).ok_or_else(|| Error::corrupt("its user's index is damaged"))
 }
