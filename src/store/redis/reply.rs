@@ -55,5 +55,8 @@ pub(super) fn unexpected() -> Error {
 
 /// A write that was resent, and that changed nothing the second time.
 pub(super) fn in_doubt() -> Error {
-    Error::store("the connection to Redis broke during a write, which may have taken effect")
+    Error::store_advised(
+        "the connection to Redis broke during a write, which may have taken effect",
+        advice::AWAY,
+    )
 }
