@@ -36,6 +36,10 @@ impl CommitIds {
         self.0.is_none()
     }
 
+    pub(super) fn latest(&self) -> Option<CommitId> {
+        self.0.as_ref().map(|ids| CommitId(ids[Self::MOST - 1]))
+    }
+
     /// These and one more, which the oldest makes room for.
     #[must_use]
     pub(crate) fn with(&self, CommitId(id): CommitId) -> Self {

@@ -172,6 +172,46 @@ impl Record {
         self.body.tombstone
     }
 
+    /// Whether both were written by the same commit. A store that changes two records one after the other recognises by
+    /// it what an earlier attempt, which failed half-way, has left. Never true of records without the id of a commit.
+    ///
+    /// ```
+    /// use wiz_session::Record;
+    ///
+    /// fn is_own(stored: Option<&Record>, written: &Record) -> bool {
+    ///     stored.is_some_and(|stored| stored.is_same_commit(written))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_same_commit(&self, other: &Self) -> bool {
+        let (own, other) = (self.body.commits.latest(), other.body.commits.latest());
+        own.is_some() && own == other
+    }
+
+    pub(crate) fn has_commits(&self) -> bool {
+        !self.body.commits.is_empty()
+    }
+
+    /// This tombstone, with the id of the commit that wrote the moved record and one of its own, which tells attempts
+    /// apart. Unchanged if that record has no ids.
+    pub(crate) fn left_by(&self, moved: &Self) -> Self {
+        let Some(commit) = moved.body.commits.latest() else {
+            return self.clone();
+        };
+        let commits = CommitIds::default().with(commit).with(CommitId::random());
+        let body = Body {
+            commits,
+            ..Body::clone(&self.body)
+        };
+        Self::new(self.version, self.expires_at, body)
+    }
+
+    /// Whether it was [left by](Self::left_by) the commit that wrote the moved record.
+    pub(crate) fn is_tombstone_of(&self, moved: &Self) -> bool {
+        let commit = moved.body.commits.latest();
+        self.body.tombstone && commit.is_some_and(|commit| self.body.commits.contains(commit))
+    }
+
     /// All but the version and the time it expires, as a JSON object that a person can read.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -324,6 +364,32 @@ mod tests {
         let record = Record::from_json(&with, Version::new(7), SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(record.to_json(), with);
         assert_eq!(format!("{:?}", record.body.commits), "CommitIds(2)");
+    }
+
+    #[test]
+    fn records_of_one_commit_are_recognised() {
+        let record = |commits: &str| {
+            let json = PINNED.replace(r#","data""#, &format!(r#","commits":"{commits}","data""#));
+            Record::from_json(&json, Version::FIRST, SystemTime::UNIX_EPOCH).unwrap()
+        };
+        let (none, first, second) = ("", "000000000000000a", "000000000000000a000000000000000b");
+        for (one, other, same) in [
+            (none, none, false),
+            (none, first, false),
+            (first, first, true),
+            (first, second, false),
+            (second, "000000000000000b", true),
+        ] {
+            assert_eq!(record(one).is_same_commit(&record(other)), same);
+            assert_eq!(record(other).is_same_commit(&record(one)), same);
+        }
+
+        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000));
+        let [one, other] = [(); 2].map(|()| stone.left_by(&record(second)));
+        assert!(one.is_same_commit(&one) && !one.is_same_commit(&other));
+        assert!(one.is_tombstone_of(&record(second)) && !one.is_tombstone_of(&record(first)));
+        assert_eq!(stone.left_by(&record(none)).to_json(), stone.to_json());
+        assert!(!record(second).is_tombstone_of(&record(second)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod erased;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+mod regenerate;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod sql;
 
@@ -46,7 +47,9 @@ use crate::{
 /// - [`create`](Self::create) only inserts, [`replace`](Self::replace) only replaces. Neither does the other's work:
 ///   a `replace` that inserted would bring ended sessions back to life.
 /// - No verb but `create` makes a record appear, none but `replace` changes its data.
-/// - An engine that fails is an `Err`, never `None`, `Gone` or `false`: those are answers that end sessions.
+/// - An engine that fails is an `Err`, never `None`, `Gone` or `false`: those are answers that end sessions. So is a
+///   write that may have taken effect, because its answer was lost: the layer then loads the session and finds its own
+///   commit in it, or not.
 /// - Keys and values are any text, also with NUL characters; a record may be as large as a layer's `max_bytes`.
 /// - A future may be dropped at any point. What it was doing then has happened wholly or not at all.
 ///
@@ -186,8 +189,10 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Moves a session to a new id: `record` appears under `new`, and `tombstone` replaces what `old` holds, if that
     /// still has the expected version. Only if it has, so that of many who try at once one succeeds.
     ///
-    /// An engine with transactions does it in one. This default creates first, so that a crash between the two steps
-    /// leaves the old session as it was, and a copy that nobody has the id of.
+    /// An engine with transactions does it in one; called again for a commit that it did, it finds the new handle in
+    /// use and answers [`Replaced::Conflict`]. This default creates first, so that a crash between the two steps leaves
+    /// the old session unchanged, and a copy whose id no client has. Called again for the same commit, it finishes what
+    /// the first call began: [`Record::is_same_commit`] tells that a record is its own.
     fn regenerate(
         &self,
         old: Handle,
@@ -196,18 +201,7 @@ pub trait SessionStore: Send + Sync + 'static {
         new: Handle,
         record: &Record,
     ) -> impl Future<Output = Result<Replaced, Error>> + Send {
-        async move {
-            if self.create(new, record).await? == Created::Exists {
-                return Ok(Replaced::Conflict);
-            }
-            match self.replace(old, expected, tombstone).await? {
-                Replaced::Stored(_) => Ok(Replaced::Stored(record.version())),
-                lost => {
-                    self.delete(new).await?;
-                    Ok(lost)
-                }
-            }
-        }
+        regenerate::in_steps(self, old, expected, tombstone, new, record)
     }
 
     /// Deletes up to `limit` records that expired at `now` or before, and answers how many. A record that is touched

@@ -3,8 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::{Router, extract::Path, routing::post};
-use redis::cmd;
-use wiz_session::{CookieOptions, Key, RedisStore, SessionStore, WizSession, WizSessionLayer};
+use redis::{Cmd, FromRedisValue, cluster::ClusterClient, cmd};
+use wiz_session::{
+    CookieOptions, Handle, Key, Record, RedisStore, SessionStore, Version, WizSession,
+    WizSessionLayer,
+};
 
 use crate::{
     client::Client,
@@ -182,6 +185,59 @@ async fn an_index_forgets_what_has_ended() {
         1,
         "so does a login, of those whose time is over"
     );
+}
+
+/// A store on the cluster that tests share, and the name of alice's index there.
+async fn on_cluster() -> (RedisStore, String) {
+    let (store, prefix) = (servers::cluster_store().await, servers::prefix());
+    (store.with_prefix(&prefix), format!("{prefix}u:alice"))
+}
+
+async fn ask_cluster<T: FromRedisValue>(command: &Cmd) -> T {
+    let client = ClusterClient::new(servers::shared_cluster()).expect("valid URLs");
+    let connected = client.get_async_connection().await;
+    let mut connection = connected.expect("the cluster is there");
+    let answer = command.query_async(&mut connection).await;
+    answer.expect("an answer")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_on_another_node_finds_a_session_that_was_created_half_way() {
+    let (store, index) = on_cluster().await;
+    let handles = [1, 2].map(|n| Handle::from_bytes([n; 16]));
+    let end = std::time::SystemTime::now() + Duration::from_secs(60);
+    let json =
+        r#"{"v":1,"created_at":1700000000000,"deadline":1700043200000,"user":"alice","data":{}}"#;
+    let record = Record::from_json(json, Version::FIRST, end).expect("a record");
+    let members =
+        async || ask_cluster::<Vec<String>>(cmd("ZRANGE").arg(&index).arg(0).arg(-1)).await;
+    let listed = async || store.list("alice").await.map(|all| all.len()).ok();
+
+    store
+        .create(handles[0], &record)
+        .await
+        .expect("it is there");
+    assert_eq!(members().await, [handles[0].to_string()], "settled");
+
+    // As if the store had been cut off after it created the session, and before it created another.
+    let pending = handles.map(|handle| format!("+{handle}"));
+    let _: usize = ask_cluster(cmd("DEL").arg(&index)).await;
+    let mut add = cmd("ZADD");
+    for member in &pending {
+        add.arg(&index).arg(4e12).arg(member);
+        let _: usize = ask_cluster(&add).await;
+        add = cmd("ZADD");
+    }
+    assert_eq!(listed().await, Some(1));
+    assert_eq!(members().await, pending, "the other may still be created");
+    store
+        .create(handles[1], &record)
+        .await
+        .expect("it is there");
+    assert_eq!(listed().await, Some(2));
+    assert_eq!(store.delete_user("alice", None).await.ok(), Some(2));
+    assert_eq!(listed().await, Some(0));
+    assert!(members().await.is_empty());
 }
 
 #[tokio::test]

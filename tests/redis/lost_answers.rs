@@ -1,21 +1,24 @@
-//! Connections that break after the server did what it was told and before it could say so, or lead elsewhere.
+//! Connections that break while a command is in flight, or lead elsewhere.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU16, Ordering},
+        atomic::{AtomicU16, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
 use redis::cmd;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy},
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::{Mutex, OwnedMutexGuard},
 };
 use wiz_session::{
-    Handle, Key, Record, RedisStore, SessionStore, Version,
+    Error, Handle, Key, Record, RedisStore, SessionStore, Version,
     store::{Created, Replaced},
 };
 
@@ -26,7 +29,10 @@ struct Proxy {
     port: u16,
     /// Where new connections lead.
     server: Arc<AtomicU16>,
-    swallows: Arc<AtomicBool>,
+    /// Which of the next answers is lost, with its connection; none if 0.
+    loses_answer: Arc<AtomicUsize>,
+    /// Of the next commands.
+    loses_command: Arc<AtomicUsize>,
     /// Held while nobody may connect.
     door: Arc<Mutex<()>>,
 }
@@ -37,50 +43,67 @@ impl Proxy {
         let proxy = Self {
             port: listener.local_addr().expect("its address").port(),
             server: Arc::new(redis.port().into()),
-            swallows: Arc::default(),
+            loses_answer: Arc::default(),
+            loses_command: Arc::default(),
             door: Arc::default(),
         };
         let (server, door) = (proxy.server.clone(), proxy.door.clone());
-        let swallows = proxy.swallows.clone();
+        let loses = [proxy.loses_command.clone(), proxy.loses_answer.clone()];
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 drop(door.lock().await);
                 let server = TcpStream::connect(("127.0.0.1", server.load(Ordering::SeqCst))).await;
                 let server = server.expect("the server is there");
-                tokio::spawn(Self::connect(client, server, swallows.clone()));
+                tokio::spawn(Self::connect(client, server, loses.clone()));
             }
         });
         proxy
     }
 
-    async fn connect(client: TcpStream, server: TcpStream, swallows: Arc<AtomicBool>) {
-        let (mut questions, mut to_client) = client.into_split();
+    async fn connect(client: TcpStream, server: TcpStream, loses: [Arc<AtomicUsize>; 2]) {
+        let (mut commands, mut to_client) = client.into_split();
         let (mut answers, mut to_server) = server.into_split();
-        let forward = async { drop(copy(&mut questions, &mut to_server).await) };
-        let answer = async {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = answers.read(&mut buffer).await {
-                let swallow = swallows.swap(false, Ordering::SeqCst);
-                if swallow || to_client.write_all(&buffer[..count]).await.is_err() {
-                    return;
-                }
+        tokio::select! {
+            () = Self::forward(&mut commands, &mut to_server, &loses[0]) => {}
+            () = Self::forward(&mut answers, &mut to_client, &loses[1]) => {}
+        }
+    }
+
+    /// Until the connection ends, or what is to be lost arrives.
+    async fn forward(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, lost: &AtomicUsize) {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            let left = lost.load(Ordering::SeqCst);
+            lost.store(left.saturating_sub(1), Ordering::SeqCst);
+            if left == 1 || to.write_all(&buffer[..count]).await.is_err() {
+                return;
             }
-        };
-        tokio::select! { () = forward => {}, () = answer => {} }
+        }
     }
 
-    /// Instead of the next answer the connection ends.
-    fn swallow_one(&self) {
-        self.swallows.store(true, Ordering::SeqCst);
+    /// The connection ends in place of the next answer but so many.
+    fn lose_answer_after(&self, others: usize) {
+        self.loses_answer.store(others + 1, Ordering::SeqCst);
     }
 
-    fn has_swallowed(&self) -> bool {
-        !self.swallows.load(Ordering::SeqCst)
+    fn lose_answer(&self) {
+        self.lose_answer_after(0);
     }
 
-    /// And nobody gets another connection until this is dropped.
+    /// The connection ends when the next command is sent, before the server has it.
+    fn lose_command(&self) {
+        self.loses_command.store(1, Ordering::SeqCst);
+    }
+
+    fn has_lost_it(&self) -> bool {
+        [&self.loses_answer, &self.loses_command]
+            .iter()
+            .all(|left| left.load(Ordering::SeqCst) == 0)
+    }
+
+    /// The next answer is lost, and nobody gets another connection until this is dropped.
     async fn shut(&self) -> OwnedMutexGuard<()> {
-        self.swallow_one();
+        self.lose_answer();
         self.door.clone().lock_owned().await
     }
 
@@ -118,7 +141,7 @@ fn handle() -> Handle {
     Handle::from_bytes(*key.signing().first_chunk().expect("it is longer"))
 }
 
-/// Makes the server know all scripts, for one that it does not know is asked for twice and does nothing at first.
+/// Makes the server know all scripts: one that it does not know is sent twice, and does nothing at first.
 async fn send_scripts(store: &RedisStore) {
     let (old, new, later) = (handle(), handle(), SystemTime::now());
     let made = async {
@@ -133,94 +156,176 @@ async fn send_scripts(store: &RedisStore) {
     made.await.expect("the server is there");
 }
 
-#[tokio::test]
-async fn nothing_is_done_twice() {
-    for data in [data, anonymous] {
-        nothing_of_this_is_done_twice(data).await;
+struct Site {
+    redis: Redis,
+    proxy: Proxy,
+    store: RedisStore,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let redis = Redis::start(&[]);
+        let proxy = Proxy::before(&redis).await;
+        let store = proxy.store().await;
+        send_scripts(&store).await;
+        Self {
+            redis,
+            proxy,
+            store,
+        }
+    }
+
+    async fn with_session(&self, record: &Record) -> Handle {
+        let session = handle();
+        let created = self.store.create(session, record).await;
+        assert_eq!(created.ok(), Some(Created::Created));
+        session
+    }
+
+    async fn version(&self, session: Handle) -> Option<u64> {
+        let loaded = self.store.load(session).await;
+        let loaded = loaded.expect("the server is there");
+        loaded.map(|record| record.version().get())
+    }
+
+    #[track_caller]
+    fn assert_in_doubt<T: std::fmt::Debug>(&self, answer: Result<T, Error>) {
+        assert!(self.proxy.has_lost_it());
+        let error = answer.expect_err("nobody knows");
+        assert!(error.is_store());
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let source = source.expect("it says why");
+        assert!(source.contains("may have taken effect"), "{source}");
     }
 }
 
-async fn nothing_of_this_is_done_twice(data: fn(u32) -> Record) {
-    let redis = Redis::start(&[]);
-    let proxy = Proxy::before(&redis).await;
-    let store = proxy.store().await;
-    send_scripts(&store).await;
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_done_once_and_in_doubt() {
+    for data in [data, anonymous] {
+        its_write_is_done_once_and_in_doubt(data).await;
+    }
+}
+
+async fn its_write_is_done_once_and_in_doubt(data: fn(u32) -> Record) {
+    let site = Site::start().await;
+    let (store, proxy) = (&site.store, &site.proxy);
     let (session, next) = (handle(), handle());
 
-    proxy.swallow_one();
-    let created = store.create(session, &data(1)).await;
-    assert_eq!(created.ok(), Some(Created::Created));
-    assert!(proxy.has_swallowed());
+    proxy.lose_answer();
+    site.assert_in_doubt(store.create(session, &data(1)).await);
+    assert_eq!(site.version(session).await, Some(1));
     let again = store.create(session, &data(1)).await;
-    assert_eq!(again.ok(), Some(Created::Exists), "by another call");
+    assert_eq!(again.ok(), Some(Created::Exists));
 
-    for n in 1..20 {
-        let (version, next) = (Version::new(n), Version::new(n + 1));
-        proxy.swallow_one();
-        let replaced = store.replace(session, version, &data(2)).await;
-        assert_eq!(replaced.ok(), Some(Replaced::Stored(next)), "replace");
-    }
-    proxy.swallow_one();
-    let late = store.replace(session, Version::new(7), &data(3)).await;
-    assert_eq!(late.ok(), Some(Replaced::Conflict));
+    proxy.lose_answer();
+    site.assert_in_doubt(store.replace(session, Version::FIRST, &data(2)).await);
+    assert_eq!(site.version(session).await, Some(2));
+    let again = store.replace(session, Version::FIRST, &data(2)).await;
+    assert_eq!(again.ok(), Some(Replaced::Conflict));
 
-    proxy.swallow_one();
+    proxy.lose_answer();
+    let late = store.replace(session, Version::FIRST, &data(3)).await;
+    site.assert_in_doubt(late);
+    let kept = store.load(session).await.ok().flatten().expect("it lives");
+    assert_eq!(kept.to_json(), data(2).to_json());
+
+    let (version, stone, moved) = (Version::new(2), tombstone(), data(4));
+    proxy.lose_answer();
+    let moved = store
+        .regenerate(session, version, &stone, next, &moved)
+        .await;
+    site.assert_in_doubt(moved);
+    assert_eq!(site.version(session).await, Some(3));
+    assert_eq!(site.version(next).await, Some(1));
+
+    proxy.lose_answer();
+    site.assert_in_doubt(store.delete(next).await);
+    assert_eq!(site.version(next).await, None);
+
+    proxy.lose_answer();
+    let tombstone = store.delete(session).await;
+    assert_eq!(tombstone.ok(), Some(false), "a session that has moved");
+}
+
+#[tokio::test]
+async fn what_can_be_repeated_is_answered_all_the_same() {
+    let site = Site::start().await;
+    let (store, proxy) = (&site.store, &site.proxy);
+    let session = site.with_session(&data(1)).await;
+
+    proxy.lose_answer();
+    assert_eq!(site.version(session).await, Some(1));
+    proxy.lose_answer();
     let end = SystemTime::now() + Duration::from_secs(120);
     assert_eq!(store.touch(session, end).await.ok(), Some(true));
-    let kept = store.load(session).await.ok().flatten().expect("it lives");
-    assert_eq!(
-        (kept.version(), kept.to_json()),
-        (Version::new(20), data(2).to_json())
-    );
+    proxy.lose_answer();
+    assert_eq!(store.list("alice").await.map(|all| all.len()).ok(), Some(1));
+    for answers_before in [0, 1] {
+        proxy.lose_answer_after(answers_before);
+        let count = store.count(SystemTime::now()).await;
+        assert_eq!(count.ok(), Some(1));
+        assert!(proxy.has_lost_it());
+    }
 
-    let (version, stone, moved) = (Version::new(20), tombstone(), data(4));
-    proxy.swallow_one();
+    // The index is read first.
+    proxy.lose_answer_after(1);
+    let ended = store.delete_user("alice", None).await;
+    assert_eq!(ended.ok(), Some(0), "only what this call surely ended");
+    assert!(proxy.has_lost_it());
+    assert_eq!(site.version(session).await, None, "it has ended");
+}
+
+#[tokio::test]
+async fn a_command_that_the_server_never_had_is_sent_again() {
+    let site = Site::start().await;
+    let (store, proxy) = (&site.store, &site.proxy);
+    let (session, next) = (handle(), handle());
+
+    proxy.lose_command();
+    let created = store.create(session, &data(1)).await;
+    assert_eq!(created.ok(), Some(Created::Created));
+    proxy.lose_command();
+    let replaced = store.replace(session, Version::FIRST, &data(2)).await;
+    assert_eq!(replaced.ok(), Some(Replaced::Stored(Version::new(2))));
+    proxy.lose_command();
+    let (version, stone, moved) = (Version::new(2), tombstone(), data(3));
     let moved = store
         .regenerate(session, version, &stone, next, &moved)
         .await;
     assert_eq!(moved.ok(), Some(Replaced::Stored(Version::FIRST)));
+    proxy.lose_command();
+    assert_eq!(store.delete(next).await.ok(), Some(true));
+    assert!(proxy.has_lost_it());
+}
 
-    proxy.swallow_one();
-    let ended = store.delete(next).await;
-    assert_eq!(ended.ok(), Some(false), "nothing tells who ended it");
-    assert!(matches!(store.load(next).await, Ok(None)), "it has ended");
+#[tokio::test]
+async fn a_connection_that_broke_while_idle_costs_no_write() {
+    let site = Site::start().await;
+    for n in 0..5 {
+        let mut kill = cmd("CLIENT");
+        kill.arg("KILL").arg("TYPE").arg("normal");
+        let _: usize = site.redis.ask(&kill).await;
+        let session = site.with_session(&data(n)).await;
+        let _: usize = site.redis.ask(&kill).await;
+        let replaced = site.store.replace(session, Version::FIRST, &data(n)).await;
+        assert_eq!(replaced.ok(), Some(Replaced::Stored(Version::new(2))));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_is_recognised_under_later_ones() {
-    for data in [data, anonymous] {
-        one_is_recognised_under_later_ones(data).await;
-    }
-}
-
-async fn one_is_recognised_under_later_ones(data: fn(u32) -> Record) {
-    let redis = Redis::start(&[]);
-    let proxy = Proxy::before(&redis).await;
-    let (store, other) = (proxy.store().await, redis.store().await);
-    send_scripts(&store).await;
-    let session = handle();
-    let created = store.create(session, &data(1)).await;
-    created.expect("the server is there");
-
-    let shut = proxy.shut().await;
-    let write = tokio::spawn(async move {
-        let data = data(3);
-        store.replace(session, Version::FIRST, &data).await
-    });
-    while !proxy.has_swallowed() {
+async fn a_write_stays_in_doubt_on_a_server_that_lost_its_scripts() {
+    let site = Site::start().await;
+    let session = site.with_session(&data(1)).await;
+    let shut = site.proxy.shut().await;
+    let store = site.store.clone();
+    let write = tokio::spawn(async move { store.replace(session, Version::FIRST, &data(2)).await });
+    while !site.proxy.has_lost_it() {
         tokio::task::yield_now().await;
     }
-    for n in 2..9 {
-        let later = other.replace(session, Version::new(n), &data(4)).await;
-        assert_eq!(later.ok(), Some(Replaced::Stored(Version::new(n + 1))));
-    }
+    let _: String = site.redis.ask(cmd("SCRIPT").arg("FLUSH")).await;
     drop(shut);
-    let written = write.await.expect("it does not panic");
-    assert_eq!(
-        written.ok(),
-        Some(Replaced::Stored(Version::new(2))),
-        "else it would be done again, on top of itself"
-    );
+    site.assert_in_doubt(write.await.expect("it does not panic"));
+    assert_eq!(site.version(session).await, Some(2));
 }
 
 #[tokio::test]

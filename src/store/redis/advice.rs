@@ -21,7 +21,7 @@ pub(super) fn on(error: &RedisError) -> Option<&'static str> {
     }
 }
 
-const AWAY: &str =
+pub(super) const AWAY: &str =
     "see that Redis is up, at this address, is not overloaded and takes more clients";
 const LOGIN: &str = "check the user and the password in its address";
 const NO_NODE: &str = "see that one of these nodes is up, lets you in, and belongs to a cluster";

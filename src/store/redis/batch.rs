@@ -7,130 +7,132 @@ use redis::{
 };
 use tokio::{sync::oneshot, task::yield_now, time::timeout};
 
-/// A connection to one server, over which commands that are there at once leave together.
+/// A connection to one server that pipelines concurrent commands, many to a system call.
 ///
-/// By itself the `redis` crate's connection makes a system call for nearly each, which costs more than what the server
-/// does. Here the first to wait starts a task that lets all others run which can, and then takes along what these want
-/// to send, unless that has become enough to leave before. Nobody waits for time to pass.
+/// By itself the `redis` crate's connection makes a system call for nearly each command, which costs more than the
+/// server's work. Here the first command to be queued spawns a task, which yields once to let other ready tasks queue
+/// theirs, and then flushes the queue. A queue that is full before that is flushed at once. No timer is involved.
 #[derive(Clone)]
-pub(super) struct Batched {
+pub(super) struct BatchedConnection {
     connection: MultiplexedConnection,
-    waiting: Arc<Waiting>,
+    queue: Arc<Queue>,
     limit: Duration,
 }
 
-/// How many leave together. Where all do, the server has nothing to do while they are made, nor the application while
-/// they are answered.
-const MOST: usize = 16;
+/// The limit keeps both sides busy: in one large batch the server would idle while the application encodes, and the
+/// application while the server runs it.
+const MAX_BATCH: usize = 16;
 
-/// Commands that leave next.
+/// The commands of the next batch.
 #[derive(Default)]
-struct Waiting(Mutex<Vec<Sent>>);
+struct Queue(Mutex<Vec<Queued>>);
 
-/// Where a command stands among those that wait.
-enum Place {
+/// What the caller has to do after it queued a command.
+enum Enqueued {
+    /// The queue was empty: spawn a flush.
     First,
-    Between,
-    /// This many leave now.
-    Last(Vec<Sent>),
+    /// A flush is on its way.
+    Joined,
+    /// The queue was full: flush this batch.
+    Full(Vec<Queued>),
 }
 
-struct Sent {
+struct Queued {
     command: Cmd,
-    answer: oneshot::Sender<RedisResult<Value>>,
+    reply: oneshot::Sender<RedisResult<Value>>,
 }
 
-impl Batched {
-    /// Fails what takes longer than the limit.
-    pub(super) fn over(connection: MultiplexedConnection, limit: Duration) -> Self {
+impl BatchedConnection {
+    /// A command that takes longer than the limit fails.
+    pub(super) fn new(connection: MultiplexedConnection, limit: Duration) -> Self {
         Self {
             connection,
-            waiting: Arc::default(),
+            queue: Arc::default(),
             limit,
         }
     }
 
-    pub(super) async fn ask(&self, command: Cmd) -> RedisResult<Value> {
-        let (answer, answered) = oneshot::channel();
-        match self.waiting.push(Sent { command, answer }) {
-            Place::First => {
-                let boarding = Boarding(Some(Arc::clone(&self.waiting)));
+    pub(super) async fn send(&self, command: Cmd) -> RedisResult<Value> {
+        let (reply, replied) = oneshot::channel();
+        match self.queue.push(Queued { command, reply }) {
+            Enqueued::First => {
+                let guard = FlushGuard(Some(Arc::clone(&self.queue)));
                 let connection = self.connection.clone();
-                tokio::spawn(async move { leave(boarding.end().await, connection).await });
+                tokio::spawn(async move { flush(guard.batch().await, connection).await });
             }
-            Place::Last(batch) => drop(tokio::spawn(leave(batch, self.connection.clone()))),
-            Place::Between => {}
+            Enqueued::Full(batch) => drop(tokio::spawn(flush(batch, self.connection.clone()))),
+            Enqueued::Joined => {}
         }
-        match timeout(self.limit, answered).await {
-            Ok(Ok(answer)) => answer,
-            // The runtime that the task was on has ended.
+        match timeout(self.limit, replied).await {
+            Ok(Ok(reply)) => reply,
+            // The task was dropped with its runtime.
             Ok(Err(_)) => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
-            // Or nobody runs it any more.
+            // Its runtime may exist, and no thread drive it.
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     }
 
-    /// The connection itself, for what leaves by itself.
-    pub(super) fn alone(&self) -> MultiplexedConnection {
+    /// The connection without the queue, for pipelines of one's own.
+    pub(super) fn raw(&self) -> MultiplexedConnection {
         self.connection.clone()
     }
 }
 
-async fn leave(mut batch: Vec<Sent>, mut connection: MultiplexedConnection) {
-    // Who stopped waiting before anything was sent wants nothing done.
-    batch.retain(|sent| !sent.answer.is_closed());
+async fn flush(mut batch: Vec<Queued>, mut connection: MultiplexedConnection) {
+    // A caller that was cancelled while its command was queued has sent nothing.
+    batch.retain(|queued| !queued.reply.is_closed());
     let mut commands = Pipeline::with_capacity(batch.len());
-    let mut answers = Vec::with_capacity(batch.len());
-    for Sent { command, answer } in batch {
+    let mut replies = Vec::with_capacity(batch.len());
+    for Queued { command, reply } in batch {
         commands.add_command(command);
-        answers.push(answer);
+        replies.push(reply);
     }
-    if answers.is_empty() {
+    if replies.is_empty() {
         return;
     }
-    let values = connection.req_packed_commands(&commands, 0, answers.len());
+    let values = connection.req_packed_commands(&commands, 0, replies.len());
     let values = match values.await {
         Ok(values) => values.into_iter().map(Value::extract_error).collect(),
-        Err(error) => vec![Err(error); answers.len()],
+        Err(error) => vec![Err(error); replies.len()],
     };
-    for (answer, value) in answers.into_iter().zip(values) {
-        // Whoever asked may have stopped waiting.
-        let _ = answer.send(value);
+    for (reply, value) in replies.into_iter().zip(values) {
+        // Its caller may have been cancelled.
+        let _ = reply.send(value);
     }
 }
 
-impl Waiting {
-    fn push(&self, sent: Sent) -> Place {
-        let mut waiting = self.0.lock();
-        waiting.push(sent);
-        match waiting.len() {
-            1 => Place::First,
-            len if len >= MOST => Place::Last(mem::take(&mut waiting)),
-            _ => Place::Between,
+impl Queue {
+    fn push(&self, command: Queued) -> Enqueued {
+        let mut queue = self.0.lock();
+        queue.push(command);
+        match queue.len() {
+            1 => Enqueued::First,
+            len if len >= MAX_BATCH => Enqueued::Full(mem::take(&mut queue)),
+            _ => Enqueued::Joined,
         }
     }
 
-    fn take(&self) -> Vec<Sent> {
+    fn take(&self) -> Vec<Queued> {
         mem::take(&mut self.0.lock())
     }
 }
 
-/// The time until a batch leaves. If that is cut short, by the end of a runtime, nobody is left waiting.
-struct Boarding(Option<Arc<Waiting>>);
+/// The duty to flush a queue. If its task is dropped, with a runtime, the queued commands fail instead of waiting for
+/// a flush that never comes.
+struct FlushGuard(Option<Arc<Queue>>);
 
-impl Boarding {
-    async fn end(mut self) -> Vec<Sent> {
+impl FlushGuard {
+    /// Lets other tasks join the batch first.
+    async fn batch(mut self) -> Vec<Queued> {
         yield_now().await;
-        self.0
-            .take()
-            .map_or_else(Vec::new, |waiting| waiting.take())
+        self.0.take().map_or_else(Vec::new, |queue| queue.take())
     }
 }
 
-impl Drop for Boarding {
+impl Drop for FlushGuard {
     fn drop(&mut self) {
-        if let Some(waiting) = &self.0 {
-            drop(waiting.take());
+        if let Some(queue) = &self.0 {
+            drop(queue.take());
         }
     }
 }

@@ -5,7 +5,7 @@ use redis::{
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
-use super::{RedisStore, failed, keys::Keys, link::Server};
+use super::{RedisStore, connection::Server, keys::Keys, reply::failed};
 use crate::error::Error;
 
 /// Connecting.
@@ -124,7 +124,7 @@ fn info(url: &str) -> Result<ConnectionInfo, Error> {
     Ok(info.set_tcp_settings(tcp_settings()))
 }
 
-/// Small packets leave at once, and a peer that vanished without a word is noticed while nothing is sent.
+/// No Nagle's algorithm, and keep-alive probes that notice a peer which vanished while the connection is idle.
 fn tcp_settings() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
     TcpSettings::default()

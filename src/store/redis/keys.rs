@@ -1,9 +1,9 @@
 use crate::id::Handle;
 
-/// How records and indexes are named.
+/// The names of records and of indexes.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
-    /// What the names of records begin with.
+    /// Prefixes.
     records: String,
     indexes: String,
 }
@@ -25,7 +25,7 @@ impl Keys {
         format!("{}{user}", self.indexes)
     }
 
-    /// The pattern of all records' names, for `SCAN`.
+    /// The glob pattern that matches every record, for `SCAN`.
     pub(super) fn pattern(&self) -> String {
         let mut pattern = String::with_capacity(self.records.len() + 1);
         for char in self.records.chars() {
@@ -38,7 +38,7 @@ impl Keys {
         pattern
     }
 
-    /// Whose record has this name. What else matches the pattern is not ours.
+    /// The handle of the record with this name. Other keys that match the pattern are not ours.
     pub(super) fn handle(&self, name: &[u8]) -> Option<Handle> {
         let text = std::str::from_utf8(name).ok()?;
         text.strip_prefix(&self.records)?.parse().ok()

@@ -4,23 +4,25 @@ use futures_util::future::try_join_all;
 use redis::Value;
 
 use super::{
-    RedisStore, failed,
-    link::Question,
-    script, unexpected,
-    value::{self, Life},
+    RedisStore,
+    connection::Request,
+    encoding::{self, RecordHeader},
+    reply::{self, unexpected},
+    script,
 };
 use crate::{error::Error, id::Handle, time::Timestamp};
 
-/// How many keys Redis looks at before it answers, which takes it less than a millisecond.
+/// How many keys the server looks at for one reply, which takes it less than a millisecond.
 const PAGE: usize = 1_000;
 
-/// Looking at every session, which no other verb does.
+/// The methods that scan all sessions.
 impl RedisStore {
     pub(super) async fn count_live(&self, now: Timestamp) -> Result<u64, Error> {
         let mut live = HashSet::new();
         let mut scan = Scan::new(self).await?;
         while let Some(page) = scan.next().await? {
-            let lives = |(_, life): &(_, Life)| life.expires_at > now && !life.is_tombstone;
+            let lives =
+                |(_, header): &(_, RecordHeader)| header.expires_at > now && !header.is_tombstone;
             live.extend(page.into_iter().filter(lives).map(|(handle, _)| handle));
         }
         Ok(live.len() as u64)
@@ -33,7 +35,7 @@ impl RedisStore {
             let Some(mut page) = scan.next().await? else {
                 break;
             };
-            page.retain(|(_, life)| life.expires_at <= now);
+            page.retain(|(_, header)| header.expires_at <= now);
             page.truncate(limit - swept);
             let expired = page.iter().map(|&(handle, _)| self.expire(handle, now));
             let gone = try_join_all(expired).await?;
@@ -44,28 +46,28 @@ impl RedisStore {
 
     /// Deletes a record unless it was touched meanwhile.
     async fn expire(&self, handle: Handle, now: Timestamp) -> Result<bool, Error> {
-        let (key, now) = (self.keys.record(handle), now.as_millis().to_string());
-        let answer = self
+        let (key, now) = (self.keys.record(handle), encoding::instant(now));
+        let reply = self
             .run(&script::EXPIRE, once(&*key), &[now.as_bytes()])
             .await?;
-        Ok(answer == Value::BulkString(b"gone".to_vec()))
+        Ok(reply.word()? == b"gone")
     }
 }
 
-/// Goes through all records, node by node and page by page. It finds all that are there from its beginning to its
-/// end, and some twice.
+/// Iterates over all records, node by node and page by page. Every record that exists throughout is found, some of them
+/// twice.
 struct Scan<'a> {
     store: &'a RedisStore,
     nodes: vec::IntoIter<Node>,
     here: Option<(Node, u64)>,
 }
 
-/// A slot that the node has; or the one server.
+/// A slot of the node, `None` for a single server.
 type Node = Option<u16>;
 
 impl<'a> Scan<'a> {
     async fn new(store: &'a RedisStore) -> Result<Self, Error> {
-        let mut nodes = match store.link.is_cluster() {
+        let mut nodes = match store.connection.is_cluster() {
             true => nodes(store.send(redis::cmd("CLUSTER").arg("SLOTS")).await?)?,
             false => vec![None],
         }
@@ -74,20 +76,20 @@ impl<'a> Scan<'a> {
         Ok(Self { store, nodes, here })
     }
 
-    async fn next(&mut self) -> Result<Option<Vec<(Handle, Life)>>, Error> {
+    async fn next(&mut self) -> Result<Option<Vec<(Handle, RecordHeader)>>, Error> {
         let Some((node, cursor)) = self.here else {
             return Ok(None);
         };
         let (next, handles) = self.handles(node, cursor).await?;
-        let lives = self.lives(node, &handles).await?;
+        let headers = self.headers(node, &handles).await?;
         self.here = match next {
             0 => self.nodes.next().map(|node| (node, 0)),
             next => Some((node, next)),
         };
-        // One that ended in between has no life any more.
-        let page = handles.into_iter().zip(lives);
+        // A session that has ended in between has no header any more.
+        let page = handles.into_iter().zip(headers);
         Ok(Some(
-            page.filter_map(|(handle, life)| Some((handle, life?)))
+            page.filter_map(|(handle, header)| Some((handle, header?)))
                 .collect(),
         ))
     }
@@ -96,38 +98,42 @@ impl<'a> Scan<'a> {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(self.store.keys.pattern());
         scan.arg("COUNT").arg(PAGE);
-        let answer = self.store.link.ask(Question::One(&scan), node).await;
+        let answer = self.store.connection.send(Request::One(&scan), node).await;
         let (cursor, names): (u64, Vec<Vec<u8>>) =
-            redis::from_redis_value(answer.map_err(failed)?).map_err(|_| unexpected())?;
+            redis::from_redis_value(reply::value(answer.result)?).map_err(|_| unexpected())?;
         let handle = |name: &Vec<u8>| self.store.keys.handle(name);
         Ok((cursor, names.iter().filter_map(handle).collect()))
     }
 
-    async fn lives(&self, node: Node, handles: &[Handle]) -> Result<Vec<Option<Life>>, Error> {
+    async fn headers(
+        &self,
+        node: Node,
+        handles: &[Handle],
+    ) -> Result<Vec<Option<RecordHeader>>, Error> {
         if handles.is_empty() {
             return Ok(Vec::new());
         }
         let mut get = redis::pipe();
         for &handle in handles {
             let key = self.store.keys.record(handle);
-            get.cmd("GETRANGE").arg(key).arg(0).arg(Life::LAST);
+            get.cmd("GETRANGE").arg(key).arg(0).arg(RecordHeader::LAST);
         }
-        match self.store.link.ask(Question::Many(&get), node).await {
-            Ok(Value::Array(answers)) => answers.iter().map(life).collect(),
-            Ok(_) => Err(unexpected()),
-            Err(error) => Err(failed(error)),
+        let sent = self.store.connection.send(Request::Many(&get), node).await;
+        match reply::value(sent.result)? {
+            Value::Array(heads) => heads.iter().map(header).collect(),
+            _ => Err(unexpected()),
         }
     }
 }
 
-fn life(answer: &Value) -> Result<Option<Life>, Error> {
+fn header(answer: &Value) -> Result<Option<RecordHeader>, Error> {
     match answer {
-        Value::BulkString(head) => Ok(value::life(head)),
+        Value::BulkString(head) => Ok(RecordHeader::decode(head)),
         _ => Err(unexpected()),
     }
 }
 
-/// One slot of each primary, from ranges of slots: first, last, primary, replicas.
+/// One slot of each primary, from the reply to `CLUSTER SLOTS`: ranges with first, last, primary, replicas.
 fn nodes(ranges: Value) -> Result<Vec<Node>, Error> {
     let Value::Array(ranges) = ranges else {
         return Err(unexpected());

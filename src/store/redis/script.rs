@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use redis::Cmd;
 
-/// A script that runs on the server, in one step that nothing comes between.
+/// A Lua script, which the server runs atomically.
 pub(super) struct Script {
     source: &'static str,
     sha: String,
@@ -16,10 +16,10 @@ macro_rules! scripts {
 }
 
 scripts! {
-    CREATE = "head.lua" "index.lua" "create.lua";
+    CREATE = "index.lua" "create.lua";
     REPLACE = "unchanged.lua" "head.lua" "index.lua" "replace.lua";
     REGENERATE = "head.lua" "index.lua" "regenerate.lua";
-    ENLIST = "index.lua" "enlist.lua";
+    INDEX_ADD = "index.lua" "index_add.lua";
     TOUCH = "head.lua" "touch.lua";
     DELETE = "head.lua" "delete.lua";
     EXPIRE = "head.lua" "expire.lua";
@@ -31,8 +31,8 @@ impl Script {
         Self { source, sha }
     }
 
-    /// Runs a script that the server knows.
-    pub(super) fn by_name<'a>(
+    /// Runs a script that the server has cached.
+    pub(super) fn by_hash<'a>(
         &self,
         keys: impl Iterator<Item = &'a str> + Clone,
         arguments: &[&[u8]],
@@ -40,8 +40,8 @@ impl Script {
         command("EVALSHA", &self.sha, keys, arguments)
     }
 
-    /// Runs it and makes the server know it.
-    pub(super) fn in_full<'a>(
+    /// Sends the source along, which the server then caches.
+    pub(super) fn with_source<'a>(
         &self,
         keys: impl Iterator<Item = &'a str> + Clone,
         arguments: &[&[u8]],

@@ -1,11 +1,10 @@
--- KEYS: record, its user's index where there is one on this node. ARGV: record, the time it has left.
+-- KEYS: record, the user's index where it is on this node. ARGV: record, its TTL, the TTL of its index entry.
 if not KEYS[2] then
-  if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
-    return 'stored'
-  end
-elseif redis.call('EXISTS', KEYS[1]) == 0 then
-  enlist_record(KEYS[2], KEYS[1], words(ARGV[1]), ARGV[2])
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-  return 'stored'
+  return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) and 'stored' or 'exists'
 end
-return was_created(KEYS[1], ARGV[1]) and 'stored' or 'taken'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return 'exists'
+end
+index_add(KEYS[2], handle(KEYS[1]), ARGV[3])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 'stored'

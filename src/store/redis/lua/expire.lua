@@ -1,6 +1,6 @@
--- KEYS: record. ARGV: the time.
-local record = head(KEYS[1])
-if not record or record.expires_at > tonumber(ARGV[1]) then
+-- KEYS: record. ARGV: now.
+local stored = head(KEYS[1])
+if not stored or stored.expires_at > ARGV[1] then
   return 'kept'
 end
 redis.call('UNLINK', KEYS[1])

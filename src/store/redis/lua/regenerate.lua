@@ -1,20 +1,20 @@
--- KEYS: old record, new record, the user's index if there is a user. ARGV: new record, the time it has left, the
--- tombstone from its token on, the time that has left, the version expected of the old record.
+-- KEYS: old record, new record, the user's index where there is a user. ARGV: new record, its TTL, the TTL of its index
+-- entry, the tombstone, its TTL, the version expected of the old record.
 local old, new = KEYS[1], KEYS[2]
 if redis.call('EXISTS', new) == 1 then
-  return was_created(new, ARGV[1]) and 'stored' or 'conflict'
+  return 'conflict'
 end
-local record, answer = head(old)
-if not record then
-  return answer
+local stored, reply = head(old)
+if not stored then
+  return reply
 end
-if record.version ~= ARGV[5] then
+if stored.version ~= ARGV[6] then
   return 'conflict'
 end
 if KEYS[3] then
-  enlist_record(KEYS[3], new, words(ARGV[1]), ARGV[2])
+  index_add(KEYS[3], handle(new), ARGV[3])
   redis.call('ZREM', KEYS[3], handle(old))
 end
 redis.call('SET', new, ARGV[1], 'PX', ARGV[2])
-redis.call('SET', old, string.sub(record.tokens, 17) .. ARGV[3], 'PX', ARGV[4])
+redis.call('SET', old, ARGV[4], 'PX', ARGV[5])
 return 'stored'

@@ -1,22 +1,19 @@
-local stored, answer = head(KEYS[1])
+local stored, reply = head(KEYS[1])
 if not stored then
-  return answer
+  return reply
 end
-if is_mine(stored.tokens, string.sub(ARGV[1], 1, 16)) then
-  return 'stored'
-end
-if stored.version ~= string.sub(ARGV[2], 1, 20) then
+if stored.version ~= ARGV[4] then
   return 'conflict'
 end
 
-local record = words(ARGV[1])
-local is_same_user = stored.kind == 'u' and string.sub(old, 185) == string.sub(ARGV[2], 40)
-if record.kind == 'u' and not (is_same_user and stored.listed_until >= record.listed_until) then
+local is_same_user = stored.kind == 'u' and string.sub(old, 40) == string.sub(ARGV[1], 56, ARGV[5] + 1)
+local is_indexed = is_same_user and stored.indexed_until >= string.sub(ARGV[1], 40, 54)
+if string.sub(ARGV[1], 38, 38) == 'u' and not is_indexed then
   if KEYS[2] then
-    enlist_record(KEYS[2], KEYS[1], record, ARGV[3])
-  elseif not ARGV[5] then
-    return 'unlisted'
+    index_add(KEYS[2], handle(KEYS[1]), ARGV[3])
+  elseif not ARGV[6] then
+    return 'unindexed'
   end
 end
-redis.call('SET', KEYS[1], string.sub(stored.tokens, 17) .. ARGV[1], 'PX', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 'stored'

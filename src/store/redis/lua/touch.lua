@@ -1,10 +1,10 @@
--- KEYS: record. ARGV: expires_at, the time left until then.
-local record, answer = head(KEYS[1])
-if not record then
-  return answer
+-- KEYS: record. ARGV: expires_at, the TTL until then.
+local stored, reply = head(KEYS[1])
+if not stored then
+  return reply
 end
-if record.expires_at < tonumber(ARGV[1]) then
-  redis.call('SETRANGE', KEYS[1], '129', ARGV[1])
+if stored.expires_at < ARGV[1] then
+  redis.call('SETRANGE', KEYS[1], '0', ARGV[1])
   if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
   end

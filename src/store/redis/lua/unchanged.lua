@@ -1,10 +1,9 @@
--- KEYS: record, its user's index where there is one on this node. ARGV: record from its token on, what a record of the
--- version expected has from there to its user if that and its place in an index are the same, the time left, where
--- that user ends, whether the session was put into an index on another node.
+-- KEYS: record, the user's index where it is on this node. ARGV: record, its TTL, the TTL of its index entry, the
+-- version expected, the offset of the user's last byte, whether the session is in an index on another node already.
 
--- All that most writes need, and first: what comes below costs more than this.
-local old = redis.call('GETRANGE', KEYS[1], '0', ARGV[4])
-if string.find(old, ARGV[2], 146, true) then
-  redis.call('SET', KEYS[1], string.sub(old, 17, 128) .. ARGV[1], 'PX', ARGV[3])
+-- The path of most writes, and the cheapest: only the data changes, so the stored head differs in its version alone.
+local old = redis.call('GETRANGE', KEYS[1], '16', ARGV[5])
+if old == ARGV[4] .. string.sub(ARGV[1], 37, ARGV[5] + 1) then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return 'stored'
 end

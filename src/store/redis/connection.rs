@@ -13,71 +13,76 @@ use redis::{
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
 };
 
-use super::batch::Batched;
+use super::batch::BatchedConnection;
 
-/// The one connection that all requests share. When it breaks, the next request makes another.
+/// The one connection that all requests share, opened anew by the next request after it broke.
 ///
-/// The crate's own `ConnectionManager` fails the first command after a break, and for ever if what came back when it
-/// connected again was an answer such as "max number of clients reached". Here a command whose connection broke is
-/// sent once more, on a new one; every command of this store may be.
-pub(super) struct Link {
+/// The crate's own `ConnectionManager` fails the first command after a break, and every further one if what came back
+/// when it connected again was a reply such as "max number of clients reached". Here a command whose connection broke
+/// is resent once, on a new one, so that a connection which broke while idle costs no request. A cluster's connection
+/// is the crate's, which resends by itself and does not tell.
+///
+/// Scripts are safe to resend: each changes nothing if it has run before. Its second reply does not tell who changed
+/// what it found, though, so the caller has to know of it: see [`Sent::is_resent`].
+pub(super) struct ConnectionManager {
     server: Server,
-    current: Mutex<Opening>,
+    current: Mutex<PendingConnection>,
 }
 
-/// A connection, or what will be one. It is opened by whoever asks first, and all others wait along.
-type Opening = Shared<BoxFuture<'static, RedisResult<Connection>>>;
+/// A connection, or the attempt to open one, which its first user drives and all others wait for.
+type PendingConnection = Shared<BoxFuture<'static, RedisResult<Connection>>>;
 
-/// Shorter than the layer's `store_timeout` by default, so that a connection that went dead in silence is replaced.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// What became of a request.
+pub(super) struct Sent {
+    pub(super) result: RedisResult<Value>,
+    /// The server may have run it twice: the first connection broke while the request was in flight.
+    pub(super) is_resent: bool,
+}
+
+/// Shorter than the layer's default `store_timeout`, so that a connection which went dead in silence is replaced.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-impl Link {
+impl ConnectionManager {
     pub(super) fn new(server: Server) -> Self {
         let current = Mutex::new(server.open());
         Self { server, current }
     }
 
-    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
-        self.ask(Question::One(command), None).await
-    }
-
-    /// Asks the node of a cluster that has this slot.
-    pub(super) async fn ask(
-        &self,
-        question: Question<'_>,
-        slot: Option<u16>,
-    ) -> RedisResult<Value> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let opening = self.current.lock().clone();
-            let opened = match opening.peek() {
+    /// To the node of a cluster that has this slot, or to where the request's keys are.
+    pub(super) async fn send(&self, request: Request<'_>, slot: Option<u16>) -> Sent {
+        let mut is_resent = false;
+        for is_last in [false, true] {
+            let pending = self.current.lock().clone();
+            let opened = match pending.peek() {
                 Some(opened) => opened.clone(),
-                None => opening.clone().await,
+                None => pending.clone().await,
             };
-            let (answer, opened) = match opened {
-                Ok(connection) => (connection.ask(question, slot).await, true),
+            let (result, may_have_run) = match opened {
+                Ok(connection) => (connection.send(request, slot).await, true),
                 Err(error) => (Err(error), false),
             };
-            let Err(error) = answer else { return answer };
-            let broken = !opened || self.server.is_broken(&error);
-            if broken {
-                self.replace(&opening);
-            }
+            let error = match result {
+                Err(error) if !may_have_run || self.server.is_broken(&error) => error,
+                result => return Sent { result, is_resent },
+            };
+            self.replace(&pending);
             // A server that is too slow is not asked twice.
-            if !broken || error.is_timeout() || tries == 2 {
-                return Err(error);
+            if is_last || error.is_timeout() {
+                let result = Err(error);
+                return Sent { result, is_resent };
             }
+            is_resent = may_have_run && !is_read_only(&error);
         }
+        unreachable!("the last attempt returns")
     }
 
     pub(super) fn is_cluster(&self) -> bool {
         !matches!(self.server, Server::Single(..))
     }
 
-    /// Lets go of a connection, unless somebody else has.
-    fn replace(&self, broken: &Opening) {
+    /// Lets go of a broken connection, unless another request has.
+    fn replace(&self, broken: &PendingConnection) {
         let mut current = self.current.lock();
         if current.ptr_eq(broken) {
             *current = self.server.open();
@@ -85,7 +90,7 @@ impl Link {
     }
 }
 
-/// Where to connect to.
+/// What to connect to.
 pub(super) enum Server {
     Single(Client),
     #[cfg(feature = "redis-cluster")]
@@ -93,17 +98,17 @@ pub(super) enum Server {
 }
 
 impl Server {
-    /// Does nothing before it is polled.
-    fn open(&self) -> Opening {
+    /// Connects when it is first polled.
+    fn open(&self) -> PendingConnection {
         match self {
             Self::Single(client) => {
                 let client = client.clone();
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                    .set_response_timeout(Some(ANSWER_TIMEOUT));
+                    .set_response_timeout(Some(RESPONSE_TIMEOUT));
                 let open = async move {
                     let connected = client.get_multiplexed_async_connection_with_config(&config);
-                    let batched = |connection| Batched::over(connection, ANSWER_TIMEOUT);
+                    let batched = |connection| BatchedConnection::new(connection, RESPONSE_TIMEOUT);
                     connected.await.map(batched).map(Connection::Single)
                 };
                 open.boxed().shared()
@@ -112,7 +117,7 @@ impl Server {
             Self::Cluster(client) => {
                 let client = client.clone();
                 let open = async move {
-                    // It has no time limit of its own for all nodes together.
+                    // The crate limits the time for each node, not for all of them.
                     let connected = client.get_async_connection();
                     match tokio::time::timeout(2 * CONNECT_TIMEOUT, connected).await {
                         Ok(connected) => connected.map(Connection::Cluster),
@@ -124,54 +129,54 @@ impl Server {
         }
     }
 
-    /// Whether an error means that another connection would do better.
+    /// Whether the connection has to be replaced.
     fn is_broken(&self, error: &RedisError) -> bool {
         match self {
-            // A primary that became a replica keeps its connections: the name may lead to the new one by now.
+            // A primary that became a replica keeps its connections; its name may resolve to the new one by now.
             Self::Single(_) => {
                 error.is_unrecoverable_error() || error.is_timeout() || is_read_only(error)
             }
-            // One node's trouble is the cluster connection's own business.
+            // The cluster's connection replaces those to single nodes by itself.
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_) => error.is_unrecoverable_error(),
         }
     }
 }
 
-/// Before version 7 a script's answer has it somewhere in the text.
+/// Before version 7 a script's error has the code somewhere in its text.
 fn is_read_only(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
         || error.to_string().contains("-READONLY")
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Question<'a> {
+pub(super) enum Request<'a> {
     One(&'a Cmd),
-    /// Answered by an array.
+    /// Answered by an array, in the order of the commands.
     Many(&'a Pipeline),
 }
 
 #[derive(Clone)]
 enum Connection {
-    Single(Batched),
+    Single(BatchedConnection),
     #[cfg(feature = "redis-cluster")]
     Cluster(ClusterConnection),
 }
 
 impl Connection {
     #[cfg_attr(not(feature = "redis-cluster"), expect(unused_variables))]
-    async fn ask(self, question: Question<'_>, slot: Option<u16>) -> RedisResult<Value> {
-        match (self, question) {
-            (Self::Single(connection), Question::One(command)) => {
-                connection.ask(command.clone()).await
+    async fn send(self, request: Request<'_>, slot: Option<u16>) -> RedisResult<Value> {
+        match (self, request) {
+            (Self::Single(connection), Request::One(command)) => {
+                connection.send(command.clone()).await
             }
-            (Self::Single(connection), Question::Many(commands)) => {
-                let mut connection = connection.alone();
+            (Self::Single(connection), Request::Many(commands)) => {
+                let mut connection = connection.raw();
                 let answers = connection.req_packed_commands(commands, 0, commands.len());
                 Value::Array(answers.await?).extract_error()
             }
             #[cfg(feature = "redis-cluster")]
-            (Self::Cluster(mut connection), Question::One(command)) => match slot {
+            (Self::Cluster(mut connection), Request::One(command)) => match slot {
                 None => command.query_async(&mut connection).await,
                 Some(slot) => {
                     let node = RoutingInfo::SingleNode(primary(slot));
@@ -180,7 +185,7 @@ impl Connection {
                 }
             },
             #[cfg(feature = "redis-cluster")]
-            (Self::Cluster(mut connection), Question::Many(commands)) => {
+            (Self::Cluster(mut connection), Request::Many(commands)) => {
                 let node = slot.map_or(SingleNodeRoutingInfo::RandomPrimary, primary);
                 let answers = connection.route_pipeline(commands.clone(), 0, commands.len(), node);
                 Value::Array(answers.await?).extract_error()

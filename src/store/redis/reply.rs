@@ -1,0 +1,62 @@
+use redis::{RedisError, RedisResult, Value};
+
+use super::{advice, encoding};
+use crate::error::Error;
+
+/// The reply to a command.
+pub(super) struct Reply {
+    pub(super) value: Value,
+    /// The command was sent twice, and the server may have run it twice.
+    pub(super) is_resent: bool,
+}
+
+impl Reply {
+    /// The word that a script returned.
+    pub(super) fn word(&self) -> Result<&[u8], Error> {
+        match &self.value {
+            Value::BulkString(word) if word == b"damaged" => Err(encoding::damaged()),
+            Value::BulkString(word) => Ok(word),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The word of a script that returns `stored`, or why nothing was written. After a resend that reason may be the
+    /// effect of the first attempt, so only `stored` is believed.
+    pub(super) fn outcome(&self) -> Result<&[u8], Error> {
+        match self.word()? {
+            b"stored" => Ok(b"stored"),
+            _ if self.is_resent => Err(in_doubt()),
+            word => Ok(word),
+        }
+    }
+}
+
+pub(super) fn value(result: RedisResult<Value>) -> Result<Value, Error> {
+    result.map_err(failed)
+}
+
+pub(super) fn failed(error: RedisError) -> Error {
+    let advice = advice::on(&error);
+    // A server that does not know a command quotes its arguments.
+    let text = error.to_string();
+    match text.split_once(", with args") {
+        Some((text, _)) => Error::store_advised(text.to_owned(), advice),
+        None => Error::store_advised(error, advice),
+    }
+}
+
+/// A reply that does not fit the command.
+pub(super) fn unexpected() -> Error {
+    Error::store_advised(
+        "Redis gave an answer of another form than expected",
+        "see that its address leads to Redis 6.2 or newer, or to Valkey, with nothing in between",
+    )
+}
+
+/// A write that was resent, and that changed nothing the second time.
+pub(super) fn in_doubt() -> Error {
+    Error::store_advised(
+        "the connection to Redis broke during a write, which may have taken effect",
+        advice::AWAY,
+    )
+}
