@@ -61,7 +61,9 @@ impl Commit {
     ) -> (State, Option<Event>) {
         let Moving { old, new, .. } = moving;
         match answer {
-            Ok(Answer::Replaced(Replaced::Stored(_))) => {
+            Ok(Answer::Replaced(Replaced::Stored(version))) => {
+                let record = new.record.with_version(version);
+                let new = Stored { record, ..new };
                 let event = Event::Moved {
                     from: old,
                     to: new.handle,

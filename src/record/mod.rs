@@ -384,7 +384,7 @@ mod tests {
             assert_eq!(record(other).is_same_commit(&record(one)), same);
         }
 
-        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000));
+        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000), None);
         let [one, other] = [(); 2].map(|()| stone.left_by(&record(second)));
         assert!(one.is_same_commit(&one) && !one.is_same_commit(&other));
         assert!(one.is_tombstone_of(&record(second)) && !one.is_tombstone_of(&record(first)));
