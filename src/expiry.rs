@@ -5,6 +5,10 @@ use crate::{
     time::{Timestamp, millis},
 };
 
+/// How long a store that sweeps by itself keeps a record after it expired. A request that found its session alive has its
+/// changes stored, though the session expires while its handler works.
+pub(crate) const GRACE: Duration = Duration::from_secs(5 * 60);
+
 /// How long sessions live. Pure arithmetic: the time is always an argument.
 #[derive(Debug, Clone)]
 pub(crate) struct Expiry {
