@@ -72,9 +72,9 @@ impl ExpiryQueue {
 
     /// Puts a slot back that was popped.
     pub(super) fn restore(&mut self, slot: Slot) {
-        // A vector that doubles would leave up to sixteen bytes a session unused.
+        // A vector that doubles would leave up to sixteen bytes a session unused, this leaves two.
         if self.heap.len() == self.heap.capacity() {
-            self.heap.reserve_exact(self.heap.len() / 16 + 4);
+            self.heap.reserve_exact(self.heap.len() / 8 + 4);
         }
         self.heap.push(Reverse(slot));
         self.publish();

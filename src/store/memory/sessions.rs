@@ -155,20 +155,23 @@ impl Sessions {
             Some(stored) => stored,
         };
         let tombstone = tombstone.clone().with_version(expected.next());
-        // Of these two the room is for the tombstone, as the session itself has its place. It is the user's who gained one.
+        let (held, moved, left) = (cost(&before), cost(record), cost(&tombstone));
+        // The room is for the tombstone, as the session has its place. At a login it is for the user, who gains a session.
         let is_login = before.user() != record.user();
         let eviction = self.eviction(Newcomer {
             user: record.user().filter(|_| is_login),
             except: Some(old),
             moves: true,
-            cost: cost(record),
+            cost: moved,
         });
-        let held = cost(&before);
-        let grown = cost(record).saturating_sub(held);
-        let grown_with_tombstone = (cost(record) + cost(&tombstone)).saturating_sub(held);
-        let (room, tombstone) = match eviction.reserve(1, grown_with_tombstone) {
-            Ok(room) => (room, Some(tombstone)),
-            Err(_) => (eviction.reserve(0, grown)?, None),
+        let with_tombstone = (moved + left).saturating_sub(held);
+        let (room, after, tombstone) = match eviction.reserve(1, with_tombstone) {
+            Ok(room) => (room, moved + left, Some(tombstone)),
+            // It moves all the same, to the place that it had.
+            Err(_) => {
+                let grown = moved.saturating_sub(held);
+                (eviction.reserve(0, grown)?, moved, None)
+            }
         };
 
         let contents = &self.contents;
@@ -182,7 +185,6 @@ impl Sessions {
         if !shards.of(new).insert(new, record.clone(), turn) {
             return Ok(Replaced::Conflict);
         }
-        let after = cost(record) + tombstone.as_ref().map_or(0, cost);
         let former = match tombstone {
             Some(tombstone) => shards.of(old).swap(old, tombstone, turn),
             None => shards.of(old).remove(old),
