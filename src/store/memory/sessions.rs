@@ -149,15 +149,14 @@ impl Sessions {
         record: &Record,
     ) -> Result<Replaced, Error> {
         let turn = self.sweep_next_shard();
-        let before = match self.load(old) {
+        let (held, is_login) = match self.contents.shards.lock(old).get(old) {
             None => return Ok(Replaced::Gone),
             Some(stored) if stored.version() != expected => return Ok(Replaced::Conflict),
-            Some(stored) => stored,
+            Some(stored) => (cost(stored), stored.user() != record.user()),
         };
         let tombstone = tombstone.clone().with_version(expected.next());
-        let (held, moved, left) = (cost(&before), cost(record), cost(&tombstone));
+        let (moved, left) = (cost(record), cost(&tombstone));
         // The room is for the tombstone, as the session has its place. At a login it is for the user, who gains a session.
-        let is_login = before.user() != record.user();
         let eviction = self.eviction(Newcomer {
             user: record.user().filter(|_| is_login),
             except: Some(old),
