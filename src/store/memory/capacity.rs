@@ -67,13 +67,14 @@ pub(super) struct Standing {
 }
 
 impl Capacity {
-    /// So many sessions a user may have at the cost of anonymous ones. Those who have them pay for the next themselves.
+    /// A user with this many sessions pays for the next one with their own oldest, before an anonymous session does. With
+    /// fewer, a phone and a laptop do not log each other out because visitors filled the store.
     const ALLOWANCE: usize = 4;
 
-    /// A user who has more than this share of all sessions pays for everyone's: their room is what is missing.
+    /// One in so many of all records is the most that a user may have before their sessions make room for everybody.
     const CROWD: usize = 100;
 
-    /// But not for less than this.
+    /// In a small store, a user may have this many all the same.
     const CROWD_LEAST: usize = 16;
 
     pub(super) const fn new(limits: Limits) -> Self {
@@ -121,8 +122,7 @@ impl Capacity {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Who makes room, in this order, each only where there is nothing before it. The two that always come first,
-    /// expired records and tombstones, are in it.
+    /// What to evict: the first of these that exists. `MemoryStore` documents the order.
     pub(super) fn order(&self, standing: Standing) -> impl Iterator<Item = Victim> + use<> {
         let Standing { own, most, moves } = standing;
         let crowds = most > Self::CROWD_LEAST.max(self.records() / Self::CROWD);
@@ -178,7 +178,7 @@ impl Reservation<'_> {
     /// The room is taken, by what takes `after` bytes in place of what took `before`. What is left is given back.
     pub(super) fn settle(mut self, before: usize, after: usize) {
         let needed = after.saturating_sub(before);
-        // The estimate was made of another record if it is not enough, which was ended and begun again meanwhile.
+        // Not enough was reserved only if the record was ended and created again meanwhile, with another size.
         let short = needed.saturating_sub(self.bytes);
         self.capacity.bytes.fetch_add(short, Ordering::Relaxed);
         let freed = before.saturating_sub(after);

@@ -281,9 +281,9 @@ impl Shard {
     }
 }
 
-/// A handle as a key of 64 bits, and the rest of it. Handles are digests, so their halves are random and no two are
-/// expected to have one key; that a test's handles, which count up in one half, have different keys too is the factor's
-/// work. A slot in a queue has the key alone, which is half the size.
+/// A handle as a key of 64 bits, and the rest of it. A slot in a queue needs only the key, which is half the size. Handles
+/// are digests, so two with the same key are not to be expected; if there were, `create` would answer that the second is
+/// in use. Multiplying gives different keys also to the handles of tests, which count up in one half.
 fn split(handle: Handle) -> (u64, u64) {
     let (rest, last) = halves(handle);
     (last ^ rest.wrapping_mul(SPREAD), rest)

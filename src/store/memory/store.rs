@@ -11,37 +11,38 @@ use crate::{
 
 /// Keeps sessions in this process's memory: the fastest store, for one process, until it stops.
 ///
-/// Many locks share the sessions, so requests on different sessions hardly ever meet. A load copies nothing. No task runs
-/// in the background: expired sessions leave as new ones come, a few at a time. They are kept for five minutes after they
-/// expired, for requests that found them alive.
+/// The sessions are spread over many locks, so requests on different sessions hardly ever wait for each other. A load
+/// copies nothing. There is no background task: each new session sweeps a few expired ones. An expired session is kept
+/// for five more minutes, so that a request that found it alive can still store its changes.
 ///
 /// # Capacity
 ///
-/// A store holds up to a million sessions, and up to 1 GiB of them by an [estimate](MemoryStoreBuilder::max_bytes). Both
-/// limits [can be set](Self::builder) and are never exceeded. At the limit the first of these that there is makes room
-/// for a new session, or for one that grows:
+/// The store holds at most a million records and 1 GiB, by an [estimate](MemoryStoreBuilder::max_bytes) of their size.
+/// [`builder`](Self::builder) sets both limits, and neither is ever exceeded. When the store is full, a new session, or
+/// one that grows, evicts the first of these that exists:
 ///
-/// 1. A session that has expired, however lately.
-/// 2. The oldest tombstone. That is the mark under an id whose session moved to a new one, by a login or by
-///    [`regenerate`](crate::WizSession::regenerate); it expires after 30 seconds.
-/// 3. The oldest session of the user with the most of them, if these are more than 16 and more than one hundredth of all.
-///    So an account that a script logs in a thousand times costs nobody else a session or a login.
-/// 4. If a user logs in who has four sessions already: the oldest of theirs.
-/// 5. The oldest anonymous session. A client that begins sessions without end pushes out no user.
-/// 6. If a user logs in, or a user's session grows: the oldest session of the user with the most, unless that leaves them
-///    fewer than the user who logs in has, whose own oldest session goes then.
+/// 1. An expired session, however recently it expired.
+/// 2. The oldest tombstone: the mark left for 30 seconds under an old id, after a login or
+///    [`regenerate`](crate::WizSession::regenerate) moved its session to a new one.
+/// 3. The oldest session of the user with the most sessions, if that user has more than 16 and more than 1 % of all. A
+///    script that logs one account in a thousand times therefore costs other users and visitors nothing.
+/// 4. If a user who already has four sessions logs in: that user's own oldest.
+/// 5. The oldest anonymous session. A client that begins sessions without end evicts only anonymous ones.
+/// 6. If a user logs in, or a user's session grows: the oldest session of the user with the most sessions, as long as
+///    that user is left with as many as the one who logs in; otherwise the latter's own oldest.
 ///
-/// Where there is none of these the new session is refused with an error: a store full of users who are logged in once
-/// or a few times each loses none of them. A session that moves to a new id is not refused, and pushes out no session of
-/// a user by 6; it leaves no tombstone then.
+/// If none exists, the new session is refused with an error: a store full of users with one session each loses none of
+/// them. A session that moves to a new id needs room for its tombstone only. It skips step 6, and if there is no room it
+/// moves without leaving a tombstone.
 ///
-/// The oldest is the one that expires first, that is the one which was not used for the longest time; among the sessions
-/// of one user it is the one that has been that user's for the longest time. Making room costs the same in a store of a
-/// hundred and of a million sessions.
+/// The oldest session is the one that expires first, which is usually the one unused for longest. Among one user's
+/// sessions it is the one that has been theirs for longest. The cost of an eviction does not depend on how many sessions
+/// there are.
 ///
 /// # Clock
 ///
-/// The store sweeps by the clock of the layer that was built over it or a clone of it last; by the system's before.
+/// Expiry is judged by the clock of the layer that was last built over this store or a clone of it, and by the system's
+/// clock if there was none.
 ///
 /// Clones share the sessions.
 ///

@@ -140,10 +140,10 @@ impl UserShard {
             return;
         }
         self.unrank(user, before);
-        if after > 1 {
-            if let Some((user, _)) = self.users.get_key_value(user) {
-                self.ranking.insert((after, user.clone()));
-            }
+        if after > 1
+            && let Some((user, _)) = self.users.get_key_value(user)
+        {
+            self.ranking.insert((after, user.clone()));
         }
         self.publish();
     }
