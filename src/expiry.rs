@@ -5,6 +5,10 @@ use crate::{
     time::{Timestamp, millis},
 };
 
+/// How long a store that sweeps by itself keeps a record after it expired. A request that found its session alive has its
+/// changes stored, though the session expires while its handler works.
+pub(crate) const GRACE: Duration = Duration::from_secs(5 * 60);
+
 /// How long sessions live. Pure arithmetic: the time is always an argument.
 #[derive(Debug, Clone)]
 pub(crate) struct Expiry {
@@ -15,9 +19,6 @@ pub(crate) struct Expiry {
     /// How much later a session must expire for a touch to be worth a store call. Unset: a tenth of the idle timeout.
     pub(crate) touch_threshold: Option<Duration>,
 }
-
-/// What expired less than this long ago is not swept: a request that found its session alive may still be at work.
-pub(crate) const GRACE: Duration = Duration::from_secs(5 * 60);
 
 /// By how much the clocks of servers may differ.
 const SKEW: Duration = Duration::from_secs(5 * 60);

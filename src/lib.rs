@@ -113,7 +113,7 @@ pub use self::{
     record::{Record, Version},
     session::{Transaction, WizSession},
     sessions::{SessionInfo, Sessions},
-    store::{MemoryStore, SessionStore},
+    store::{MemoryStore, MemoryStoreBuilder, SessionStore},
     sweeper::{Sweeper, SweeperBuilder},
     time::Clock,
 };

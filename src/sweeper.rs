@@ -7,6 +7,7 @@ use tokio::{
 
 use crate::{
     error::{ConfigError, Error},
+    expiry::GRACE,
     id,
     observe::{self, Timer},
     store::SessionStore,
@@ -97,7 +98,7 @@ pub struct SweeperBuilder<S> {
 }
 
 impl<S: SessionStore> SweeperBuilder<S> {
-    /// How long to rest between two sweeps. At least a second. Defaults to 5 minutes.
+    /// How long to rest between two sweeps. From a second to a year. Defaults to 5 minutes.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -123,11 +124,16 @@ impl<S: SessionStore> SweeperBuilder<S> {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn spawn(self) -> Result<Sweeper, ConfigError> {
-        if self.interval < FIRST_PAUSE {
-            return Err(ConfigError::new("interval must be at least one second"));
+        if !(FIRST_PAUSE..=LONGEST).contains(&self.interval) {
+            return Err(ConfigError::new(format!(
+                "interval is {:?}: give `.interval(…)` from a second to a year",
+                self.interval
+            )));
         }
         if self.batch == 0 {
-            return Err(ConfigError::new("batch must be at least one session"));
+            return Err(ConfigError::new(
+                "batch is zero: give `.batch(…)` at least one session",
+            ));
         }
         Ok(Sweeper::start(self))
     }
@@ -168,7 +174,9 @@ impl<S: SessionStore> SweeperBuilder<S> {
         loop {
             let start = Instant::now();
             let timer = Timer::start("delete_expired");
-            let batch = self.store.delete_expired(self.clock.now(), self.batch);
+            // What has just expired may still be changed by a request that came in time.
+            let until = self.clock.timestamp().saturating_sub(GRACE);
+            let batch = self.store.delete_expired(until.into(), self.batch);
             let answer = timeout(BATCH_TIMEOUT, batch).await;
             let answer = answer.unwrap_or_else(|_| Err(Error::timeout(BATCH_TIMEOUT)));
             let deleted = timer.stop(answer)?;
@@ -189,6 +197,9 @@ impl<S> fmt::Debug for SweeperBuilder<S> {
             .finish_non_exhaustive()
     }
 }
+
+/// Longer intervals are taken for a mistake.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// After the first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ use std::{sync::Arc, time::SystemTime};
 
 pub(crate) use self::client::StoreClient;
 use self::erased::{Answer, ErasedStore};
-pub use self::memory::MemoryStore;
+pub use self::memory::{MemoryStore, MemoryStoreBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 #[cfg(feature = "mysql")]

@@ -8,6 +8,7 @@ use crate::{
     id::Handle,
     record::{Record, Version},
     store::{Created, MemoryStore, Replaced, SessionStore},
+    time::Clock,
 };
 
 /// A [`MemoryStore`] that writes down what it is asked, and fails as it is told. Clones are the same store.
@@ -111,6 +112,10 @@ pub enum Fault {
     Conflict,
     /// The work, but once the gate is open.
     Pause(Gate),
+    /// The work, then an error in place of its answer: a connection that breaks before the answer arrives.
+    DoneThenFail,
+    /// The work, then no answer, ever: the layer gives up after its `store_timeout`, and looks what became of it.
+    DoneThenHang,
 }
 
 impl TestStore {
@@ -261,7 +266,7 @@ impl TestStore {
         self.0.calls.lock().push(verb);
         let fault = self.0.faults.lock().get(&verb).cloned();
         match fault {
-            None | Some(Fault::Conflict) => Ok(()),
+            None | Some(Fault::Conflict | Fault::DoneThenFail | Fault::DoneThenHang) => Ok(()),
             Some(Fault::Fail) => Err(Error::store("the test store was told to fail")),
             Some(Fault::Corrupt) => Err(Error::corrupt("the test store was told so")),
             Some(Fault::Hang) => pending().await,
@@ -273,6 +278,16 @@ impl TestStore {
         }
     }
 
+    /// What becomes of an answer once the work is done.
+    async fn leave<T>(&self, method: StoreMethod, answer: Result<T, Error>) -> Result<T, Error> {
+        let fault = self.0.faults.lock().get(&method).cloned();
+        match fault {
+            Some(Fault::DoneThenFail) => Err(Error::store("the test store was told to lose it")),
+            Some(Fault::DoneThenHang) => pending().await,
+            _ => answer,
+        }
+    }
+
     fn conflicts(&self, verb: StoreMethod) -> bool {
         let faults = self.0.faults.lock();
         matches!(faults.get(&verb), Some(Fault::Conflict))
@@ -280,17 +295,23 @@ impl TestStore {
 }
 
 impl SessionStore for TestStore {
+    fn use_clock(&self, clock: &Clock) {
+        self.0.sessions.use_clock(clock);
+    }
+
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.enter(StoreMethod::Create).await?;
         if self.conflicts(StoreMethod::Create) {
             return Ok(Created::Exists);
         }
-        self.0.sessions.create(handle, record).await
+        let answer = self.0.sessions.create(handle, record).await;
+        self.leave(StoreMethod::Create, answer).await
     }
 
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
         self.enter(StoreMethod::Load).await?;
-        self.0.sessions.load(handle).await
+        let answer = self.0.sessions.load(handle).await;
+        self.leave(StoreMethod::Load, answer).await
     }
 
     async fn replace(
@@ -303,37 +324,44 @@ impl SessionStore for TestStore {
         if self.conflicts(StoreMethod::Replace) {
             return Ok(Replaced::Conflict);
         }
-        self.0.sessions.replace(handle, expected, record).await
+        let answer = self.0.sessions.replace(handle, expected, record).await;
+        self.leave(StoreMethod::Replace, answer).await
     }
 
     async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
         self.enter(StoreMethod::Touch).await?;
-        self.0.sessions.touch(handle, expires_at).await
+        let answer = self.0.sessions.touch(handle, expires_at).await;
+        self.leave(StoreMethod::Touch, answer).await
     }
 
     async fn delete(&self, handle: Handle) -> Result<bool, Error> {
         self.enter(StoreMethod::Delete).await?;
-        self.0.sessions.delete(handle).await
+        let answer = self.0.sessions.delete(handle).await;
+        self.leave(StoreMethod::Delete, answer).await
     }
 
     async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
         self.enter(StoreMethod::DeleteExpired).await?;
-        self.0.sessions.delete_expired(now, limit).await
+        let answer = self.0.sessions.delete_expired(now, limit).await;
+        self.leave(StoreMethod::DeleteExpired, answer).await
     }
 
     async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
         self.enter(StoreMethod::List).await?;
-        self.0.sessions.list(user).await
+        let answer = self.0.sessions.list(user).await;
+        self.leave(StoreMethod::List, answer).await
     }
 
     async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
         self.enter(StoreMethod::DeleteUser).await?;
-        self.0.sessions.delete_user(user, except).await
+        let answer = self.0.sessions.delete_user(user, except).await;
+        self.leave(StoreMethod::DeleteUser, answer).await
     }
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         self.enter(StoreMethod::Count).await?;
-        self.0.sessions.count(now).await
+        let answer = self.0.sessions.count(now).await;
+        self.leave(StoreMethod::Count, answer).await
     }
 }
 

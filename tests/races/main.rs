@@ -4,6 +4,7 @@
 #[path = "../support/client.rs"]
 mod client;
 mod late;
+mod memory;
 mod model;
 #[path = "../support/races.rs"]
 mod races;

@@ -1,99 +1,324 @@
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
     time::Duration,
 };
 
-use crate::{id::Handle, record::Record, time::Timestamp};
+use super::expiry_queue::{ExpiryQueue, Order, Slot};
+use crate::{expiry, id::Handle, record::Record, time::Timestamp};
 
-/// One part of the memory store, behind a lock of its own.
-#[derive(Debug, Default)]
+/// One part of the records, behind a lock of its own.
+#[derive(Debug)]
 pub(super) struct Shard {
-    records: HashMap<Handle, Record, BuildHasherDefault<HandleHasher>>,
-    swept_at: Option<Timestamp>,
+    records: HashMap<u64, Entered, KeyIsHash>,
+    /// By [`Class`].
+    queues: [ExpiryQueue; Class::ALL.len()],
+    /// How many slots were looked at, to make room or to sweep.
+    #[cfg(test)]
+    pub(super) inspected: usize,
+}
+
+/// A record, and the half of its handle that is not in the key.
+#[derive(Debug)]
+struct Entered {
+    rest: u64,
+    record: Record,
+}
+
+/// What a record is, for those who make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Tombstone,
+    Anonymous,
+    User,
+}
+
+impl Class {
+    pub(super) const ALL: [Self; 3] = [Self::Tombstone, Self::Anonymous, Self::User];
+
+    pub(super) fn of(record: &Record) -> Self {
+        match record.user() {
+            _ if record.is_tombstone() => Self::Tombstone,
+            None => Self::Anonymous,
+            Some(_) => Self::User,
+        }
+    }
+
+    /// How long a record of this class is kept after it expired. Nothing is ever stored in a tombstone.
+    fn grace(self) -> Duration {
+        match self {
+            Self::Tombstone => Duration::ZERO,
+            Self::Anonymous | Self::User => expiry::GRACE,
+        }
+    }
+}
+
+/// Which records [`Shard::take_expired`] takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Expired {
+    /// All that expired by then.
+    By(Timestamp),
+    /// Those whose grace is over too.
+    WithGrace(Timestamp),
+}
+
+/// What became of the search for a record that makes room.
+#[derive(Debug)]
+pub(super) enum Evicted {
+    Record(Handle, Record),
+    /// There was a slot to mend. Another shard may have the oldest record now.
+    Retry,
+    /// There is no such record here, or only the one that must stay.
+    Nothing,
 }
 
 impl Shard {
-    /// How often at most a shard is looked through for expired records.
-    const SWEEP_EVERY: Duration = Duration::from_secs(60);
+    /// How many slots are mended under one lock, lest a shard be held for long.
+    const BATCH: usize = 64;
+
+    pub(super) fn new(queues: [ExpiryQueue; Class::ALL.len()]) -> Self {
+        Self {
+            records: HashMap::default(),
+            queues,
+            #[cfg(test)]
+            inspected: 0,
+        }
+    }
 
     pub(super) fn get(&self, handle: Handle) -> Option<&Record> {
-        self.records.get(&handle)
+        let (key, rest) = split(handle);
+        let entered = self.records.get(&key)?;
+        (entered.rest == rest).then_some(&entered.record)
     }
 
+    /// For changes that leave class and order alone: the record may come to expire later, and nothing else.
     pub(super) fn get_mut(&mut self, handle: Handle) -> Option<&mut Record> {
-        self.records.get_mut(&handle)
+        let (key, rest) = split(handle);
+        let entered = self.records.get_mut(&key)?;
+        (entered.rest == rest).then_some(&mut entered.record)
     }
 
-    /// Answers whether the handle was free; if not, nothing is changed.
-    pub(super) fn insert(&mut self, handle: Handle, record: &Record) -> bool {
-        match self.records.entry(handle) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                place.insert(record.clone());
-                true
+    /// Answers whether the handle was free; if not, nothing is changed. Of records that expire at the same time that of
+    /// the earlier turn is the older.
+    pub(super) fn insert(&mut self, handle: Handle, record: Record, turn: usize) -> bool {
+        let (key, rest) = split(handle);
+        let Entry::Vacant(place) = self.records.entry(key) else {
+            return false;
+        };
+        let (class, expires_at) = (Class::of(&record), record.expires());
+        place.insert(Entered { rest, record });
+        self.enqueue(class, expires_at, turn, key);
+        true
+    }
+
+    /// Replaces a record by one that may be of another class, or expire earlier.
+    pub(super) fn swap(
+        &mut self,
+        handle: Handle,
+        replacement: Record,
+        turn: usize,
+    ) -> Option<Record> {
+        let stored = self.get_mut(handle)?;
+        let (class, expires_at) = (Class::of(&replacement), replacement.expires());
+        let former = std::mem::replace(stored, replacement);
+        if class != Class::of(&former) || expires_at < former.expires() {
+            self.enqueue(class, expires_at, turn, split(handle).0);
+        }
+        Some(former)
+    }
+
+    pub(super) fn remove(&mut self, handle: Handle) -> Option<Record> {
+        self.get(handle)?;
+        let removed = self.records.remove(&split(handle).0)?;
+        self.drop_stale_slots();
+        Some(removed.record)
+    }
+
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> usize {
+        self.queues.iter().map(ExpiryQueue::len).sum()
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values().map(|entered| &entered.record)
+    }
+
+    /// Takes up to `limit` expired records out. Answers also whether there may be more of them.
+    pub(super) fn take_expired(
+        &mut self,
+        which: Expired,
+        limit: usize,
+    ) -> (Vec<(Handle, Record)>, bool) {
+        let mut taken = Vec::new();
+        let mut left = Self::BATCH;
+        for class in Class::ALL {
+            let due = match which {
+                Expired::By(now) => now,
+                Expired::WithGrace(now) => now.saturating_sub(class.grace()),
+            };
+            while self.front(class).is_some_and(|slot| slot.order.is_due(due)) {
+                if left == 0 || taken.len() == limit {
+                    return (taken, true);
+                }
+                left -= 1;
+                if self.mend_front(class) {
+                    taken.extend(self.remove_front(class));
+                }
+            }
+        }
+        if self.records.len() < self.records.capacity() / 4 {
+            self.records.shrink_to_fit();
+        }
+        (taken, false)
+    }
+
+    /// Takes out the first record of a class, or the one behind it where that is `except`. Nothing if the front is later
+    /// than `order`, which it was last seen at; with `due`, nothing that has not expired then.
+    pub(super) fn evict(
+        &mut self,
+        class: Class,
+        order: Order,
+        due: Option<Timestamp>,
+        except: Option<Handle>,
+    ) -> Evicted {
+        for _ in 0..Self::BATCH {
+            match self.front(class) {
+                Some(front) if front.order <= order => {}
+                _ => break,
+            }
+            if self.mend_front(class) {
+                return match self.is_front(class, except) {
+                    true => self.evict_second(class, due),
+                    false => self.evict_front(class),
+                };
+            }
+        }
+        Evicted::Retry
+    }
+
+    fn evict_second(&mut self, class: Class, due: Option<Timestamp>) -> Evicted {
+        let Some(first) = self.queues[class as usize].pop() else {
+            return Evicted::Nothing;
+        };
+        while self.front(class).is_some() && !self.mend_front(class) {}
+        let is_due = |slot: Slot| due.is_none_or(|now| slot.order.is_due(now));
+        let evicted = match self.front(class).is_some_and(is_due) {
+            true => self.evict_front(class),
+            false => Evicted::Nothing,
+        };
+        self.queues[class as usize].restore(first);
+        evicted
+    }
+
+    fn evict_front(&mut self, class: Class) -> Evicted {
+        match self.remove_front(class) {
+            Some((handle, record)) => Evicted::Record(handle, record),
+            None => Evicted::Nothing,
+        }
+    }
+
+    fn front(&self, class: Class) -> Option<Slot> {
+        self.queues[class as usize].front()
+    }
+
+    fn is_front(&self, class: Class, handle: Option<Handle>) -> bool {
+        let key = self.front(class).map(|slot| slot.key);
+        handle.is_some_and(|handle| key == Some(split(handle).0))
+    }
+
+    /// Answers whether the front of a queue says what its record says. If not, it is mended: there is another front.
+    fn mend_front(&mut self, class: Class) -> bool {
+        #[cfg(test)]
+        {
+            self.inspected += 1;
+        }
+        let queue = &mut self.queues[class as usize];
+        let Some(front) = queue.front() else {
+            return false;
+        };
+        match self.records.get(&front.key) {
+            Some(entered) if Class::of(&entered.record) == class => {
+                let expires_at = entered.record.expires();
+                let is_current = ExpiryQueue::is_current(front, expires_at);
+                if !is_current {
+                    queue.postpone_front(expires_at);
+                }
+                is_current
+            }
+            _ => {
+                queue.pop();
+                false
             }
         }
     }
 
-    pub(super) fn remove(&mut self, handle: Handle) -> Option<Record> {
-        self.records.remove(&handle)
+    /// The front must have been mended.
+    fn remove_front(&mut self, class: Class) -> Option<(Handle, Record)> {
+        let Slot { key, .. } = self.queues[class as usize].pop()?;
+        let Entered { rest, record } = self.records.remove(&key)?;
+        Some((join(key, rest), record))
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.records.len()
+    fn enqueue(&mut self, class: Class, expires_at: Timestamp, turn: usize, key: u64) {
+        self.queues[class as usize].push(expires_at, turn, key);
+        self.drop_stale_slots();
     }
 
-    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
-        self.records.values()
-    }
-
-    /// Takes up to `limit` expired records out, and returns memory that many of them held.
-    pub(super) fn take_expired(&mut self, now: Timestamp, limit: usize) -> Vec<(Handle, Record)> {
-        let expired = self.records.extract_if(|_, record| record.expires() <= now);
-        let taken: Vec<_> = expired.take(limit).collect();
-        if self.records.len() < self.records.capacity() / 4 {
-            self.records.shrink_to_fit();
+    /// Once more than half of the slots are stale. So it costs each slot a constant, as the growth of a table does.
+    fn drop_stale_slots(&mut self) {
+        let slots: usize = self.queues.iter().map(ExpiryQueue::len).sum();
+        if slots <= 2 * self.records.len() + Self::BATCH {
+            return;
         }
-        taken
-    }
-
-    /// The same for all, unless that was done lately.
-    pub(super) fn sweep(&mut self, now: Timestamp) -> Vec<(Handle, Record)> {
-        // The clock may have been set back since.
-        let lately = |at: Timestamp| at <= now && now.since(at) < Self::SWEEP_EVERY;
-        if self.swept_at.is_some_and(lately) {
-            return Vec::new();
+        for (class, queue) in Class::ALL.into_iter().zip(&mut self.queues) {
+            let mut seen = HashSet::<u64, KeyIsHash>::default();
+            queue.retain(|slot| {
+                let entered = self.records.get(&slot.key);
+                entered.is_some_and(|entered| Class::of(&entered.record) == class)
+                    && seen.insert(slot.key)
+            });
         }
-        self.swept_at = Some(now);
-        self.take_expired(now, usize::MAX)
-    }
-
-    /// Takes out the anonymous session that has been silent the longest, but not this one.
-    pub(super) fn evict_anonymous(&mut self, except: Option<Handle>) -> Option<Record> {
-        let anonymous = |record: &Record| record.user().is_none() && !record.is_tombstone();
-        let candidates = self
-            .records
-            .iter()
-            .filter(|(handle, record)| anonymous(record) && Some(**handle) != except);
-        let (&oldest, _) = candidates.min_by_key(|(_, record)| record.expires())?;
-        self.records.remove(&oldest)
     }
 }
 
-/// Handles are digests: any eight bytes of one are a hash already.
-#[derive(Debug, Default)]
-pub(super) struct HandleHasher(u64);
+/// A handle as a key of 64 bits, and the rest of it. A slot in a queue needs only the key, which is half the size. Handles
+/// are digests, so two with the same key are not to be expected; if there were, `create` would answer that the second is
+/// in use. Multiplying gives different keys also to the handles of tests, which count up in one half.
+fn split(handle: Handle) -> (u64, u64) {
+    let (rest, last) = halves(handle);
+    (last ^ rest.wrapping_mul(SPREAD), rest)
+}
 
-impl Hasher for HandleHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(word) = bytes.last_chunk() {
-            self.0 = u64::from_ne_bytes(*word);
-        }
+fn join(key: u64, rest: u64) -> Handle {
+    let last = key ^ rest.wrapping_mul(SPREAD);
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&rest.to_ne_bytes());
+    bytes[8..].copy_from_slice(&last.to_ne_bytes());
+    Handle::from_bytes(bytes)
+}
+
+fn halves(handle: Handle) -> (u64, u64) {
+    let [first @ .., _, _, _, _, _, _, _, _] = *handle.as_bytes();
+    let [_, _, _, _, _, _, _, _, last @ ..] = *handle.as_bytes();
+    (u64::from_ne_bytes(first), u64::from_ne_bytes(last))
+}
+
+/// Any odd number whose bits are mixed.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+type KeyIsHash = BuildHasherDefault<KeyHasher>;
+
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("keys are numbers");
     }
 
-    /// The length that an array's hash begins with.
-    fn write_usize(&mut self, _length: usize) {}
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
 
     fn finish(&self) -> u64 {
         self.0

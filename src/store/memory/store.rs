@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use super::shards::Shards;
+use super::{builder::MemoryStoreBuilder, capacity::Limits, sessions::Sessions};
 use crate::{
     error::Error,
     id::Handle,
@@ -11,13 +11,38 @@ use crate::{
 
 /// Keeps sessions in this process's memory: the fastest store, for one process, until it stops.
 ///
-/// Many locks share the sessions, so requests on different sessions hardly ever meet. A load copies nothing. Expired
-/// sessions leave by themselves as new ones come, a small part of the store at a time; no task runs in the background.
+/// The sessions are spread over many locks, so requests on different sessions hardly ever wait for each other. A load
+/// copies nothing. There is no background task: each new session sweeps a few expired ones. An expired session is kept
+/// for five more minutes, so that a request that found it alive can still store its changes.
 ///
-/// It holds at most a million sessions unless [told otherwise](Self::with_max_sessions). When it is full, an anonymous
-/// session makes room for a new one: that of a part of the store which has been silent longest. Sessions of users who are
-/// logged in never do, nor does one that moves to a new id; where none but those are found among some thousand a new
-/// session is refused with an error. An old id that was left for a new one is kept for half a minute, on top of that.
+/// # Capacity
+///
+/// The store holds at most a million records and 1 GiB, by an [estimate](MemoryStoreBuilder::max_bytes) of their size.
+/// [`builder`](Self::builder) sets both limits, and neither is ever exceeded. When the store is full, a new session, or
+/// one that grows, evicts the first of these that exists:
+///
+/// 1. An expired session, however recently it expired.
+/// 2. The oldest tombstone: the mark left for 30 seconds under an old id, after a login or
+///    [`regenerate`](crate::WizSession::regenerate) moved its session to a new one.
+/// 3. The oldest session of the user with the most sessions, if that user has more than 16 and more than 1 % of all. A
+///    script that logs one account in a thousand times therefore costs other users and visitors nothing.
+/// 4. If a user who already has four sessions logs in: that user's own oldest.
+/// 5. The oldest anonymous session. A client that begins sessions without end evicts only anonymous ones.
+/// 6. If a user logs in, or a user's session grows: the oldest session of the user with the most sessions, as long as
+///    that user is left with as many as the one who logs in; otherwise the latter's own oldest.
+///
+/// If none exists, the new session is refused with an error: a store full of users with one session each loses none of
+/// them. A session that moves to a new id needs room for its tombstone only. It skips step 6, and if there is no room it
+/// moves without leaving a tombstone.
+///
+/// The oldest session is the one that expires first, which is usually the one unused for longest. Among one user's
+/// sessions it is the one that has been theirs for longest. The cost of an eviction does not depend on how many sessions
+/// there are.
+///
+/// # Clock
+///
+/// Expiry is judged by the clock of the layer that was last built over this store or a clone of it, and by the system's
+/// clock if there was none.
 ///
 /// Clones share the sessions.
 ///
@@ -27,23 +52,36 @@ use crate::{
 /// let layer = WizSessionLayer::new(MemoryStore::new(), Key::generate());
 /// ```
 #[derive(Clone)]
-pub struct MemoryStore(Arc<Shards>);
+pub struct MemoryStore(Arc<Sessions>);
 
 impl MemoryStore {
-    /// An empty store for up to a million sessions.
+    /// An empty store for up to a million sessions and 1 GiB.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_max_sessions(1_000_000)
+        Self::with_limits(Limits::default())
     }
 
-    /// An empty store with another limit. A session of little data takes about 250 bytes.
+    /// An empty store for so many sessions, and up to 1 GiB. A session of little data takes about 250 bytes.
     ///
     /// ```
     /// let store = wiz_session::MemoryStore::with_max_sessions(10_000);
     /// ```
     #[must_use]
     pub fn with_max_sessions(max_sessions: usize) -> Self {
-        Self(Arc::new(Shards::new(max_sessions, Clock::system())))
+        Self::builder().max_sessions(max_sessions).build()
+    }
+
+    /// Sets the limits of a new store.
+    ///
+    /// ```
+    /// let store = wiz_session::MemoryStore::builder().max_bytes(256 << 20).build();
+    /// ```
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder::default()
+    }
+
+    pub(super) fn with_limits(limits: Limits) -> Self {
+        Self(Arc::new(Sessions::new(limits)))
     }
 }
 
@@ -55,15 +93,23 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sessions, bytes) = self.0.usage();
+        let limits = self.0.limits();
         f.debug_struct("MemoryStore")
-            .field("sessions", &self.0.len())
-            .field("max_sessions", &self.0.max_sessions())
+            .field("sessions", &sessions)
+            .field("max_sessions", &limits.sessions)
+            .field("bytes", &bytes)
+            .field("max_bytes", &limits.bytes)
             .finish()
     }
 }
 
 impl SessionStore for MemoryStore {
     const IMMEDIATE: bool = true;
+
+    fn use_clock(&self, clock: &Clock) {
+        self.0.use_clock(clock);
+    }
 
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.0.create(handle, record)
@@ -79,7 +125,7 @@ impl SessionStore for MemoryStore {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, Error> {
-        Ok(self.0.replace(handle, expected, record))
+        self.0.replace(handle, expected, record)
     }
 
     async fn regenerate(
@@ -90,7 +136,7 @@ impl SessionStore for MemoryStore {
         new: Handle,
         record: &Record,
     ) -> Result<Replaced, Error> {
-        Ok(self.0.regenerate(old, expected, tombstone, new, record))
+        self.0.regenerate(old, expected, tombstone, new, record)
     }
 
     async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {

@@ -1,68 +1,174 @@
 use std::{
-    collections::{HashMap, HashSet},
-    hash::{BuildHasher, BuildHasherDefault, RandomState},
+    collections::{BTreeSet, HashMap},
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
 };
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::shard::HandleHasher;
+use super::{
+    board::{Board, BoardEntry},
+    user_sessions::UserSessions,
+};
 use crate::id::Handle;
 
 /// Which sessions a user may have: every one that lives, and now and then one that has just gone.
 ///
-/// To keep it so, a user's part is locked *before* a shard of the store, and held while a session of that user
-/// appears there.
-#[derive(Debug)]
+/// To keep it so, a user's shard is locked *before* a shard of records, and held while a session of that user appears
+/// there.
 pub(super) struct Users {
-    parts: Box<[Mutex<Part>]>,
+    shards: Box<[Mutex<UserShard>]>,
+    /// The most sessions that one user of each shard has.
+    most: Board,
     hasher: RandomState,
 }
 
 /// The users that share a lock.
-#[derive(Debug, Default)]
-pub(super) struct Part(HashMap<Box<str>, Handles>);
-
-/// A set, as a script may log one user in a hundred thousand times.
-type Handles = HashSet<Handle, BuildHasherDefault<HandleHasher>>;
-
-const PARTS: usize = 64;
-
-impl Users {
-    pub(super) fn lock(&self, user: &str) -> MutexGuard<'_, Part> {
-        let hash = self.hasher.hash_one(user);
-        self.parts[(hash % PARTS as u64) as usize].lock()
-    }
+pub(super) struct UserShard {
+    users: HashMap<Arc<str>, UserSessions>,
+    /// The users of more than one session, by their number.
+    ranking: BTreeSet<(usize, Arc<str>)>,
+    most: BoardEntry,
 }
 
-impl Default for Users {
-    fn default() -> Self {
-        let parts = std::iter::repeat_with(Mutex::default).take(PARTS).collect();
+impl Users {
+    const SHARDS: usize = 64;
+
+    pub(super) fn new() -> Self {
+        let most = Board::new(Self::SHARDS, 0);
+        let shard = |index| UserShard::new(most.entry(index));
         Self {
-            parts,
+            shards: (0..Self::SHARDS).map(|n| Mutex::new(shard(n))).collect(),
+            most,
             hasher: RandomState::new(),
         }
     }
+
+    pub(super) fn lock(&self, user: &str) -> MutexGuard<'_, UserShard> {
+        let hash = self.hasher.hash_one(user);
+        self.shards[(hash % Self::SHARDS as u64) as usize].lock()
+    }
+
+    pub(super) fn count(&self, user: &str) -> usize {
+        self.lock(user).count(user)
+    }
+
+    /// How many sessions the user with the most of them has, if more than one.
+    pub(super) fn most(&self) -> usize {
+        let most = self.most.iter().map(|(_, sessions)| sessions).max();
+        most.unwrap_or(0) as usize
+    }
+
+    /// The user with the most sessions, if more than one.
+    pub(super) fn with_most(&self) -> Option<Arc<str>> {
+        let (index, _) = self.most.iter().max_by_key(|(_, sessions)| *sessions)?;
+        let shard = self.shards[index].lock();
+        shard.ranking.last().map(|(_, user)| user.clone())
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = MutexGuard<'_, UserShard>> {
+        self.shards.iter().map(Mutex::lock)
+    }
 }
 
-impl Part {
-    pub(super) fn handles(&self, user: &str) -> impl Iterator<Item = Handle> {
-        self.0.get(user).into_iter().flatten().copied()
+impl UserShard {
+    fn new(most: BoardEntry) -> Self {
+        Self {
+            users: HashMap::new(),
+            ranking: BTreeSet::new(),
+            most,
+        }
+    }
+
+    pub(super) fn count(&self, user: &str) -> usize {
+        self.users.get(user).map_or(0, UserSessions::len)
+    }
+
+    pub(super) fn handles(&self, user: &str) -> Vec<Handle> {
+        let sessions = self.users.get(user);
+        sessions.map(UserSessions::to_vec).unwrap_or_default()
+    }
+
+    /// The session that the user has had for the longest time, but for one.
+    pub(super) fn oldest(&mut self, user: &str, except: Option<Handle>) -> Option<Handle> {
+        self.users.get_mut(user)?.oldest(except)
     }
 
     pub(super) fn add(&mut self, user: &str, handle: Handle) {
-        match self.0.get_mut(user) {
-            Some(handles) => drop(handles.insert(handle)),
-            None => drop(self.0.insert(user.into(), Handles::from_iter([handle]))),
+        let before = self.count(user);
+        match self.users.get_mut(user) {
+            Some(sessions) => sessions.add(handle),
+            None => drop(self.users.insert(user.into(), UserSessions::One(handle))),
         }
+        self.rank(user, before);
     }
 
     pub(super) fn remove(&mut self, user: &str, handle: Handle) {
-        let Some(handles) = self.0.get_mut(user) else {
+        self.keep(user, |sessions| sessions.remove(handle));
+    }
+
+    /// Removes all sessions of a user, but for one.
+    pub(super) fn remove_all(&mut self, user: &str, except: Option<Handle>) {
+        self.keep(user, |sessions| {
+            let kept = except.filter(|handle| sessions.contains(*handle));
+            if let Some(handle) = kept {
+                *sessions = UserSessions::One(handle);
+            }
+            kept.is_some()
+        });
+    }
+
+    /// Changes the sessions of a user, if there are any; the answer tells whether there still are.
+    fn keep(&mut self, user: &str, change: impl FnOnce(&mut UserSessions) -> bool) {
+        let before = self.count(user);
+        let Some(sessions) = self.users.get_mut(user) else {
             return;
         };
-        handles.remove(&handle);
-        if handles.is_empty() {
-            self.0.remove(user);
+        if change(sessions) {
+            self.rank(user, before);
+        } else {
+            self.unrank(user, before);
+            self.users.remove(user);
         }
+    }
+
+    /// Puts a user where their sessions belong, after there were `before`.
+    fn rank(&mut self, user: &str, before: usize) {
+        let after = self.count(user);
+        if before == after {
+            return;
+        }
+        self.unrank(user, before);
+        if after > 1
+            && let Some((user, _)) = self.users.get_key_value(user)
+        {
+            self.ranking.insert((after, user.clone()));
+        }
+        self.publish();
+    }
+
+    fn unrank(&mut self, user: &str, before: usize) {
+        if before > 1 {
+            if let Some((user, _)) = self.users.get_key_value(user) {
+                self.ranking.remove(&(before, user.clone()));
+            }
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        let most = self.ranking.last().map_or(0, |(sessions, _)| *sessions);
+        self.most.set(most as u64);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.ranking.is_empty()
     }
 }

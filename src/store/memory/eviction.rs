@@ -1,0 +1,76 @@
+use super::{
+    capacity::{Capacity, Newcomer, Reservation, Standing, Victim},
+    contents::Contents,
+    shard::Class,
+};
+use crate::{error::Error, record::Record, time::Timestamp};
+
+/// Makes room in a store for one newcomer.
+pub(super) struct Eviction<'a, N> {
+    pub(super) contents: &'a Contents,
+    pub(super) newcomer: Newcomer<'a>,
+    /// Asked only if the store is full.
+    pub(super) now: N,
+}
+
+impl<'a, N: Fn() -> Timestamp> Eviction<'a, N> {
+    /// Reserves room, and makes some if there is none. No lock may be held.
+    ///
+    /// # Errors
+    /// If nothing is left that may make room, or if there could never be room for so much.
+    pub(super) fn reserve(&self, records: usize, bytes: usize) -> Result<Reservation<'a>, Error> {
+        let capacity = &self.contents.capacity;
+        if self.newcomer.cost > capacity.limits.bytes {
+            return Err(Capacity::full());
+        }
+        loop {
+            match capacity.try_reserve(records, bytes) {
+                Some(reservation) => return Ok(reservation),
+                None => self.evict_if_full()?,
+            }
+        }
+    }
+
+    /// Evicts one record.
+    fn evict_if_full(&self) -> Result<(), Error> {
+        // The record is freed here, where nothing is locked.
+        self.evict().map(drop).ok_or_else(Capacity::full)
+    }
+
+    fn evict(&self) -> Option<Record> {
+        let Newcomer { user, moves, .. } = self.newcomer;
+        let users = &self.contents.users;
+        let standing = Standing {
+            own: user.map(|user| users.count(user)),
+            most: users.most(),
+            moves,
+        };
+        let mut order = self.contents.capacity.order(standing);
+        order.find_map(|victim| self.evict_one(victim))
+    }
+
+    fn evict_one(&self, victim: Victim) -> Option<Record> {
+        let Newcomer { user, except, .. } = self.newcomer;
+        match victim {
+            Victim::Expired => {
+                let now = (self.now)();
+                let mut classes = Class::ALL.into_iter();
+                classes.find_map(|class| self.evict_first(class, Some(now)))
+            }
+            Victim::Tombstone => self.evict_first(Class::Tombstone, None),
+            Victim::Anonymous => self.evict_first(Class::Anonymous, None),
+            Victim::OwnOldest => self.contents.remove_oldest_of(user?, except),
+            Victim::OldestOfMost => {
+                let user = self.contents.users.with_most()?;
+                self.contents.remove_oldest_of(&user, except)
+            }
+        }
+    }
+
+    fn evict_first(&self, class: Class, due: Option<Timestamp>) -> Option<Record> {
+        let except = self.newcomer.except;
+        let (handle, record) = self.contents.shards.evict(class, due, except)?;
+        self.contents.on_removed(handle, &record);
+        Some(record)
+    }
+}

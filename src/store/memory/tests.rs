@@ -1,0 +1,594 @@
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use super::{
+    capacity::{Limits, cost},
+    sessions::Sessions,
+    shards::Shards,
+};
+use crate::{
+    change::Data,
+    error::Error,
+    expiry::GRACE,
+    id::{Handle, SessionId},
+    record::{Body, CommitIds, Record, Version},
+    store::{Created, Replaced},
+    time::Clock,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// As often as it takes to sweep each shard once.
+const A_ROUND: usize = Shards::COUNT * Sessions::CREATES_A_SWEEP;
+
+struct Site {
+    store: Sessions,
+    clock: Clock,
+}
+
+impl Site {
+    fn new(sessions: usize) -> Self {
+        Self::with(Limits {
+            sessions,
+            ..Limits::default()
+        })
+    }
+
+    fn of_bytes(bytes: usize) -> Self {
+        Self::with(Limits {
+            bytes,
+            ..Limits::default()
+        })
+    }
+
+    fn with(limits: Limits) -> Self {
+        let (store, clock) = (Sessions::new(limits), Clock::manual());
+        store.use_clock(&clock);
+        Self { store, clock }
+    }
+
+    fn record(&self, user: Option<&str>, lives: Duration) -> Record {
+        self.record_of(user, lives, "{}")
+    }
+
+    fn record_of(&self, user: Option<&str>, lives: Duration, data: &str) -> Record {
+        let now = self.clock.timestamp();
+        let body = Body {
+            created_at: now,
+            authenticated_at: None,
+            deadline: now.saturating_add(Duration::MAX),
+            remember: None,
+            user: user.map(Into::into),
+            tombstone: false,
+            commits: CommitIds::default(),
+            data: Data::from_json(data).unwrap(),
+        };
+        Record::new(Version::FIRST, now.saturating_add(lives), body)
+    }
+
+    fn create(&self, record: &Record) -> Result<Handle, Error> {
+        let handle = SessionId::random().handle();
+        self.store.create(handle, record).map(|_| handle)
+    }
+
+    fn cart(&self) -> Handle {
+        self.cart_or_none().unwrap()
+    }
+
+    fn cart_or_none(&self) -> Option<Handle> {
+        self.create(&self.record(None, MINUTE)).ok()
+    }
+
+    fn log_in(&self, user: &str) -> Result<Handle, Error> {
+        self.create(&self.record(Some(user), MINUTE))
+    }
+
+    fn regenerate(&self, old: Handle, user: Option<&str>) -> Handle {
+        let stored = self.store.load(old).unwrap();
+        let stone = Record::tombstone(Version::FIRST, self.clock.timestamp(), None);
+        let new = SessionId::random().handle();
+        let moved = self.record(user, MINUTE);
+        let answer = self
+            .store
+            .regenerate(old, stored.version(), &stone, new, &moved);
+        assert_eq!(answer.unwrap(), Replaced::Stored(Version::FIRST));
+        new
+    }
+
+    fn is_there(&self, handle: Handle) -> bool {
+        self.store.load(handle).is_some()
+    }
+
+    fn left(&self, handles: &[Handle]) -> usize {
+        let there = handles.iter().filter(|handle| self.is_there(**handle));
+        there.count()
+    }
+
+    /// How many records there are, after a look at whether all that has to agree does.
+    fn len(&self) -> usize {
+        let shards = &self.store.contents.shards;
+        let records: Vec<_> = shards
+            .iter()
+            .flat_map(|shard| shard.records().cloned().collect::<Vec<_>>())
+            .collect();
+        let bytes = records.iter().map(cost).sum();
+        assert_eq!(self.store.usage(), (records.len(), bytes));
+        let users: std::collections::BTreeSet<_> =
+            records.iter().filter_map(Record::user).collect();
+        let indexed: usize = users
+            .iter()
+            .map(|user| self.store.contents.users.count(user))
+            .sum();
+        let of_users = records.iter().filter(|record| record.user().is_some());
+        assert_eq!(indexed, of_users.count(), "the index has these sessions");
+        let names: usize = self.store.contents.users.iter().map(|s| s.len()).sum();
+        assert_eq!(names, users.len(), "and no others");
+        records.len()
+    }
+
+    fn inspected(&self) -> usize {
+        let shards = self.store.contents.shards.iter();
+        shards.map(|shard| shard.inspected).sum()
+    }
+
+    fn slots(&self) -> usize {
+        let shards = self.store.contents.shards.iter();
+        shards.map(|shard| shard.slots()).sum()
+    }
+}
+
+#[test]
+fn one_client_that_logs_in_all_the_time_pushes_out_nobody() {
+    let site = Site::new(1_000);
+    let carts: Vec<_> = (0..500).map(|_| site.cart()).collect();
+    let mut session = site.log_in("alice").unwrap();
+    for n in 0..1_500 {
+        session = site.regenerate(session, Some("alice"));
+        if n % 100 == 0 {
+            site.log_in(&format!("user {n}")).unwrap();
+        }
+    }
+    assert!(site.is_there(session));
+    assert_eq!(site.left(&carts), 500);
+    assert_eq!(site.len(), 1_000);
+}
+
+#[test]
+fn one_account_with_a_thousand_logins_pushes_out_nobody() {
+    let site = Site::new(1_000);
+    let carts: Vec<_> = (0..500).map(|_| site.cart()).collect();
+    let mut others = Vec::new();
+    let mut logins = Vec::new();
+    for n in 0..1_500 {
+        logins.push(site.log_in("alice").unwrap());
+        if n % 10 == 0 {
+            others.push(site.log_in(&format!("user {n}")).unwrap());
+            others.push(site.cart());
+        }
+    }
+    assert_eq!(site.left(&carts), 500);
+    assert_eq!(site.left(&others), others.len());
+    assert_eq!(site.len(), 1_000);
+    let kept = 1_000 - 500 - others.len();
+    let (gone, newest) = logins.split_at(logins.len() - kept);
+    assert_eq!((site.left(gone), site.left(newest)), (0, kept));
+}
+
+#[test]
+fn in_a_full_store_an_account_costs_the_others_its_allowance() {
+    let site = Site::new(1_000);
+    let carts: Vec<_> = (0..1_000).map(|_| site.cart()).collect();
+    for _ in 0..1_000 {
+        site.log_in("alice").unwrap();
+    }
+    assert_eq!(site.left(&carts), 996);
+}
+
+#[test]
+fn anonymous_sessions_push_out_the_oldest_of_their_kind() {
+    let site = Site::new(100);
+    let users: Vec<_> = (0..50)
+        .map(|n| site.log_in(&format!("user {n}")).unwrap())
+        .collect();
+    let carts: Vec<_> = (0..1_000).map(|_| site.cart()).collect();
+    assert_eq!(site.left(&users), 50);
+    assert_eq!(site.left(&carts[950..]), 50);
+    assert_eq!(site.len(), 100);
+}
+
+#[test]
+fn a_session_that_is_used_is_not_the_oldest() {
+    let site = Site::new(100);
+    let carts: Vec<_> = (0..100).map(|_| site.cart()).collect();
+    site.clock.advance(MINUTE / 2);
+    for cart in &carts[..50] {
+        let later = site.clock.timestamp().saturating_add(MINUTE);
+        assert!(site.store.touch(*cart, later));
+    }
+    for _ in 0..50 {
+        site.cart();
+    }
+    assert_eq!((site.left(&carts[..50]), site.left(&carts[50..])), (50, 0));
+}
+
+#[test]
+fn what_expired_makes_room_first_then_tombstones() {
+    let site = Site::new(300);
+    let lives: Vec<_> = (0..100).map(|_| site.cart()).collect();
+    let short = |n: usize| site.record(Some(["alice", "bob"][n % 2]), MINUTE / 60);
+    let expired: Vec<_> = (0..100).map(|n| site.create(&short(n)).unwrap()).collect();
+    site.clock.advance(MINUTE / 30);
+    let moved: Vec<_> = lives[..50]
+        .iter()
+        .map(|cart| site.regenerate(*cart, None))
+        .collect();
+    for _ in 0..50 {
+        site.cart();
+    }
+    assert_eq!((site.len(), site.left(&expired)), (300, 100));
+    for left in (0..100).rev() {
+        site.cart();
+        assert_eq!(site.left(&expired), left);
+    }
+    for left in (0..50).rev() {
+        site.cart();
+        assert_eq!(site.left(&lives[..50]), left, "tombstones");
+    }
+    assert_eq!((site.left(&lives[50..]), site.left(&moved)), (50, 50));
+    site.cart();
+    assert_eq!(site.left(&lives[50..]), 49);
+}
+
+#[test]
+fn a_store_full_of_users_refuses_and_loses_nobody() {
+    let site = Site::new(10);
+    let users: Vec<_> = (0..10)
+        .map(|n| site.log_in(&format!("user {n}")).unwrap())
+        .collect();
+    assert!(site.log_in("alice").unwrap_err().is_store());
+    assert!(site.create(&site.record(None, MINUTE)).is_err());
+    assert_eq!((site.left(&users), site.len()), (10, 10));
+    let own = site.log_in("user 3").unwrap();
+    assert!(site.is_there(own) && !site.is_there(users[3]));
+    site.clock.advance(2 * MINUTE);
+    site.cart();
+}
+
+#[test]
+fn the_user_with_the_most_sessions_makes_room_for_another() {
+    let site = Site::new(10);
+    let alice: Vec<_> = (0..3).map(|_| site.log_in("alice").unwrap()).collect();
+    for n in 0..7 {
+        site.log_in(&format!("user {n}")).unwrap();
+    }
+    site.log_in("bob").unwrap();
+    assert!(!site.is_there(alice[0]) && site.is_there(alice[1]));
+    site.log_in("bob").unwrap();
+    assert_eq!(site.left(&alice), 2, "bob would have more then");
+    assert_eq!(site.store.list("bob").len(), 1);
+}
+
+#[test]
+fn a_session_that_moves_makes_no_room_for_itself() {
+    for max_sessions in [1, 2] {
+        let site = Site::new(max_sessions);
+        let old: Vec<_> = (0..max_sessions).map(|_| site.cart()).collect();
+        let new = site.regenerate(old[0], Some("alice"));
+        assert_eq!(site.store.load(new).unwrap().user(), Some("alice"));
+        assert_eq!(site.left(&old[1..]), 0, "another one makes room");
+        let has_tombstone = site.is_there(old[0]);
+        assert_eq!(has_tombstone, max_sessions == 2, "if there is one");
+        assert_eq!(site.len(), max_sessions);
+    }
+}
+
+#[test]
+fn bytes_are_bounded() {
+    const LIMIT: usize = 1 << 20;
+    let site = Site::of_bytes(LIMIT);
+    let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(64 << 10));
+    let mut last = None;
+    for _ in 0..100 {
+        let record = site.record_of(None, MINUTE, &large);
+        last = Some(site.create(&record).unwrap());
+        assert!(site.store.usage().1 <= LIMIT);
+    }
+    assert_eq!(site.len(), 15);
+    assert!(site.is_there(last.unwrap()));
+
+    let whole = format!(r#"{{"a":"{}"}}"#, "x".repeat(LIMIT));
+    let refused = site.create(&site.record_of(None, MINUTE, &whole));
+    assert!(refused.unwrap_err().is_store());
+    assert_eq!(site.len(), 15, "what never fits pushes out nothing");
+}
+
+#[test]
+fn a_record_that_grows_pushes_out_others_and_not_itself() {
+    let site = Site::of_bytes(1 << 20);
+    let carts: Vec<_> = (0..4_000).map(|_| site.cart()).collect();
+    let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(512 << 10));
+    let large = site.record_of(None, MINUTE, &large);
+    let answer = site.store.replace(carts[0], Version::FIRST, &large);
+    assert_eq!(answer.unwrap(), Replaced::Stored(Version::new(2)));
+    assert!(site.is_there(carts[0]));
+    assert!(site.store.usage().1 <= 1 << 20);
+    assert!(site.len() < 4_000);
+
+    let small = site.record(None, MINUTE);
+    let answer = site.store.replace(carts[0], Version::new(2), &small);
+    assert_eq!(answer.unwrap(), Replaced::Stored(Version::new(3)));
+    site.len();
+
+    let full = Site::of_bytes(1 << 20);
+    let users: Vec<_> = (0..100)
+        .map(|n| full.log_in(&format!("user {n}")).unwrap())
+        .collect();
+    let whole = format!(r#"{{"a":"{}"}}"#, "x".repeat(1_040_000));
+    let whole = full.record_of(Some("user 7"), MINUTE, &whole);
+    let answer = full.store.replace(users[7], Version::FIRST, &whole);
+    assert!(answer.unwrap_err().is_store());
+    assert_eq!((full.left(&users), full.len()), (100, 100));
+}
+
+/// How many slots are looked at to make room for a session, at the most.
+#[test]
+fn making_room_costs_the_same_in_a_large_store() {
+    let inspected = |sessions: usize| {
+        let site = Site::new(sessions);
+        for n in 0..sessions {
+            match n % 3 {
+                0 => drop(site.cart()),
+                1 => drop(site.log_in(&format!("user {n}")).unwrap()),
+                _ => drop(site.log_in(&format!("pair {}", n / 6)).unwrap()),
+            }
+        }
+        let before = site.inspected();
+        for n in 0..100 {
+            site.cart();
+            site.log_in(&format!("new {n}")).unwrap();
+        }
+        assert_eq!(site.store.usage().0, sessions);
+        site.inspected() - before
+    };
+    assert_eq!(inspected(1_000), 200);
+    assert_eq!(inspected(30_000), 200);
+}
+
+#[test]
+fn a_refusal_costs_the_same_in_a_large_store() {
+    let site = Site::new(20_000);
+    for n in 0..20_000 {
+        site.log_in(&format!("user {n}")).unwrap();
+    }
+    let before = site.inspected();
+    assert!(site.log_in("alice").is_err());
+    assert_eq!(site.inspected(), before);
+}
+
+#[test]
+fn each_use_of_a_session_costs_one_look_at_the_most() {
+    let site = Site::new(1_000);
+    let carts: Vec<_> = (0..1_000).map(|_| site.cart()).collect();
+    site.clock.advance(MINUTE / 2);
+    for _ in 0..10 {
+        let later = site.clock.timestamp().saturating_add(MINUTE);
+        carts.iter().for_each(|cart| {
+            site.store.touch(*cart, later);
+        });
+    }
+    let before = site.inspected();
+    for _ in 0..1_000 {
+        site.cart();
+    }
+    assert!(site.inspected() - before <= 2_000);
+}
+
+#[test]
+fn slots_of_sessions_that_ended_are_dropped() {
+    let site = Site::new(1_000_000);
+    for _ in 0..60_000 {
+        let cart = site.cart();
+        assert!(site.store.delete(cart));
+    }
+    assert!(site.slots() <= Shards::COUNT * 65);
+}
+
+#[test]
+fn expired_sessions_leave_as_new_ones_come_after_their_grace() {
+    let site = Site::new(1_000_000);
+    let old: Vec<_> = (0..1_000)
+        .map(|n| {
+            let user = (n % 2 == 0).then_some("alice");
+            site.create(&site.record(user, MINUTE)).unwrap()
+        })
+        .collect();
+    let round = |lives| {
+        for _ in 0..A_ROUND {
+            site.create(&site.record(None, lives)).unwrap();
+        }
+    };
+    site.clock
+        .advance(MINUTE + GRACE - Duration::from_millis(1));
+    round(30 * MINUTE);
+    assert_eq!(site.left(&old), 1_000, "a request may still hold them");
+    site.clock.advance(Duration::from_millis(1));
+    round(30 * MINUTE);
+    assert_eq!(site.len(), 2 * A_ROUND, "a round of all shards swept them");
+    assert!(site.store.list("alice").is_empty(), "also from the index");
+}
+
+#[test]
+fn an_explicit_deletion_is_exact() {
+    let site = Site::new(1_000_000);
+    let handles: Vec<_> = (1..=1_000)
+        .map(|n| {
+            let lives = Duration::from_millis(n);
+            let user = [None, Some("alice")][n as usize % 2];
+            site.create(&site.record(user, lives)).unwrap()
+        })
+        .collect();
+    let start = site.clock.timestamp();
+    let at = |millis| start.saturating_add(Duration::from_millis(millis));
+    assert_eq!(site.store.delete_expired(at(500), 100), 100);
+    assert_eq!(site.store.delete_expired(at(500), usize::MAX), 400);
+    assert_eq!(
+        (site.left(&handles[..500]), site.left(&handles[500..])),
+        (0, 500)
+    );
+    for handle in &handles[500..] {
+        assert!(site.store.touch(*handle, at(2_000)));
+    }
+    assert_eq!(site.store.delete_expired(at(1_999), usize::MAX), 0);
+    let earlier = site.record(None, Duration::from_millis(1_500));
+    let answer = site.store.replace(handles[601], Version::FIRST, &earlier);
+    assert!(matches!(answer, Ok(Replaced::Stored(_))));
+    assert_eq!(site.store.delete_expired(at(1_500), usize::MAX), 1);
+    assert_eq!(site.store.delete_expired(at(2_000), usize::MAX), 499);
+    assert_eq!(site.len(), 0);
+}
+
+#[test]
+fn nothing_is_left_of_what_expired() {
+    let site = Site::new(500);
+    for n in 0..5_000 {
+        let user = format!("user {}", n % 90);
+        let session = match site.log_in(&user) {
+            Ok(session) => session,
+            Err(_) => site.store.list(&user)[0].0,
+        };
+        match n % 4 {
+            0 => drop(site.cart_or_none()),
+            1 => drop(site.regenerate(session, Some(&user))),
+            2 => drop(site.store.delete(session)),
+            _ => {
+                let other = site.record(Some("somebody else"), MINUTE);
+                let _ = site.store.replace(session, Version::FIRST, &other);
+            }
+        }
+    }
+    site.len();
+    let end = site.clock.timestamp().saturating_add(2 * MINUTE);
+    site.store.delete_expired(end, usize::MAX);
+    assert_eq!((site.len(), site.store.usage()), (0, (0, 0)));
+    assert!(
+        site.store
+            .contents
+            .users
+            .iter()
+            .all(|shard| shard.is_empty())
+    );
+    assert!(site.slots() <= Shards::COUNT * 65);
+}
+
+#[test]
+fn the_account_is_exact_when_threads_meet() {
+    const LIMIT: usize = 200;
+    let site = Site::new(LIMIT);
+    let (start, is_over) = (Barrier::new(5), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..4)
+            .map(|worker| {
+                let (site, start) = (&site, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    let mut mine = Vec::new();
+                    for n in 0..3_000 {
+                        let user = format!("user {}", (n + worker) % 60);
+                        match n % 6 {
+                            0 => mine.extend(site.cart_or_none()),
+                            1 => mine.extend(site.log_in(&user)),
+                            2 => mine.extend(site.log_in("alice")),
+                            3 => drop(mine.pop().map(|handle| site.store.delete(handle))),
+                            4 => drop(site.store.delete_user(&user, None)),
+                            _ => {
+                                let old = mine[fastrand::usize(..mine.len())];
+                                let stone =
+                                    Record::tombstone(Version::FIRST, site.clock.timestamp(), None);
+                                let new = SessionId::random().handle();
+                                let record = site.record(Some(&user), MINUTE);
+                                let first = Version::FIRST;
+                                let _ = site.store.regenerate(old, first, &stone, new, &record);
+                                mine.push(new);
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            start.wait();
+            while !is_over.load(Ordering::Relaxed) {
+                assert!(site.store.usage().0 <= LIMIT);
+                thread::yield_now();
+            }
+        });
+        workers
+            .into_iter()
+            .for_each(|worker| worker.join().unwrap());
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert!(site.len() <= LIMIT);
+}
+
+#[test]
+fn of_many_creates_at_once_as_many_succeed_as_there_is_room() {
+    const LIMIT: usize = 500;
+    let site = Site::new(LIMIT);
+    let created = AtomicUsize::new(0);
+    let start = Barrier::new(4);
+    thread::scope(|scope| {
+        for worker in 0..4 {
+            let (site, created, start) = (&site, &created, &start);
+            scope.spawn(move || {
+                start.wait();
+                for n in 0..200 {
+                    if site.log_in(&format!("user {worker} {n}")).is_ok() {
+                        created.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(created.into_inner(), LIMIT);
+    assert_eq!(site.len(), LIMIT);
+}
+
+#[test]
+fn handles_need_not_be_random() {
+    let site = Site::new(10_000);
+    for n in 0_u128..1_000 {
+        for handle in [n.to_le_bytes(), (n + 1_000).to_be_bytes()] {
+            let record = site.record(None, MINUTE);
+            let answer = site.store.create(Handle::from_bytes(handle), &record);
+            assert_eq!(answer.unwrap(), Created::Created);
+        }
+    }
+    let end = site.clock.timestamp().saturating_add(MINUTE);
+    assert_eq!(site.store.delete_expired(end, usize::MAX), 2_000);
+}
+
+#[test]
+fn a_user_of_many_sessions_is_logged_out_at_once() {
+    const MANY: u64 = 50_000;
+    let site = Site::new(1_000_000);
+    for _ in 0..MANY {
+        site.log_in("alice").unwrap();
+    }
+    assert_eq!(site.store.list("alice").len() as u64, MANY);
+    assert_eq!(site.store.delete_user("alice", None), MANY);
+    assert_eq!(site.len(), 0);
+}
+
+#[test]
+fn a_load_copies_nothing() {
+    let site = Site::new(10);
+    let cart = site.cart();
+    let (one, two) = (site.store.load(cart), site.store.load(cart));
+    assert!(std::ptr::eq(one.unwrap().body(), two.unwrap().body()));
+}
