@@ -5,7 +5,7 @@ use super::{
 use crate::{error::Error, id::Handle};
 
 /// A session that was cleared is being deleted.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Ending {
     handle: Handle,
     /// An earlier call may have deleted it.

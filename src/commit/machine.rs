@@ -103,7 +103,7 @@ pub(crate) enum Ran {
 pub(crate) enum Done {
     Settled(Settled),
     /// A unit that was in doubt is not stored, and this commit was only to find that out.
-    NotDone,
+    Unstored,
     /// The transaction's closure failed on the newest record.
     Aborted,
     Failed(Error),
@@ -283,7 +283,7 @@ impl Commit {
         let state = &self.unit.state;
         match state.plan(|| now, &policy.expiry) {
             plan @ Plan::End(_) => self.carry_out(plan, now, policy),
-            _ if self.gives_up => State::Done(Some(Done::NotDone)),
+            _ if self.gives_up => State::Done(Some(Done::Unstored)),
             _ if self.unit.is_transaction && state.is_gone() => self.discard(),
             _ if self.unit.is_transaction => {
                 self.ran = None;

@@ -37,7 +37,7 @@ use crate::{
 /// Why the defaults are as they are: [security](crate::guide::security), [expiry](crate::guide::expiry).
 #[must_use]
 pub struct WizSessionLayerBuilder {
-    store: Box<dyn FnOnce(Duration, &Clock) -> StoreClient + Send + Sync>,
+    store: Box<OpenStore>,
     key: Key,
     previous_keys: Vec<Key>,
     cookie: CookieOptions,
@@ -49,6 +49,9 @@ pub struct WizSessionLayerBuilder {
     store_timeout: Duration,
     clock: Clock,
 }
+
+/// The store, once it is known for how long to wait for it and whose time it goes by.
+type OpenStore = dyn FnOnce(Duration, &Clock) -> StoreClient + Send + Sync;
 
 impl WizSessionLayerBuilder {
     pub(super) fn new(store: impl SessionStore, key: Key) -> Self {

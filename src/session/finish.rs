@@ -4,10 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use http::StatusCode;
 
-use super::{
-    load::Loaded,
-    request::{Locked, RequestSession},
-};
+use super::{load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
     commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled},
     cookie::SetCookie,
@@ -162,7 +159,7 @@ impl RequestSession {
                 let refused = refusal(&error);
                 self.finished(refused, state.cookie_after_failure(), &state.base)
             }
-            Done::NotDone | Done::Aborted => self.finished(None, state.cookie, &state.base),
+            Done::Unstored | Done::Aborted => self.finished(None, state.cookie, &state.base),
         }
     }
 }

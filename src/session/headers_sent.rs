@@ -18,7 +18,7 @@ impl HeadersSent {
     }
 
     /// Where nobody else can look any more, which takes no fence.
-    pub(super) fn into_inner(&mut self) -> bool {
+    pub(super) fn get_mut(&mut self) -> bool {
         *self.0.get_mut()
     }
 }

@@ -183,12 +183,12 @@ impl<'a> Flight<'a> {
     /// Hands the changes back, whatever became of them.
     fn land(mut self, done: Done) -> Result<(), Error> {
         let unit = self.commit.take().map(Commit::into_unit);
-        let mut unit = unit.expect("it lands once");
+        let unit = unit.expect("it lands once");
         let session = self.session;
         match done {
             Done::Settled(Settled { base, cookie, .. }) => session.ack(&unit, &base, cookie),
-            Done::NotDone | Done::Aborted => {
-                session.edit(|state| state.abort(&mut unit));
+            Done::Unstored | Done::Aborted => {
+                session.edit(|state| state.abort(&unit));
                 Ok(())
             }
             Done::Failed(error) if unit.is_in_doubt() => {
@@ -197,11 +197,11 @@ impl<'a> Flight<'a> {
             }
             Done::Failed(error) if error.is_in_doubt() => {
                 // Nobody can tell any more.
-                session.edit(|state| state.give_up(&mut unit));
+                session.edit(|state| state.give_up(&unit));
                 Err(error)
             }
             Done::Failed(error) => {
-                session.edit(|state| state.abort(&mut unit));
+                session.edit(|state| state.abort(&unit));
                 Err(error)
             }
         }

@@ -1,6 +1,6 @@
 use parking_lot::Mutex;
 
-use super::{config::LayerConfig, request::Shared};
+use super::{config::LayerConfig, shared::Shared};
 use crate::{
     commit::{SessionState, Stored},
     cookie::CookieHeader,

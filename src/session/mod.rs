@@ -16,6 +16,7 @@ mod headers_sent;
 mod io;
 mod load;
 mod request;
+mod shared;
 mod transaction;
 mod wiz_session;
 

@@ -1,21 +1,14 @@
-use std::{cell::Cell, ops::Deref, sync::Arc};
+use std::{cell::Cell, sync::Arc};
 
 use once_cell::race::OnceBox;
-use parking_lot::MutexGuard;
 
 use super::{
     config::LayerConfig,
     headers_sent::HeadersSent,
     load::{self, Loaded},
+    shared::Locked,
 };
-use crate::{
-    change::Op,
-    commit::{SessionState, Unit},
-    cookie::CookieHeader,
-    drive::Driver,
-    error::Error,
-    observe,
-};
+use crate::{commit::SessionState, cookie::CookieHeader, drive::Driver, error::Error, observe};
 
 /// The session of one request, from the unread cookie to the commit. Shared by the layer and all extracted handles.
 ///
@@ -28,33 +21,6 @@ pub(crate) struct RequestSession {
     pub(super) loaded: OnceBox<Loaded>,
     /// Set only while another handle to this session exists; without one nobody could observe it.
     pub(super) headers_sent: HeadersSent,
-}
-
-/// What all handles of a session share.
-pub(crate) struct Shared {
-    pub(crate) state: SessionState,
-    /// A commit whose outcome is not known: it failed, or its future was dropped.
-    pub(super) in_doubt: Option<Box<Unit>>,
-    /// Changes that a handle had made were dropped, as the handler answered with an error.
-    pub(super) rolled_back: bool,
-    /// Counts the changes to the state.
-    revision: u64,
-}
-
-impl Shared {
-    pub(super) fn new(state: SessionState) -> Self {
-        Self {
-            state,
-            in_doubt: None,
-            rolled_back: false,
-            revision: 0,
-        }
-    }
-
-    /// Whoever has looked at the state and goes by that has to look again.
-    pub(super) fn note_change(&mut self) {
-        self.revision += 1;
-    }
 }
 
 impl RequestSession {
@@ -121,10 +87,7 @@ impl RequestSession {
 
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_> {
-        Locked {
-            shared: self.loaded().shared.lock(),
-            discarded: Vec::new(),
-        }
+        Locked::new(self.loaded().shared.lock())
     }
 
     /// Ends the session, and those of further cookies that the client sent. Answers whether it had one of its own.
@@ -215,41 +178,9 @@ pub(crate) struct Savepoint {
     edits: u64,
 }
 
-/// The locked state. Closures that are no longer needed are dropped after the lock: they are the application's, and what
-/// they captured may use the session as it goes.
-pub(super) struct Locked<'a> {
-    // In this order.
-    shared: MutexGuard<'a, Shared>,
-    discarded: Vec<Op>,
-}
-
-impl Deref for Locked<'_> {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.shared
-    }
-}
-
-impl std::ops::DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut Shared {
-        &mut self.shared
-    }
-}
-
-impl Drop for Locked<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        let changes = &mut self.shared.state.changes;
-        if changes.has_discarded() {
-            self.discarded = changes.take_discarded();
-        }
-    }
-}
-
 impl Drop for RequestSession {
     fn drop(&mut self) {
-        if self.headers_sent.into_inner()
+        if self.headers_sent.get_mut()
             && let Some(loaded) = self.loaded.get()
         {
             // The lock is let go of before the event, as everywhere.

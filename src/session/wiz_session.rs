@@ -436,6 +436,10 @@ impl WizSession {
     /// session.set("is_admin", false)?;
     /// # Ok(()) }
     /// ```
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "ids are text as often as numbers"
+    )]
     pub fn log_in(&self, user: impl ToString) {
         let user = user.to_string().into_boxed_str();
         let at = self.session.config.clock.timestamp();

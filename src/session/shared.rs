@@ -1,0 +1,77 @@
+use std::ops::{Deref, DerefMut};
+
+use parking_lot::MutexGuard;
+
+use crate::{
+    change::Op,
+    commit::{SessionState, Unit},
+};
+
+/// What all handles of a session share.
+pub(super) struct Shared {
+    pub(super) state: SessionState,
+    /// A commit whose outcome is not known: it failed, or its future was dropped.
+    pub(super) in_doubt: Option<Box<Unit>>,
+    /// Changes that a handle had made were dropped, as the handler answered with an error.
+    pub(super) rolled_back: bool,
+    /// Counts the changes to the state.
+    pub(super) revision: u64,
+}
+
+impl Shared {
+    pub(super) fn new(state: SessionState) -> Self {
+        Self {
+            state,
+            in_doubt: None,
+            rolled_back: false,
+            revision: 0,
+        }
+    }
+
+    /// Whoever has looked at the state and goes by that has to look again.
+    pub(super) fn note_change(&mut self) {
+        self.revision += 1;
+    }
+}
+
+/// The locked state. Closures that are no longer needed are dropped after the lock: they are the application's, and what
+/// they captured may use the session as it goes.
+pub(super) struct Locked<'a> {
+    // In this order.
+    shared: MutexGuard<'a, Shared>,
+    discarded: Vec<Op>,
+}
+
+impl<'a> Locked<'a> {
+    #[inline]
+    pub(super) fn new(shared: MutexGuard<'a, Shared>) -> Self {
+        Self {
+            shared,
+            discarded: Vec::new(),
+        }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let changes = &mut self.shared.state.changes;
+        if changes.has_discarded() {
+            self.discarded = changes.take_discarded();
+        }
+    }
+}
