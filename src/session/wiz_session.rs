@@ -64,7 +64,7 @@ use crate::{
 /// # Store calls
 ///
 /// Extracting the session is one `load` if the request carries a cookie with a valid signature, and none otherwise.
-/// Methods without `async` never call the store. The commit is one call, and none if nothing changed.
+/// Methods without `async` never call the store. The commit is one call, or none if nothing changed and no touch is due.
 #[derive(Clone)]
 pub struct WizSession {
     session: Arc<RequestSession>,

@@ -125,7 +125,11 @@ async fn every_item_is_kept(servers: &[Server; 2]) {
         .flatten()
         .filter_map(Value::as_u64)
         .collect();
-    assert_eq!(items, (0..AT_ONCE as u64).collect(), "every item is kept: {kept}");
+    assert_eq!(
+        items,
+        (0..AT_ONCE as u64).collect(),
+        "every item is kept: {kept}"
+    );
 }
 
 async fn a_logout_holds_against_a_slow_writer(servers: &[Server; 2]) {

@@ -266,10 +266,7 @@ impl Races {
         let (client, app) = self.visitor().await;
         let late = self.during(&client, "/gated_set", async || {
             let cleared = client.peek(app, "/clear").await;
-            assert!(
-                cleared.set_cookie[0].contains("Max-Age=0"),
-                "{cleared:?}"
-            );
+            assert!(cleared.set_cookie[0].contains("Max-Age=0"), "{cleared:?}");
         });
         let late = late.await;
         assert_eq!(
@@ -338,7 +335,10 @@ impl Races {
                 drop(new.visit(app, "/log_in/bob").await);
             })
             .await;
-        assert!(late.set_cookie.is_empty(), "a late refresh would overwrite the newer cookie: {late:?}");
+        assert!(
+            late.set_cookie.is_empty(),
+            "a late refresh would overwrite the newer cookie: {late:?}"
+        );
         assert_eq!(
             new.peek(app, "/user").await.body,
             "bob",
@@ -459,11 +459,7 @@ impl Races {
 
         new.peek(app, "/clear").await;
         let after = new.peek(app, "/set/fresh").await;
-        assert_eq!(
-            after.set_cookie.len(),
-            1,
-            "after a logout a new session"
-        );
+        assert_eq!(after.set_cookie.len(), 1, "after a logout a new session");
         let mut fresh = new.clone();
         fresh.visit(app, "/set/fresh").await;
         assert_eq!(
