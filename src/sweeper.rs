@@ -57,6 +57,10 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
+    /// How long a session that expired is left in the store: a request that found it alive may be at work still, and has
+    /// its changes stored. Five minutes.
+    pub const GRACE: Duration = GRACE;
+
     /// Begins to sweep, every five minutes, a thousand sessions at a time.
     ///
     /// # Panics
