@@ -63,6 +63,10 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
+    /// How long an expired session is left in the store: five minutes, so that a request that found it alive can still
+    /// commit.
+    pub const GRACE: Duration = GRACE;
+
     /// Starts sweeping with the defaults: every five minutes, a thousand sessions per batch.
     ///
     /// # Panics
