@@ -5,7 +5,9 @@ mod now;
 mod publish;
 mod queue;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 pub(crate) use self::queue::Queue;
 use self::queue::Ticket;
