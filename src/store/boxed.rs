@@ -143,4 +143,10 @@ mod tests {
         let twice = BoxStore::new(BoxStore::new(MemoryStore::new()));
         assert!(client(twice).is_immediate());
     }
+
+    #[cfg(feature = "conformance")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn it_conforms() {
+        crate::store::conformance::run(BoxStore::new(MemoryStore::new())).await;
+    }
 }

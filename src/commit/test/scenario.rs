@@ -530,7 +530,7 @@ impl Scenario {
     }
 
     #[track_caller]
-    pub(super) fn is_unstored(mut self) -> Self {
+    pub(super) fn ends_unstored(mut self) -> Self {
         assert!(matches!(self.done(), Done::Unstored));
         let unit = self.unit();
         self.state.abort(&unit);
@@ -558,7 +558,7 @@ impl Scenario {
 
     /// With an error, as nobody will ever know what is stored. It is not tried again.
     #[track_caller]
-    pub(super) fn is_forgotten(mut self) -> Self {
+    pub(super) fn ends_forgotten(mut self) -> Self {
         let unit = self.failed(Error::is_in_doubt);
         assert!(!unit.is_in_doubt());
         self.state.give_up(&unit);
@@ -576,7 +576,7 @@ impl Scenario {
     }
 
     /// The future of the commit is dropped, as its client has gone.
-    pub(super) fn is_dropped(mut self) -> Self {
+    pub(super) fn drops(mut self) -> Self {
         let unit = self.unit();
         self.state.sync_endings(&unit);
         self.in_doubt = Some(unit);

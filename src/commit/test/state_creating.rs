@@ -152,7 +152,7 @@ fn a_look_up_that_fails_leaves_it_in_doubt() {
 #[test]
 fn one_that_is_not_found_when_it_is_too_late_does_not_begin() {
     creates()
-        .is_dropped()
+        .drops()
         .headers_sent()
         .resumes()
         .asks(Verify(New(0)))

@@ -30,6 +30,28 @@ fn the_sessions_of_other_cookies_are_deleted_with_it() {
 }
 
 #[test]
+fn one_of_them_that_is_in_doubt_leaves_the_rest_done() {
+    Scenario::new()
+        .loaded(record(v(1), "{}"))
+        .clear_all()
+        .commits()
+        .asks(Delete(Own))
+        .answers(IsDeleted(true))
+        .tells(Told::Ended(Own))
+        .asks(Delete(Other))
+        .answers(Fails)
+        .asks(Verify(Other))
+        .answers(Fails)
+        .fails_in_doubt(crate::Error::is_in_doubt)
+        .resumes()
+        .asks(Verify(Other))
+        .loads(None)
+        .tells(Told::Ended(Other))
+        .settles_without(Some(Remove))
+        .has_nothing_pending();
+}
+
+#[test]
 fn one_that_another_request_ended_first_keeps_its_newer_cookie() {
     cleared()
         .asks(Delete(Own))
@@ -110,7 +132,7 @@ fn a_look_up_that_fails_leaves_it_in_doubt() {
 fn a_commit_that_is_dropped_meanwhile_is_looked_up() {
     cleared()
         .asks(Delete(Own))
-        .is_dropped()
+        .drops()
         .resumes()
         .asks(Verify(Own))
         .loads(None)
@@ -127,14 +149,14 @@ fn it_is_done_also_where_the_rest_is_only_verified() {
         .set("b", "2")
         .commits()
         .asks(Delete(Own))
-        .is_dropped()
+        .drops()
         .resumes_only_to_verify()
         .asks(Verify(Own))
         .loads(record(v(1), "{}"))
         .asks(Delete(Own))
         .answers(IsDeleted(true))
         .tells(Told::Ended(Own))
-        .is_unstored();
+        .ends_unstored();
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn one_whose_session_was_changed_leaves_no_copy() {
 #[test]
 fn one_that_is_resumed_and_whose_session_was_changed_leaves_no_copy() {
     moves()
-        .is_dropped()
+        .drops()
         .resumes()
         .asks(Verify(Own))
         .loads(record(v(2), r#"{"n":10}"#))

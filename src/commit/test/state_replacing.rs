@@ -36,6 +36,26 @@ fn a_renewed_remember_sends_the_cookie_again() {
 }
 
 #[test]
+fn a_write_of_a_remembered_session_sends_the_cookie_if_a_touch_were_due() {
+    const DAY: u64 = 24 * 60;
+    let remembered = with_body(&record(v(1), "{}"), |body| {
+        body.remember = Some(WEEK);
+        body.deadline = at(400 * DAY);
+    });
+    let remembered = remembered.with_expires_at(at(7 * DAY).into());
+    for (minute, cookie) in [(1, None), (DAY, Some(Set))] {
+        let scenario = Scenario::new().at(minute).loaded(remembered.clone());
+        scenario
+            .set("a", "1")
+            .commits()
+            .asks(Replace(v(1), r#"{"a":1}"#))
+            .answers(IsStored(v(2)))
+            .tells(Told::Replaced)
+            .settles(v(2), cookie);
+    }
+}
+
+#[test]
 fn a_conflict_replays_on_what_was_loaded() {
     replaces()
         .conflicts(1, newer())

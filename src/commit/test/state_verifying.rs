@@ -34,7 +34,7 @@ fn it_is_found_below_seven_commits_of_others() {
 
 #[test]
 fn below_eight_nobody_can_tell_and_it_is_an_error_but_never_done_twice() {
-    lost().loads_own(8).is_forgotten();
+    lost().loads_own(8).ends_forgotten();
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn nobody_can_tell_either_if_eight_commits_came_before_its_second_try() {
         .waited(None)
         .asks(Load)
         .loads_own(8)
-        .is_forgotten();
+        .ends_forgotten();
 }
 
 /// Its only call was answered.
@@ -132,7 +132,7 @@ fn a_commit_that_was_dropped_is_looked_up() {
         .count("n")
         .commits()
         .asks(Replace(v(1), r#"{"n":2}"#))
-        .is_dropped()
+        .drops()
         .resumes()
         .asks(Verify(Own))
         .loads_own(0)
@@ -145,9 +145,29 @@ fn one_that_was_dropped_before_its_first_call_is_simply_done() {
         .loaded(record(v(1), r#"{"n":1}"#))
         .count("n")
         .commits()
-        .is_dropped()
+        .drops()
         .resumes()
         .asks(Replace(v(1), r#"{"n":2}"#));
+}
+
+/// Its only call was answered, by a conflict: nothing is stored, however many commits came since.
+#[test]
+#[ignore = "a bug: it counts as in doubt, and as forgotten"]
+fn one_that_was_dropped_while_it_waited_is_not_in_doubt() {
+    Scenario::new()
+        .loaded(record(v(1), r#"{"n":1}"#))
+        .count("n")
+        .commits()
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        .answers(Conflict)
+        .waits(1)
+        .drops()
+        .resumes()
+        .asks(Verify(Own))
+        .loads(record(v(100), r#"{"n":50}"#))
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        .conflicts(1, record(v(100), r#"{"n":50}"#))
+        .asks(Replace(v(100), r#"{"n":51}"#));
 }
 
 /// Resumed, its first call may still be under way; so the names stay.
@@ -171,7 +191,7 @@ fn one_that_is_only_verified_is_not_done() {
         .resumes_only_to_verify()
         .asks(Verify(Own))
         .loads(record(v(1), r#"{"n":1}"#))
-        .is_unstored()
+        .ends_unstored()
         .sees(r#"{"n":2}"#);
 }
 

@@ -204,7 +204,7 @@ fn one_that_is_in_doubt_is_never_run_by_another_call() {
         .resumes()
         .asks(Verify(Own))
         .loads(record(v(1), r#"{"n":1}"#))
-        .is_unstored()
+        .ends_unstored()
         .has_nothing_pending();
     unknown()
         .resumes()
