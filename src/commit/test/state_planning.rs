@@ -248,6 +248,7 @@ fn the_absolute_deadline_moves_with_a_login_only() {
     let log_in = |state: &mut SessionState| state.log_in("alice".into(), at(20));
     assert_eq!(deadline(log_in), at(20 + 720));
     assert_eq!(deadline(|state| state.remember(WEEK)), at(400 * DAY));
+    assert_eq!(deadline(|state| state.remember(Duration::ZERO)), at(720));
 }
 
 #[test]
@@ -259,6 +260,11 @@ fn a_write_keeps_the_session_alive_unless_it_is_no_use() {
         set(state, "b", "2");
     };
     assert_eq!(expires(unused), at(30));
+    let logs_in = |state: &mut SessionState| {
+        state.skip_touch();
+        state.log_in("alice".into(), at(20));
+    };
+    assert_eq!(expires(logs_in), at(50), "a login is one in any case");
 }
 
 #[test]

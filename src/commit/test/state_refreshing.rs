@@ -1,11 +1,18 @@
 use super::scenario::*;
-use crate::{Error, commit::CookieAction::Set};
+use crate::{
+    Error,
+    commit::{Base, CookieAction::Set, SessionState},
+};
 
 /// The handle outlived its request, and sets what its snapshot holds already.
 fn sets_again() -> Scenario {
+    sets_again_after(|_| {})
+}
+
+fn sets_again_after(change: fn(&mut SessionState)) -> Scenario {
     let scenario = Scenario::new().loaded(record(v(1), r#"{"a":1}"#));
-    let scenario = scenario.headers_sent();
-    let scenario = scenario.change(crate::commit::SessionState::mark_headers_sent);
+    let scenario = scenario.headers_sent().change(change);
+    let scenario = scenario.change(SessionState::mark_headers_sent);
     scenario.set("a", "1").commits()
 }
 
@@ -26,6 +33,15 @@ fn it_is_a_use_of_the_session_all_the_same() {
         .loads(record(v(1), r#"{"a":1}"#))
         .asks(Touch(35))
         .answers(IsTouched(true))
+        .settles(v(1), None);
+}
+
+#[test]
+fn it_is_none_if_the_request_is_none() {
+    sets_again_after(SessionState::skip_touch)
+        .at(5)
+        .asks(Load)
+        .loads(record(v(1), r#"{"a":1}"#))
         .settles(v(1), None);
 }
 
@@ -82,7 +98,7 @@ fn what_came_during_a_commit_that_could_not_replay_it_is_replayed_first() {
         let unit = state.begin(false);
         count(state, "n");
         let mut base = state.base.clone();
-        if let crate::commit::Base::Live(stored) = &mut base {
+        if let Base::Live(stored) = &mut base {
             stored.record = record(v(2), r#"{"n":10}"#);
         }
         state.ack_without_replay(&unit, base, None);
@@ -96,7 +112,11 @@ fn what_came_during_a_commit_that_could_not_replay_it_is_replayed_first() {
 
 /// The cookie is signed by a previous key.
 fn reissues() -> Scenario {
-    let scenario = Scenario::new().loaded(record(v(1), "{}"));
+    reissues_after(|_| {})
+}
+
+fn reissues_after(change: fn(&mut SessionState)) -> Scenario {
+    let scenario = Scenario::new().loaded(record(v(1), "{}")).change(change);
     let scenario = scenario.change(|state| state.outdated = true);
     scenario.commits().asks(Load)
 }
@@ -119,8 +139,17 @@ fn an_outdated_cookie_is_sent_again_and_the_session_touched() {
 }
 
 #[test]
+fn an_outdated_cookie_is_sent_again_by_a_request_that_is_no_use() {
+    reissues_after(SessionState::skip_touch)
+        .at(5)
+        .loads(record(v(2), "{}"))
+        .settles(v(2), Some(Set));
+}
+
+#[test]
 fn an_outdated_cookie_of_a_session_that_ended_is_not() {
     reissues().loads(None).settles_as_gone();
+    reissues().at(31).loads(None).settles_as_gone();
     reissues().loads(tombstone(v(2))).settles_as_gone();
 }
 

@@ -69,6 +69,32 @@ fn a_conflict_replays_on_what_was_loaded() {
 }
 
 #[test]
+fn what_another_request_has_set_too_is_set_again_once_it_is_changed() {
+    Scenario::new()
+        .loaded(record(v(1), "{}"))
+        .set("a", "1")
+        .set("b", "2")
+        .commits()
+        .asks(Replace(v(1), r#"{"a":1,"b":2}"#))
+        .conflicts(1, record(v(2), r#"{"a":1}"#))
+        .asks(Replace(v(2), r#"{"a":1,"b":2}"#))
+        .conflicts(2, record(v(3), r#"{"a":9}"#))
+        .asks(Replace(v(3), r#"{"a":1,"b":2}"#));
+}
+
+#[test]
+fn what_another_request_has_set_too_is_not_written() {
+    Scenario::new()
+        .loaded(record(v(1), "{}"))
+        .set("a", "1")
+        .commits()
+        .asks(Replace(v(1), r#"{"a":1}"#))
+        .conflicts(1, record(v(2), r#"{"a":1}"#))
+        .settles(v(2), None)
+        .has_nothing_pending();
+}
+
+#[test]
 fn a_conflict_replays_on_what_the_commit_before_left() {
     replaces()
         .answers(Conflict)

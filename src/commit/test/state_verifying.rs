@@ -38,6 +38,13 @@ fn below_eight_nobody_can_tell_and_it_is_an_error_but_never_done_twice() {
 }
 
 #[test]
+fn with_eight_commits_of_others_since_it_is_certain_that_it_is_not_stored() {
+    lost()
+        .loads(record(v(9), r#"{"n":9}"#))
+        .fails_in_doubt(is_plain_store_error);
+}
+
+#[test]
 fn one_that_is_not_found_fails_and_is_done_by_the_next_try() {
     lost()
         .loads(record(v(1), r#"{"n":1}"#))
@@ -183,6 +190,19 @@ fn one_that_is_not_found_below_others_commits_is_done_on_top_of_them() {
         .answers(IsStored(v(6)))
         .tells(Told::Replaced)
         .settles(v(6), None);
+}
+
+#[test]
+fn what_was_replayed_since_is_an_attempt_of_its_own() {
+    unknown()
+        .resumes()
+        .asks(Verify(Own))
+        .loads(record(v(5), r#"{"n":50}"#))
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        .conflicts(1, record(v(5), r#"{"n":50}"#))
+        .asks(Replace(v(5), r#"{"n":51}"#))
+        .conflicts(2, record(v(100), r#"{"n":60}"#))
+        .asks(Replace(v(100), r#"{"n":61}"#));
 }
 
 #[test]
