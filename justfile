@@ -1,5 +1,5 @@
 # Each recipe is a step of scripts/check, which runs without `just` as well. `check` is what CI runs: all
-# steps but `advisories`.
+# steps but `quick` and `advisories`.
 
 # Lists the recipes.
 default:
@@ -48,6 +48,10 @@ newcomer:
 # All tests, on servers and in a browser of their own.
 test:
     ./scripts/check test
+
+# The tests that need no server and no browser, in a minute once they are built.
+quick:
+    ./scripts/check quick
 
 # Known weaknesses of the dependencies. Takes GitHub's list of them.
 advisories:

@@ -4,22 +4,30 @@ use http::StatusCode;
 
 /// What can go wrong with a session.
 ///
-/// The type is opaque: ask it with the `is_…` methods. As an axum response it is a status with a plain body that
-/// says nothing about the session: 503 for a store failure or a conflict, 413 for too much data, 409 for a session
-/// that ended meanwhile, 500 for everything else.
-///
-/// Messages say what to do next. They name keys and types, never a value and never a session id. All of them, with
-/// what leads to each: [errors](crate::guide::errors).
+/// The type is opaque; its `is_…` methods classify it. As an axum response it is a [status](Self::status) with a plain
+/// body that reveals nothing about the session. Messages say what to do next. They name keys and types, never a value
+/// and never a session id. The guide lists [all of them](crate::guide::errors).
 ///
 /// ```
 /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
 /// match session.get::<u32>("visits") {
 ///     Ok(visits) => println!("{visits:?}"),
-///     Err(error) if error.is_decode() => println!("somebody stored another type: {error}"),
+///     Err(error) if error.is_decode() => println!("stored with another type: {error}"),
 ///     Err(error) => return Err(error),
 /// }
 /// # Ok(()) }
 /// ```
+///
+/// What a caller of [`save`](crate::WizSession::save), [`reload`](crate::WizSession::reload) or
+/// [`transaction`](crate::WizSession::transaction) can do:
+///
+/// | | what happened | what to do |
+/// |---|---|---|
+/// | [`is_conflict`](Self::is_conflict) | other requests were faster each time; nothing was stored | try again |
+/// | [`is_store`](Self::is_store) | the store failed; nothing was stored, unless in doubt | try again later |
+/// | [`is_in_doubt`](Self::is_in_doubt) | the change may have been stored | `save` again; after a `transaction`, `reload` and look |
+/// | [`is_gone`](Self::is_gone) | the session is over for this handle; nothing will be stored | close the socket, let the user log in |
+/// | [`is_decode`](Self::is_decode), [`is_too_large`](Self::is_too_large) | the changes do not fit what another request stored | mend the value |
 #[derive(Debug)]
 pub struct Error(Box<Kind>);
 
@@ -68,14 +76,21 @@ struct Mismatch {
 }
 
 impl Error {
-    /// A failure of a session store, for those who write one.
+    /// A failure of a session store, for implementers of [`SessionStore`](crate::SessionStore).
     ///
-    /// The source must hold neither session ids nor session data: it may be logged.
+    /// The source must contain neither session ids nor session data, as it may be logged.
+    ///
+    /// ```
+    /// use wiz_session::Error;
+    ///
+    /// let error = Error::store(std::io::Error::other("connection reset"));
+    /// assert!(error.is_store());
+    /// ```
     pub fn store(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::store_advised(source, None)
     }
 
-    /// The same, with what to do about it.
+    /// [`store`](Self::store), with advice on what to do.
     pub(crate) fn store_advised(
         source: impl Into<Box<dyn StdError + Send + Sync>>,
         advice: impl Into<Option<&'static str>>,
@@ -86,8 +101,12 @@ impl Error {
         })
     }
 
-    /// A stored record that cannot be read: damaged, or of a format this version does not know. A kind of
-    /// [store failure](Self::is_store), so such a session answers 503 and is never overwritten.
+    /// A stored record that cannot be read: damaged, or of a format that this version does not know. It is a
+    /// [store failure](Self::is_store), so the request is answered 503 and the record is never overwritten.
+    ///
+    /// ```
+    /// assert!(wiz_session::Error::corrupt("its version is negative").is_store());
+    /// ```
     pub fn corrupt(what: impl Into<Cow<'static, str>>) -> Self {
         Self::from(Kind::Corrupt(what.into()))
     }
@@ -100,7 +119,7 @@ impl Error {
         Self::from(Kind::Timeout(limit))
     }
 
-    /// The source is looked at for its position only: its message may quote the value.
+    /// Only the position is taken from the source, as its message may quote the value.
     pub(crate) fn decode<T>(key: &str, raw: &[u8], source: &serde_json::Error) -> Self {
         Self::from(Kind::Decode(Mismatch {
             key: key.to_owned(),
@@ -133,7 +152,7 @@ impl Error {
         Self::from(Kind::HeadersSent)
     }
 
-    /// Its record was swept while the request was at work.
+    /// The session expired and was swept while the request was at work.
     pub(crate) fn expired() -> Self {
         Self::from(Kind::Expired)
     }
@@ -142,12 +161,12 @@ impl Error {
         Self::from(Kind::RolledBack)
     }
 
-    /// The look-up that would tell what became of a commit failed too.
+    /// The store's answer was lost, and the look-up failed too.
     pub(crate) fn in_doubt(error: Self) -> Self {
         Self::from(Kind::InDoubt(error))
     }
 
-    /// Too many other commits came after one that was in doubt.
+    /// More commits came after one in doubt than a record carries ids.
     pub(crate) fn forgotten() -> Self {
         Self::from(Kind::Forgotten)
     }
@@ -179,7 +198,8 @@ impl Error {
         })
     }
 
-    /// The store failed, did not answer in time, or holds a record that cannot be read.
+    /// The store failed, did not answer in time, or holds a record that cannot be read. Nothing was stored, unless
+    /// [`is_in_doubt`](Self::is_in_doubt).
     #[must_use]
     pub fn is_store(&self) -> bool {
         match &*self.0 {
@@ -189,7 +209,7 @@ impl Error {
         }
     }
 
-    /// The store did not answer within the layer's `store_timeout`. A kind of [store failure](Self::is_store).
+    /// The store did not answer within the layer's `store_timeout`. It is a [store failure](Self::is_store).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match &*self.0 {
@@ -199,22 +219,24 @@ impl Error {
         }
     }
 
-    /// The change may have been stored: the store's answer was lost, and looking it up failed too. A further
-    /// [`save`](crate::WizSession::save) looks it up again and does it once. A
-    /// [transaction](crate::WizSession::transaction) that is run again does it anew.
+    /// The change may or may not have been stored: the store's answer was lost, and the look-up failed too or can no
+    /// longer tell.
+    ///
+    /// Calling [`save`](crate::WizSession::save) again is right: it looks the commit up again and applies it once. Running
+    /// a [transaction](crate::WizSession::transaction) again is a new transaction, which may count a second time.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         matches!(*self.0, Kind::InDoubt(_) | Kind::Forgotten)
     }
 
-    /// A stored value is not of the type asked for. The message names the key and the type.
+    /// A stored value, or the recorded user, is not of the requested type. The message names the key and the type.
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(*self.0, Kind::Decode(_) | Kind::UserType(_))
     }
 
-    /// A value has no JSON form, such as a map whose keys are not strings; or an update made one that does not read as
-    /// its type again, such as a NaN.
+    /// A value has no JSON form, such as a map whose keys are not strings; or an update produced a value that does not read
+    /// back as its type, such as a NaN. Nothing was changed.
     #[must_use]
     pub fn is_encode(&self) -> bool {
         matches!(
@@ -223,15 +245,18 @@ impl Error {
         )
     }
 
-    /// Other requests kept changing the session until the time for this commit was used up. Nothing was written.
+    /// Other requests kept changing the session for as long as `store_timeout`; or an `update` closure never came to rest,
+    /// because it changes its own key through the session. Nothing was stored.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(*self.0, Kind::Conflict)
     }
 
-    /// The session ended while this request used it, or the request was answered with an error that dropped its
-    /// changes, or there is no session and the [response head has left](Self::is_headers_sent) that would begin one.
-    /// Nothing was written, but what was cleared is deleted.
+    /// The session is over for this handle, and its changes will not be stored: the session has ended or moved to a new
+    /// id; it expired and was swept while the request was at work; the handler answered with 5xx or 408, which discarded
+    /// the changes; or the [response headers are sent](Self::is_headers_sent) and a session cannot begin any more.
+    ///
+    /// What was [cleared](crate::WizSession::clear) is deleted all the same.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(
@@ -240,20 +265,20 @@ impl Error {
         )
     }
 
-    /// A session was to begin, or to get a new id, when the response head, which would carry its cookie, had left. A
-    /// kind of [`is_gone`](Self::is_gone).
+    /// A session was to begin or to move to a new id after the response headers, which would have carried its cookie, were
+    /// sent. It also counts as [`is_gone`](Self::is_gone).
     #[must_use]
     pub fn is_headers_sent(&self) -> bool {
         matches!(*self.0, Kind::HeadersSent)
     }
 
-    /// The session would hold more than `max_bytes`. Nothing was changed.
+    /// The session would exceed `max_bytes`. Nothing was changed.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         matches!(*self.0, Kind::TooLarge { .. })
     }
 
-    /// The request came by no session layer: a mistake in how the router is put together.
+    /// The request did not pass through a session layer: a mistake in how the router is put together.
     #[must_use]
     pub fn is_missing_layer(&self) -> bool {
         matches!(*self.0, Kind::MissingLayer)
@@ -261,17 +286,17 @@ impl Error {
 }
 
 impl Error {
-    /// Whether it names a mistake in the router, for the developer to read in the browser.
+    /// Whether it describes a mistake in the router, for the developer to read in the browser.
     pub(crate) fn is_about_layers(&self) -> bool {
         matches!(*self.0, Kind::MissingLayer | Kind::DuplicateLayer(_))
     }
 
-    /// Whether the commit after the handler leaves it at that: the client has a newer session, or wanted none.
+    /// Whether the commit after the handler ignores it: the client has a newer session, or the handler had failed anyway.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(*self.0, Kind::Gone | Kind::RolledBack)
     }
 
-    /// What to do about a store's failure, where the store knows.
+    /// What to do about a store failure, if the store knows.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         match &*self.0 {
             Kind::Store { advice, .. } => *advice,
@@ -280,9 +305,9 @@ impl Error {
         }
     }
 
-    /// The status for a response where this ends the request, as [`IntoResponse`](axum_core::response::IntoResponse)
-    /// gives it: 503 where the store failed, 413 for a session that is too large, 409 for one that has ended, 500 for a
-    /// mistake of the application's.
+    /// The status of a response that reports this error, as [`IntoResponse`](axum_core::response::IntoResponse) gives it:
+    /// 503 if the store failed or other requests kept conflicting, 413 if the session is too large, 409 if it has ended or
+    /// can no longer tell what was stored, 500 for a mistake of the application.
     ///
     /// ```
     /// # fn f(error: wiz_session::Error) -> http::Response<String> {
@@ -446,14 +471,18 @@ fn json_kind(raw: &[u8]) -> &'static str {
     }
 }
 
-/// A configuration that makes no sense or is not safe, refused when the layer is built.
+/// A setting that contradicts another or is not safe, refused when the layer, the sweeper or the store is built. The
+/// message names the values and what to change.
 ///
 /// ```
 /// use std::time::Duration;
 /// use wiz_session::{Key, MemoryStore, WizSessionLayer};
 ///
 /// let refused = WizSessionLayer::builder(MemoryStore::new(), Key::generate()).idle_timeout(Duration::ZERO).build();
-/// assert_eq!(refused.unwrap_err().to_string(), "idle_timeout must be at least one second");
+/// assert_eq!(
+///     refused.unwrap_err().to_string(),
+///     "idle_timeout is 0ns: give `.idle_timeout(…)` at least a second"
+/// );
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(Cow<'static, str>);

@@ -1,4 +1,4 @@
-//! The session as an argument of an axum handler.
+//! The session as an argument of an axum handler: [`WizSession`], `Option<WizSession>` and `Result<WizSession, Error>`.
 
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
@@ -8,7 +8,21 @@ use http::request::Parts;
 
 use crate::{error::Error, session::WizSession};
 
-/// Refuses with 500 and the name of the layer where it is missing, with 503 where the store fails.
+/// Rejects with status 500 and a message that names the mistake if there is no layer, or if two different layers share a
+/// cookie name; with 503 if the store fails.
+///
+/// ```
+/// use wiz_session::{Error, WizSession};
+///
+/// /// A page that is shown without the session too, while the store is down.
+/// async fn page(session: Result<WizSession, Error>) -> String {
+///     match session {
+///         Ok(session) => format!("hello, {}", session.user().unwrap_or("visitor".to_owned())),
+///         Err(_) => "hello".to_owned(),
+///     }
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(page));
+/// ```
 impl<S: Sync> FromRequestParts<S> for WizSession {
     type Rejection = Error;
 
@@ -20,7 +34,7 @@ impl<S: Sync> FromRequestParts<S> for WizSession {
     }
 }
 
-/// `None` where there is no layer; a store that fails is an error here too.
+/// `None` if there is no layer. A failing store is an error, not `None`.
 impl<S: Sync> OptionalFromRequestParts<S> for WizSession {
     type Rejection = Error;
 
@@ -36,7 +50,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
         let body = if self.is_about_layers() {
-            // The mistakes that a developer meets in the browser.
+            // Configuration mistakes, for the developer to read in the browser.
             self.to_string()
         } else {
             status.canonical_reason().unwrap_or_default().to_owned()

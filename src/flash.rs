@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -6,20 +8,22 @@ use crate::{
     id,
 };
 
-/// A message for the next page that is shown, once.
+/// A message that the next page shows once: [`WizSession::flash`](crate::WizSession::flash) leaves it,
+/// [`take_flashes`](crate::WizSession::take_flashes) takes it.
 ///
-/// As JSON: `{"level":"success","message":"Saved"}`.
+/// It displays as its message, and serialises as `{"level":"success","message":"Saved"}`.
 ///
 /// ```
-/// use wiz_session::{Flash, FlashLevel};
+/// use wiz_session::Flash;
 ///
 /// fn html(flash: &Flash) -> String {
-///     let class = match flash.level() {
-///         FlashLevel::Error => "alarm",
-///         _ => "note",
-///     };
-///     format!("<p class={class}>{}</p>", flash.message().replace('<', "&lt;"))
+///     let text = flash.to_string().replace('&', "&amp;").replace('<', "&lt;");
+///     format!(r#"<p class="flash-{}">{text}</p>"#, flash.level())
 /// }
+///
+/// let flash: Flash = serde_json::from_str(r#"{"level":"success","message":"Saved"}"#)?;
+/// assert_eq!(html(&flash), r#"<p class="flash-success">Saved</p>"#);
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
@@ -27,19 +31,35 @@ pub struct Flash {
     message: String,
 }
 
-/// How a message is meant.
+/// The severity of a [`Flash`]. It displays, and serialises, as `info`, `success`, `warning` or `error`: the class of an
+/// HTML element, for instance.
+///
+/// ```
+/// assert_eq!(wiz_session::FlashLevel::Warning.to_string(), "warning");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum FlashLevel {
-    /// Something to know.
+    /// Neutral information.
     Info,
-    /// It worked.
+    /// An action succeeded.
     Success,
-    /// Something to look at.
+    /// Something deserves attention.
     Warning,
-    /// It did not work.
+    /// An action failed.
     Error,
+}
+
+impl fmt::Display for FlashLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Info => "info",
+            Self::Success => "success",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
 }
 
 impl Flash {
@@ -47,23 +67,29 @@ impl Flash {
         Self { level, message }
     }
 
-    /// How it is meant.
+    /// The severity.
     #[must_use]
     pub fn level(&self) -> FlashLevel {
         self.level
     }
 
-    /// Its text.
+    /// The text.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// The key that holds the messages, next to the application's own keys. `Flask`'s name for it.
+impl fmt::Display for Flash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.message)
+    }
+}
+
+/// The key that holds the messages, next to the application's own keys. Flask uses the same name.
 pub(crate) const KEY: &str = "_flashes";
 
-/// As stored: with a nonce, so that a request that took some messages removes these and no equal newer ones.
+/// A message as stored. The nonce lets a request remove exactly the messages that it took, and no newer equal ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct StoredFlash {
     nonce: u32,
@@ -71,7 +97,7 @@ struct StoredFlash {
     flash: Flash,
 }
 
-/// Leaves a message, as an operation that replays: messages of other requests stay.
+/// Adds a message, as an operation that can be replayed: messages of other requests stay.
 pub(crate) fn add(draft: &mut Draft<'_>, flash: Flash) -> Result<(), Error> {
     let [a, b, c, d, ..] = id::random();
     let left = StoredFlash {
@@ -81,7 +107,7 @@ pub(crate) fn add(draft: &mut Draft<'_>, flash: Flash) -> Result<(), Error> {
     change(draft, move |all| all.push(left.clone()))
 }
 
-/// Takes the messages that this request sees, as an operation that replays: newer ones stay.
+/// Takes the messages that this request sees, as an operation that can be replayed: newer ones stay.
 pub(crate) fn take(draft: &mut Draft<'_>) -> Result<Vec<Flash>, Error> {
     let taken: Vec<StoredFlash> = match draft.raw(KEY) {
         Some(raw) => change::decode(KEY, raw)?,
@@ -96,7 +122,7 @@ pub(crate) fn take(draft: &mut Draft<'_>) -> Result<Vec<Flash>, Error> {
     Ok(taken.into_iter().map(|left| left.flash).collect())
 }
 
-/// The last message takes the key along.
+/// Changes the list of messages. When it becomes empty the key is deleted.
 fn change(
     draft: &mut Draft<'_>,
     change: impl Fn(&mut Vec<StoredFlash>) + Send + Sync + 'static,

@@ -1,25 +1,26 @@
-//! The guide: one page for each subject, every program in it compiled and run by the tests.
+//! The guide: one page per subject. Every program in it is compiled and run by the tests.
 //!
 //! | | |
 //! |---|---|
-//! | [`concurrency`] | what is guaranteed when requests meet, and what stays with you |
+//! | [`concurrency`] | what is guaranteed when requests meet or are sent again, and what stays with you |
 //! | [`security`] | the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement |
-//! | [`expiry`] | the two timeouts, touching, remember me, sweeping |
+//! | [`expiry`] | the two timeouts, touching, polling, remember me, sweeping |
 //! | [`stores`] | which store for what, and writing your own |
-//! | [`websockets_and_streams`] | the session when the head of the response has left |
+//! | [`websockets_and_streams`] | the session after the response headers are sent |
 //! | [`operating`] | `wiz-session` on the command line: keys, tables, sweeps, a user's sessions |
 //! | [`observability`] | every event and every metric |
 //! | [`testing`] | tests of an application that uses sessions |
 //! | [`without_axum`] | the layer around any tower service |
 //! | [`errors`] | every message: when, the response to it, what to do next |
 //! | [`performance`] | what a request costs, beside the peers; how it grows; where the time goes |
+//! | [`design`] | what always holds, how a commit works, what a store has to guarantee |
 //! | [`from_flask`] | moving over from `wiz.session` and Flask |
 //! | [`from_tower_sessions`] | moving over from tower-sessions |
 //! | [`from_axum_session`] | moving over from axum_session |
 //!
 //! The pages are Markdown files under `docs/`, and can be read there too.
 
-/// A page. Its links lead to files, or to docs.rs; here the definitions that come first win, and lead to items.
+/// A page. In its file, links lead to files or to docs.rs. Here the definitions that come first win, and lead to items.
 macro_rules! page {
     ($page:ident, $file:literal) => {
         #[doc = include_str!("guide/links.md")]
@@ -39,6 +40,7 @@ page!(testing, "testing.md");
 page!(without_axum, "without-axum.md");
 page!(errors, "errors.md");
 page!(performance, "performance.md");
+page!(design, "design.md");
 page!(from_flask, "from-flask.md");
 page!(from_tower_sessions, "from-tower-sessions.md");
 page!(from_axum_session, "from-axum-session.md");

@@ -5,10 +5,9 @@ use uuid::Uuid;
 
 use crate::sha256;
 
-/// The secret that a cookie carries: 128 bits from the operating system's generator, without meaning, in 32 hexadecimal
-/// digits.
+/// The secret that a cookie carries: 128 random bits from the operating system, as 32 hexadecimal digits.
 ///
-/// It never leaves the crate but in a cookie, and prints as nothing.
+/// It leaves the crate only in a cookie; its `Debug` is redacted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionId([u8; Self::LEN]);
 
@@ -21,7 +20,7 @@ impl SessionId {
         Self(text)
     }
 
-    /// What a cookie has in an id's place. Its MAC tells whether it is one.
+    /// An id as presented by a cookie. Whether it is genuine is for the MAC to tell.
     pub(crate) const fn from_text(text: [u8; Self::LEN]) -> Self {
         Self(text)
     }
@@ -30,7 +29,7 @@ impl SessionId {
         &self.0
     }
 
-    /// The name under which the store knows this session. A dump of the store leads back to no id.
+    /// The name under which the store knows this session. The id cannot be computed from it.
     pub(crate) fn handle(&self) -> Handle {
         let digest = sha256::digest(&self.0);
         Handle(digest.first_chunk().copied().expect("16 of 32 bytes"))
@@ -45,8 +44,8 @@ impl fmt::Debug for SessionId {
 
 /// The public name of a session: SHA-256 of its secret id, cut to 128 bits.
 ///
-/// Safe to log, to show and to put into a URL; it opens no session. It prints as 32 hexadecimal digits and reads back
-/// from them.
+/// Safe to log, to show and to put into a URL: it cannot be used as a cookie. `Display` writes 32 hexadecimal digits,
+/// which `FromStr` and serde read back.
 ///
 /// ```
 /// use wiz_session::Handle;
@@ -60,13 +59,13 @@ impl fmt::Debug for SessionId {
 pub struct Handle([u8; 16]);
 
 impl Handle {
-    /// The handle made of these bytes, for a store that keeps them.
+    /// The handle with these bytes, for stores that keep handles as bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes. They are spread evenly, so any part of them can serve as a hash.
+    /// The handle's bytes. They are uniformly distributed, so any part of them can serve as a hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -123,8 +122,8 @@ impl fmt::Display for InvalidHandle {
 
 impl std::error::Error for InvalidHandle {}
 
-/// Sixteen bytes from the operating system's generator, fetched 1024 at a time: the system call costs more than all
-/// the rest of a new session. Bytes that were handed out are wiped.
+/// Sixteen bytes from the operating system's generator, fetched 1024 at a time, as the system call costs more than the
+/// rest of a new session. Bytes that were handed out are wiped.
 pub(crate) fn random() -> [u8; 16] {
     thread_local! {
         static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 1024], left: 0 }) };
@@ -140,7 +139,7 @@ struct Pool {
 impl Pool {
     fn take(&mut self) -> [u8; 16] {
         if self.left == 0 {
-            // Without randomness no id can be made that is safe to hand out; there is nothing to fall back to.
+            // Without randomness there is no safe id, and nothing to fall back to.
             getrandom::getrandom(&mut self.bytes)
                 .expect("the operating system provides randomness");
             self.left = self.bytes.len();

@@ -1,7 +1,7 @@
 //! Server-side sessions for axum and any tower service: a layer, an extractor, a store.
 //!
-//! A handler reads and writes the session like a map. The layer loads it when it is first asked for, and stores *what
-//! was changed* after the handler answered, before the head of the response leaves.
+//! A handler reads and writes the session like a map. The layer loads it on first use, and commits *what was changed*
+//! after the handler has answered and before the response headers are sent.
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -28,36 +28,42 @@
 //!
 //! The guide, one page for each subject:
 //!
-//! - [`guide::concurrency`]: what is guaranteed when requests meet.
+//! - [`guide::concurrency`]: what is guaranteed when requests meet, fail or are sent again.
 //! - [`guide::security`]: the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement.
-//! - [`guide::expiry`]: the two timeouts, remember me, sweeping.
+//! - [`guide::expiry`]: the two timeouts, remember me, polling, sweeping.
 //! - [`guide::stores`]: choosing a store, writing your own.
-//! - [`guide::websockets_and_streams`]: when the head of the response has left.
+//! - [`guide::websockets_and_streams`]: the session after the response headers are sent.
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
 //! - [`guide::observability`]: every event and every metric.
 //! - [`guide::performance`]: what a request costs, beside the peers, and where the time goes.
 //! - [`guide::testing`]: tests of an application that uses sessions.
 //! - [`guide::without_axum`]: any tower service.
 //! - [`guide::errors`]: every message, and what to do next.
+//! - [`guide::design`]: what always holds, how a commit works, what a store has to guarantee.
 //! - Moving over: [`guide::from_flask`] for `wiz.session` and Flask, [`guide::from_tower_sessions`],
 //!   [`guide::from_axum_session`].
 //!
 //! The types:
 //!
-//! - [`WizSession`]: all that a handler does with a session, and what holds when requests meet.
+//! - [`WizSession`]: everything a handler does with a session.
 //! - [`WizSessionLayer`]: mounting it, its settings and their defaults.
 //! - [`CookieOptions`]: the cookie's name and attributes.
-//! - [`Sessions`]: listing and ending sessions from outside.
-//! - [`SessionStore`] and [`store`]: where sessions are kept, and how to write a store of one's own.
-//! - [`Error`]: what can go wrong, and what it means as a response.
+//! - [`Sessions`]: listing and ending sessions from outside of a request.
+//! - [`SessionStore`] and [`store`]: where sessions are kept, and how to write your own store.
+//! - [`Error`]: what can go wrong, and its response.
 //!
 //! # What always holds
 //!
-//! - A request writes what it changed, not what it read. Of many that change one session at once none loses a change.
-//! - A session that was ended stays ended, and no late answer replaces the cookie of a newer login.
-//! - Reading never creates a session, and a request that does not ask for its session costs nothing.
-//! - A store that fails is an error, never an empty session.
-//! - No id, cookie, key or value is ever logged or printed; the store knows sessions by a [`Handle`].
+//! - **No lost update.** A request commits what it changed, not what it read. Of many that change one session at once,
+//!   none loses a change.
+//! - **No resurrection.** A session that was ended stays ended, and no late response overwrites the cookie of a newer login.
+//! - **Exactly once.** A commit whose answer was lost is looked up, and never applied twice.
+//! - **In time is in time.** A request that found its session alive has its changes stored.
+//! - Reading never creates a session, and a request that does not use its session costs nothing.
+//! - A failing store is an error, never an empty session.
+//! - No id, cookie, key or value is ever logged or printed; the store knows sessions by their [`Handle`].
+//!
+//! The whole list is in [`guide::design`].
 //!
 //! # Features
 //!
@@ -65,9 +71,10 @@
 //! - `metrics`: counters, a gauge and the store's latency, on the [metrics](https://docs.rs/metrics) facade.
 //! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
-//! - `test-util`: a store that counts and fails as told, and logged-in cookies, for the tests of an application.
-//! - `conformance`: the suite for those who write a store, `store::conformance`.
-//! - `cli`: the operator's tool, by `cargo install wiz-session --features cli`; nothing for the library.
+//! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
+//!   cookies.
+//! - `conformance`: the suite for authors of stores, `store::conformance`.
+//! - `cli`: the operator's tool, installed by `cargo install wiz-session --features cli`; not for the library.
 
 mod at_once;
 mod change;

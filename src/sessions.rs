@@ -9,10 +9,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// Looks at sessions from outside, and ends them: "where am I logged in", "log out everywhere else", the
+/// Lists and ends sessions from outside of a request: "where am I logged in", "log out everywhere else", the
 /// administrator's view (OWASP ASVS 5.0 §7.4, §7.5).
 ///
-/// Sessions are named by their [`Handle`], which is no credential.
+/// Sessions are named by their [`Handle`], which is not a credential: it cannot be used as a cookie.
 ///
 /// ```
 /// use wiz_session::{Key, MemoryStore, WizSessionLayer};
@@ -39,7 +39,7 @@ use crate::{
 ///     Ok(format!("{} ended", sessions.revoke_others(&session).await?))
 /// }
 ///
-/// /// One of one's own, by the handle that the list shows.
+/// /// Ends one of the user's own sessions, by the handle that the list shows.
 /// async fn log_out_there(
 ///     session: WizSession,
 ///     State(sessions): State<Sessions>,
@@ -60,10 +60,15 @@ impl Sessions {
         Self { config }
     }
 
-    /// The sessions in which this user is logged in.
+    /// The live sessions in which this user is logged in, in no particular order.
+    ///
+    /// One call of the store's `list`, whose cost grows with that user's sessions only.
     ///
     /// # Errors
     /// [`Error::is_store`].
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: it changes nothing.
     pub async fn list(&self, user: &str) -> Result<Vec<SessionInfo>, Error> {
         let LayerConfig {
             store,
@@ -84,10 +89,16 @@ impl Sessions {
             .collect())
     }
 
-    /// Ends one session. Answers whether there was one.
+    /// Ends one session and returns whether this call ended it. Requests that are using the session find it gone at
+    /// their commit.
+    ///
+    /// One `delete`.
     ///
     /// # Errors
-    /// [`Error::is_store`].
+    /// [`Error::is_store`]. The session may have ended all the same, if only the answer was lost; call it again.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, the session has ended or it has not. Calling it again is harmless.
     pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
         let ended = self.config.store.delete(handle).answer().await?;
         if ended {
@@ -96,21 +107,32 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Ends all sessions of a user: after a change of password, or when the account is closed. Answers how many.
+    /// Ends all sessions of a user, and returns how many: when an account is closed, or its password was reset.
+    ///
+    /// One call of the store's `delete_user`. It includes sessions that move to a new id while it runs.
     ///
     /// # Errors
-    /// [`Error::is_store`].
+    /// [`Error::is_store`]. Some sessions may have ended; call it again.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, none, some or all of the sessions have ended. Calling it again ends the rest.
     pub async fn revoke_user(&self, user: &str) -> Result<u64, Error> {
         self.revoke_all(user, None).await
     }
 
-    /// Ends all *other* sessions of the user who is logged in here. Answers how many; none if nobody is logged in.
+    /// Ends all *other* sessions of the user who is logged in here, and returns how many. For an anonymous visitor it does
+    /// nothing and returns 0.
     ///
-    /// Takes a look at the store first, whether this session still is what it was when the request loaded it.
+    /// One `load`, to make sure that this session is still alive under its id, and one `delete_user`. After a `log_in` of
+    /// the same request the `load` is left out: the login begins a session of its own.
     ///
     /// # Errors
-    /// [`Error::is_gone`] if this session has ended or moved to another id; then no session is ended, as this one's
-    /// successor would be among them. [`Error::is_store`].
+    /// [`Error::is_gone`] if this session has ended or has moved to another id. No session is ended then, since the
+    /// session that this one moved to would be among them. [`Error::is_store`]: some sessions may have ended; call it
+    /// again.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, none, some or all of the other sessions have ended. Calling it again ends the rest.
     pub async fn revoke_others(&self, session: &WizSession) -> Result<u64, Error> {
         let Some(user) = session.user() else {
             return match session.is_ended() {
@@ -118,17 +140,23 @@ impl Sessions {
                 false => Ok(0),
             };
         };
-        // A login that is pending begins a session of its own, whatever became of this one.
+        // A pending login begins a session of its own even if this one has ended.
         if !session.has_login() && !session.is_alive().await? {
             return Err(Error::gone());
         }
         self.revoke_all(&user, session.handle()).await
     }
 
-    /// How many sessions live, of users and of anonymous visitors. May take a store a while.
+    /// The number of live sessions, of users and anonymous visitors together. With the feature `metrics` it also sets the
+    /// gauge `wiz_session_live`.
+    ///
+    /// One call of the store's `count`, which may look at every session: do not call it for each request.
     ///
     /// # Errors
     /// [`Error::is_store`].
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: it changes nothing.
     pub async fn count(&self) -> Result<u64, Error> {
         let now = self.config.clock.now();
         let sessions = self.config.store.count(now).answer().await?;
@@ -149,7 +177,7 @@ impl fmt::Debug for Sessions {
     }
 }
 
-/// One session as [`Sessions::list`] shows it: when and whose, nothing of its data.
+/// One session as [`Sessions::list`] returns it: its user and its times, none of its data.
 ///
 /// ```
 /// fn line(session: &wiz_session::SessionInfo) -> String {
@@ -164,7 +192,7 @@ pub struct SessionInfo {
 }
 
 impl SessionInfo {
-    /// Its public name, for [`Sessions::revoke`].
+    /// The session's public name, for [`Sessions::revoke`].
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle
@@ -176,7 +204,7 @@ impl SessionInfo {
         self.record.user()
     }
 
-    /// When it was first stored.
+    /// When the session was first stored.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
         self.record.created_at()
@@ -188,15 +216,14 @@ impl SessionInfo {
         self.record.authenticated_at()
     }
 
-    /// When it was last used, as far as that was written down: uses within a tenth of the idle timeout count as one,
-    /// and one that could not prolong the session, near the absolute timeout or with
-    /// [`remember`](WizSession::remember), is not written down.
+    /// When the session was last used, as far as the store knows. Uses are recorded at most once per tenth of the idle
+    /// timeout, and not at all where they could not postpone the end, close to the absolute timeout.
     #[must_use]
     pub fn last_used_at(&self) -> SystemTime {
         self.last_used.into()
     }
 
-    /// When it ends unless it is used before.
+    /// When the session ends unless it is used before.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.record.expires_at()

@@ -14,9 +14,9 @@ use crate::{
     time::Clock,
 };
 
-/// Deletes expired sessions in the background, from stores whose engine does not: the SQL stores, and yours maybe.
+/// Deletes expired sessions in the background, for stores whose engine does not: the SQL stores, and possibly your own.
 ///
-/// It stops when it is dropped, so keep it as long as the application serves.
+/// The sweeper stops when it is dropped, so keep it for as long as the application serves.
 ///
 /// ```
 /// use wiz_session::{Key, MemoryStore, Sweeper, WizSessionLayer};
@@ -43,13 +43,19 @@ use crate::{
 ///
 /// # Behaviour
 ///
-/// No session outlives its end because it was not swept: that is looked at when it is read. Sweeping only gives
-/// space back, so one process that does it is enough, any number may, and it takes its time: it deletes in batches,
-/// and after each rests for as long as that took. The first sweep begins at a random moment within an interval, so
-/// that processes which start together do not sweep together.
+/// Sweeping only frees space: expiry is checked whenever a session is read, swept or not. One sweeping process is
+/// enough, and any number may. A sweep deletes in batches and pauses after each for as long as the batch took. The first
+/// sweep starts at a random moment within the interval, so that processes started together do not sweep together.
 ///
-/// A store that fails is tried again after a second, then two, four and so on, up to the interval. Each failure is an
-/// event, and so is a sweep that deleted something.
+/// A session is deleted five minutes after it expired, so that a request that found it alive can still commit.
+///
+/// If the store fails, the sweeper retries after one second, then two, four and so on, up to the interval. Each failure
+/// is an event, and so is each sweep that deleted something.
+///
+/// # Cancel safety
+///
+/// Dropping the sweeper aborts its task at the next await. A batch in flight is deleted completely or not at all, as the
+/// store's `delete_expired` promises.
 #[derive(Debug)]
 #[must_use = "it stops when it is dropped"]
 pub struct Sweeper {
@@ -57,15 +63,19 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// Begins to sweep, every five minutes, a thousand sessions at a time.
+    /// How long an expired session is left in the store: five minutes, so that a request that found it alive can still
+    /// commit.
+    pub const GRACE: Duration = GRACE;
+
+    /// Starts sweeping with the defaults: every five minutes, a thousand sessions per batch.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If called outside of a tokio runtime.
     pub fn spawn(store: impl SessionStore) -> Self {
         Self::start(Self::builder(store))
     }
 
-    /// Other settings.
+    /// A builder, to change the defaults.
     pub fn builder<S: SessionStore>(store: S) -> SweeperBuilder<S> {
         SweeperBuilder {
             store,
@@ -88,7 +98,7 @@ impl Drop for Sweeper {
     }
 }
 
-/// Settings of a [`Sweeper`], from [`Sweeper::builder`].
+/// The settings of a [`Sweeper`], from [`Sweeper::builder`].
 #[must_use = "nothing is swept before `spawn`"]
 pub struct SweeperBuilder<S> {
     store: S,
@@ -98,31 +108,32 @@ pub struct SweeperBuilder<S> {
 }
 
 impl<S: SessionStore> SweeperBuilder<S> {
-    /// How long to rest between two sweeps. From a second to a year. Defaults to 5 minutes.
+    /// How long to wait between two sweeps. From one second to a year. Defaults to 5 minutes.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// How many sessions to delete at a time: an engine may keep others waiting meanwhile. At least 1. Defaults to 1000.
+    /// How many sessions to delete per batch. While a batch runs, an engine may make other statements wait. At least 1.
+    /// Defaults to 1000.
     pub fn batch(mut self, sessions: usize) -> Self {
         self.batch = sessions;
         self
     }
 
-    /// Where to read the time. Defaults to the system's clock.
+    /// The clock to judge expiry by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Begins to sweep.
+    /// Starts sweeping.
     ///
     /// # Errors
-    /// If a setting is out of its bounds.
+    /// If a setting is out of bounds.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If called outside of a tokio runtime.
     pub fn spawn(self) -> Result<Sweeper, ConfigError> {
         if !(FIRST_PAUSE..=LONGEST).contains(&self.interval) {
             return Err(ConfigError::new(format!(
@@ -158,7 +169,7 @@ impl<S: SessionStore> SweeperBuilder<S> {
         }
     }
 
-    /// In a task of its own, so that a store which panics ends that one only.
+    /// Sweeps in a task of its own, so that a panic of the store ends that task and not the sweeper.
     async fn sweep_apart(self: Arc<Self>) -> Result<u64, Error> {
         let mut task = JoinSet::new();
         task.spawn(async move { self.sweep().await });
@@ -168,13 +179,13 @@ impl<S: SessionStore> SweeperBuilder<S> {
         }
     }
 
-    /// Deletes all there is to delete.
+    /// Deletes all sessions that are due, batch by batch.
     async fn sweep(&self) -> Result<u64, Error> {
         let mut swept = 0;
         loop {
             let start = Instant::now();
             let timer = Timer::start("delete_expired");
-            // What has just expired may still be changed by a request that came in time.
+            // A request that found the session alive may still commit to it.
             let until = self.clock.timestamp().saturating_sub(GRACE);
             let batch = self.store.delete_expired(until.into(), self.batch);
             let answer = timeout(BATCH_TIMEOUT, batch).await;
@@ -198,16 +209,16 @@ impl<S> fmt::Debug for SweeperBuilder<S> {
     }
 }
 
-/// Longer intervals are taken for a mistake.
+/// A longer interval is treated as a mistake.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// After the first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A store that answers later than this is taken to be out of reach.
+/// A store that takes longer than this for a batch is considered unreachable.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long to wait after so many failures in a row.
+/// How long to wait after this many consecutive failures.
 fn pause(interval: Duration, failures: u32) -> Duration {
     match failures.checked_sub(1) {
         None => interval,
@@ -215,7 +226,7 @@ fn pause(interval: Duration, failures: u32) -> Duration {
     }
 }
 
-/// Any moment of it.
+/// A random part of the interval.
 fn part_of(interval: Duration) -> Duration {
     let [first, second, ..] = id::random();
     interval.mul_f64(f64::from(u16::from_ne_bytes([first, second])) / f64::from(u16::MAX))

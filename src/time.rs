@@ -32,7 +32,7 @@ impl Timestamp {
         Duration::from_millis(self.millis_since(earlier))
     }
 
-    /// The same in milliseconds.
+    /// [`since`](Self::since) in milliseconds.
     pub(crate) fn millis_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -60,7 +60,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     whole.saturating_add(u64::from(duration.subsec_millis()))
 }
 
-/// Where a layer reads the time: the system's clock, or one that a test moves.
+/// The clock that a layer's timeouts go by: the system's, or one that a test moves.
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,7 +68,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 ///
 /// let clock = Clock::manual();
 /// let layer = WizSessionLayer::builder(MemoryStore::new(), Key::generate()).clock(clock.clone()).build()?;
-/// clock.advance(Duration::from_secs(31 * 60)); // every session that was idle has expired now
+/// clock.advance(Duration::from_secs(31 * 60)); // every idle session has expired now
 /// # Ok::<(), wiz_session::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that stands still at the present time until it is [advanced](Self::advance). Clones share it.
+    /// A clock for tests. It stands still at the current time until it is [advanced](Self::advance). Clones share it.
     #[must_use]
     pub fn manual() -> Self {
         Self(Some(Arc::new(AtomicU64::new(
@@ -90,6 +90,13 @@ impl Clock {
     }
 
     /// Moves a manual clock, and all its clones, forward.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wiz_session::Clock;
+    /// let clock = Clock::manual();
+    /// clock.advance(Duration::from_secs(60));
+    /// ```
     ///
     /// # Panics
     /// If this is the system's clock.
@@ -101,7 +108,8 @@ impl Clock {
         let _always = moved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, move_on);
     }
 
-    /// What it shows.
+    /// The clock's current time: for code that compares with a session's times, such as
+    /// [`authenticated_at`](crate::WizSession::authenticated_at), and has to move with the tests.
     ///
     /// ```
     /// use std::time::Duration;

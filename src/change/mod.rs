@@ -1,6 +1,7 @@
 //! What a request changes: the values of a session as raw JSON, operations on them, and the view that they make.
 
 mod data;
+mod hand_over;
 mod in_flight;
 mod json;
 mod op;

@@ -25,6 +25,7 @@
 //!   [`answered`](Commit::answered) what came of it, and publishes the [`Event`]s.
 
 mod base;
+mod call;
 mod creating;
 mod ending;
 mod intent;
@@ -33,17 +34,21 @@ mod moving;
 mod plan;
 mod refreshing;
 mod replacing;
+mod settle;
 mod state;
 mod touching;
+mod turn;
 mod unit;
 mod verifying;
+mod work;
 
 #[cfg(test)]
 mod test;
 
 pub(crate) use self::{
     base::{Base, Stored},
-    machine::{Answer, Call, Commit, Done, Event, Next, Policy, Ran, Settled},
+    call::{Answer, Call, Done, Event, Next, Policy, Ran, Settled},
+    machine::Commit,
     plan::Plan,
     state::{CookieAction, SessionState},
     unit::Unit,

@@ -1,8 +1,10 @@
 use super::{
     base::{Base, Stored},
-    machine::{Answer, Call, Commit, Event, Policy, State},
+    call::{Answer, Call, Event, Policy},
     state::CookieAction,
+    turn::Turn,
     unit::Attempt,
+    work::Work,
 };
 use crate::{
     error::Error,
@@ -22,6 +24,21 @@ pub(super) struct Moving {
 }
 
 impl Moving {
+    pub(super) fn begin(work: &mut Work, now: Timestamp, policy: &Policy) -> Result<Self, Error> {
+        let record = work.record_to_store(now, policy)?;
+        let commit = work.commit_id(policy);
+        let (id, handle) = work.unit.new_id();
+        let stored = work.stored();
+        let (old, expected) = (stored.handle, stored.record.version());
+        work.unit.attempt = Some(Attempt::Move(expected, record.clone()));
+        Ok(Self {
+            old,
+            expected,
+            tombstone: Record::tombstone(expected.next(), now, commit),
+            new: Stored { id, handle, record },
+        })
+    }
+
     pub(super) fn call(&self) -> Call {
         Call::Regenerate {
             old: self.old,
@@ -31,59 +48,29 @@ impl Moving {
             record: self.new.record.clone(),
         }
     }
-}
 
-impl Commit {
-    pub(super) fn move_to_new_id(&mut self, now: Timestamp, policy: &Policy) -> State {
-        let record = match self.record(now, policy) {
-            Ok(record) => record,
-            Err(error) => return self.fail(error),
-        };
-        let commit = self.commit_id(policy);
-        let (id, handle) = self.unit.new_id();
-        let stored = self.stored();
-        let (old, expected) = (stored.handle, stored.record.version());
-        self.unit.attempt = Some(Attempt::Move(expected, record.clone()));
-        State::Moving(Moving {
-            old,
-            expected,
-            tombstone: Record::tombstone(expected.next(), now, commit),
-            new: Stored { id, handle, record },
-        })
-    }
-
-    pub(super) fn moving(
-        &mut self,
-        moving: Moving,
+    pub(super) fn answered(
+        self,
+        work: &mut Work,
         answer: Result<Answer, Error>,
         now: Timestamp,
         policy: &Policy,
-    ) -> (State, Option<Event>) {
-        let Moving { old, new, .. } = moving;
+    ) -> (Turn, Option<Event>) {
+        let Self { old, new, .. } = self;
         match answer {
             Ok(Answer::Replaced(Replaced::Stored(version))) => {
-                let record = new.record.with_version(version);
-                let new = Stored { record, ..new };
                 let event = Event::Moved {
                     from: old,
                     to: new.handle,
                 };
-                (self.moved(new), Some(event))
+                let record = new.record.with_version(version);
+                let base = Base::Live(Stored { record, ..new });
+                (Turn::Settle(base, Some(CookieAction::Set)), Some(event))
             }
-            Ok(Answer::Replaced(Replaced::Conflict)) => (self.conflict(policy), None),
-            Ok(Answer::Replaced(Replaced::Gone)) => (self.lost(true, now, policy), None),
+            Ok(Answer::Replaced(Replaced::Conflict)) => (work.conflict(policy), None),
+            Ok(Answer::Replaced(Replaced::Gone)) => (work.lost(true, now, policy), None),
             Ok(_) => unreachable!("a regenerate is answered by what became of it"),
-            Err(error) => (self.unknown(error, policy), None),
+            Err(error) => (work.unknown(error, policy), None),
         }
-    }
-
-    fn moved(&mut self, stored: Stored) -> State {
-        self.settle(Base::Live(stored), Some(CookieAction::Set))
-    }
-
-    /// The old id was found to be left by this commit.
-    pub(super) fn moved_as(&mut self, record: Record) -> State {
-        let (id, handle) = self.unit.new_id();
-        self.moved(Stored { id, handle, record })
     }
 }

@@ -1,7 +1,9 @@
 use super::{
     base::{Base, Stored},
-    machine::{Answer, Call, Commit, Event, State},
+    call::{Answer, Call, Event},
     state::CookieAction,
+    turn::Turn,
+    work::Work,
 };
 use crate::{error::Error, time::Timestamp};
 
@@ -15,9 +17,9 @@ pub(super) struct Touching {
 }
 
 impl Touching {
-    pub(super) fn new(stored: &Stored, until: Timestamp, cookie: Option<CookieAction>) -> Self {
+    pub(super) fn new(stored: Stored, until: Timestamp, cookie: Option<CookieAction>) -> Self {
         Self {
-            stored: stored.clone(),
+            stored,
             until,
             cookie,
         }
@@ -26,20 +28,18 @@ impl Touching {
     pub(super) fn call(&self) -> Call {
         Call::Touch(self.stored.handle, self.until)
     }
-}
 
-impl Commit {
     /// A touch that fails costs the session some of its idle time, and no request its answer.
-    pub(super) fn touching(
-        &mut self,
-        touching: Touching,
+    pub(super) fn answered(
+        self,
+        work: &Work,
         answer: Result<Answer, Error>,
-    ) -> (State, Option<Event>) {
-        let Touching {
+    ) -> (Turn, Option<Event>) {
+        let Self {
             mut stored,
             until,
             cookie,
-        } = touching;
+        } = self;
         let event = match answer {
             Ok(Answer::Touched(true)) => {
                 stored.record.touch(until);
@@ -50,7 +50,7 @@ impl Commit {
             Ok(_) => unreachable!("a touch is answered by whether it was one"),
             Err(error) => Some(Event::TouchFailed(stored.handle, error)),
         };
-        let cookie = cookie.or(self.work().cookie);
-        (self.settle(Base::Live(stored), cookie), event)
+        let cookie = cookie.or(work.state().cookie);
+        (Turn::Settle(Base::Live(stored), cookie), event)
     }
 }

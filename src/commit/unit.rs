@@ -1,6 +1,7 @@
 use super::{intent::Intent, state::SessionState};
 use crate::{
     change::InFlight,
+    error::Error,
     id::{Handle, SessionId},
     record::{CommitId, CommitIds, Record, Version},
 };
@@ -79,6 +80,25 @@ impl Unit {
     pub(super) fn has_stored(&self, record: &Record) -> bool {
         let commits = &record.body().commits;
         self.commit.is_some_and(|commit| commits.contains(commit))
+    }
+
+    /// A session that was cleared is over, by this commit or by another request.
+    pub(super) fn ended(&mut self, handle: Handle, by_us: bool) {
+        self.ended.push(handle);
+        let state = &mut self.state;
+        if state.endings.own == Some(handle) && !by_us {
+            state.lose_ending();
+        }
+        state.endings.remove(handle);
+    }
+
+    /// The work on top of a newer record. What it finds to be there already may be gone from the next one: every
+    /// operation is kept.
+    pub(super) fn rebase(&mut self, record: Record) -> Result<(), Error> {
+        self.attempt = None;
+        self.was_unknown = false;
+        self.state.changes.keep_redundant();
+        self.state.apply_newer(Some(record))
     }
 
     /// Whether so many commits came after a write that may have happened, that its id would be forgotten.

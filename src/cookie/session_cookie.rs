@@ -72,7 +72,7 @@ impl SessionCookie {
         self.template.line(set_cookie)
     }
 
-    /// The same for a cookie jar.
+    /// As [`line`](Self::line), for a cookie jar.
     pub(crate) fn cookie(&self, set_cookie: SetCookie) -> Cookie<'static> {
         set_cookie.cookie(&self.options)
     }

@@ -115,12 +115,17 @@ mod tests {
         const AT_ONCE: usize = 2;
         let (queue, joined) = (Queue::default(), AtomicUsize::new(0));
         let visit = || {
-            for round in 1..=100_000_usize {
+            for round in 1..=20_000_usize {
                 let turn = queue.join(Handle::from_bytes((round as u128).to_ne_bytes()));
                 joined.fetch_add(1, Ordering::SeqCst);
-                // A lock would wake them one after the other.
+                // A lock would wake them one after the other. On a busy machine the other thread may not be running.
+                let mut spins = 0_u32;
                 while joined.load(Ordering::SeqCst) < round * AT_ONCE {
-                    std::hint::spin_loop();
+                    spins += 1;
+                    match spins % 1_000 {
+                        0 => std::thread::yield_now(),
+                        _ => std::hint::spin_loop(),
+                    }
                 }
                 drop(turn);
             }

@@ -7,8 +7,24 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response that came through a [`WizSessionLayer`](crate::WizSessionLayer): the handler's, or nothing
-    /// where the commit failed. So the layer asks nothing of the handler's body, and stands anywhere in a stack.
+    /// The body of a response that passed through a [`WizSessionLayer`](crate::WizSessionLayer): the handler's body, or
+    /// an empty one if the commit failed. It is a [`Body`] wherever `B` is one, with the same data and error types; `B`
+    /// needs neither `Default` nor a conversion.
+    ///
+    /// axum turns it into its own body by itself. In a plain tower service it shows in the types:
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    /// use wiz_session::{Key, MemoryStore, SessionBody, WizSessionLayer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let hello = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("hello".to_owned())));
+    /// let service = WizSessionLayer::new(MemoryStore::new(), Key::generate()).layer(hello);
+    /// let response: Response<SessionBody<String>> = service.oneshot(Request::new(())).await.unwrap();
+    /// assert_eq!(response.into_body().into_inner().as_deref(), Some("hello"));
+    /// # }
+    /// ```
     #[derive(Debug, Clone, Default)]
     pub struct SessionBody<B> {
         #[pin]
@@ -22,7 +38,7 @@ impl<B> SessionBody<B> {
         Self { inner: Some(inner) }
     }
 
-    /// The handler's body, or `None` where the commit failed.
+    /// The handler's body, or `None` if the commit failed.
     ///
     /// ```
     /// fn text(body: wiz_session::SessionBody<String>) -> String {

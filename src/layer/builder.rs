@@ -15,7 +15,7 @@ use crate::{
     time::Clock,
 };
 
-/// Settings of a [`WizSessionLayer`], from [`WizSessionLayer::builder`].
+/// The settings of a [`WizSessionLayer`], from [`WizSessionLayer::builder`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ pub struct WizSessionLayerBuilder {
     previous_keys: Vec<Key>,
     cookie: CookieOptions,
     expiry: Expiry,
-    /// Given by the application: a default makes way for the other timeouts.
+    /// Whether the application gave it. A default is raised to fit the other timeouts.
     has_absolute_timeout: bool,
     has_remember_limit: bool,
     max_bytes: usize,
@@ -50,7 +50,7 @@ pub struct WizSessionLayerBuilder {
     clock: Clock,
 }
 
-/// The store, once it is known for how long to wait for it and whose time it goes by.
+/// Wraps the store, once the time limit of its calls and the clock are known.
 type OpenStore = dyn FnOnce(Duration, &Clock) -> StoreClient + Send + Sync;
 
 impl WizSessionLayerBuilder {
@@ -75,66 +75,79 @@ impl WizSessionLayerBuilder {
         self
     }
 
-    /// How long a session lives that nobody uses. At least a second. Defaults to 30 minutes (NIST SP 800-63B, AAL2).
+    /// How long a session lives after its last use. At least one second. More than the default `absolute_timeout` raises
+    /// that with it, unless [`absolute_timeout`](Self::absolute_timeout) is given too.
+    ///
+    /// Defaults to 30 minutes (NIST SP 800-63B, AAL2).
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.expiry.idle_timeout = timeout;
         self
     }
 
-    /// How long a session lives however much it is used, from its beginning or the last login. At least the idle
-    /// timeout. Defaults to 12 hours (NIST SP 800-63B, AAL2).
+    /// How long a session lives however much it is used, counted from its creation or its last login. At least the idle
+    /// timeout. [`remember`](crate::WizSession::remember) replaces it by [`remember_limit`](Self::remember_limit).
+    ///
+    /// Defaults to 12 hours (NIST SP 800-63B, AAL2), or to a longer `idle_timeout`.
     pub fn absolute_timeout(mut self, timeout: Duration) -> Self {
         self.expiry.absolute_timeout = timeout;
         self.has_absolute_timeout = true;
         self
     }
 
-    /// For how long a session can be [remembered](crate::WizSession::remember) however much it is used, from its
-    /// beginning or the last login. At least the absolute timeout. Defaults to 400 days, the longest life that browsers
-    /// give a cookie (RFC 6265bis §5.5).
+    /// How long a [remembered](crate::WizSession::remember) session lives however much it is used, counted from its
+    /// creation or its last login. At least the absolute timeout.
+    ///
+    /// Defaults to 400 days, the longest lifetime that browsers give a cookie (RFC 6265bis §5.5).
     pub fn remember_limit(mut self, limit: Duration) -> Self {
         self.expiry.remember_limit = limit;
         self.has_remember_limit = true;
         self
     }
 
-    /// Keys that signed cookies in the past. Such a cookie is still taken, and signed anew with the present key.
-    /// Defaults to none.
+    /// Keys that signed cookies in the past. Their cookies are still accepted, and are sent again signed with the current
+    /// key. Defaults to none.
     pub fn previous_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.previous_keys = keys.into_iter().collect();
         self
     }
 
-    /// How much a session may hold, keys and values together as JSON. From 1 byte to 1 GiB. Defaults to 64 KiB.
+    /// How much a session may hold: keys, values as JSON, and the user, in bytes. A change that would exceed it is refused
+    /// when it is made. From 1 byte to 1 GiB. Defaults to 64 KiB.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// How long to wait for the store, at each call, and altogether while other requests keep changing the session.
-    /// More than zero. Defaults to 5 seconds.
+    /// How long to wait for each call of the store, and how long a commit retries altogether while other requests keep
+    /// changing the session. A call that takes longer is an [`is_timeout`](crate::Error::is_timeout) error. The look-up of
+    /// a commit whose answer was lost gets what is left of it, and a fifth of it at least. More than zero.
+    ///
+    /// Defaults to 5 seconds.
     pub fn store_timeout(mut self, timeout: Duration) -> Self {
         self.store_timeout = timeout;
         self
     }
 
-    /// How much longer a session must have to live, by being used now, for that to be stored. Shorter than the idle
-    /// timeout. Defaults to a tenth of it.
+    /// Activity is written to the store only when it postpones the session's end by at least this much. Smaller values
+    /// make the idle timeout more exact and cost more writes. Shorter than the idle timeout.
+    ///
+    /// Defaults to a tenth of the idle timeout, or of the duration given to [`remember`](crate::WizSession::remember).
     pub fn touch_threshold(mut self, gain: Duration) -> Self {
         self.expiry.touch_threshold = Some(gain);
         self
     }
 
-    /// Where to read the time. Defaults to the system's clock.
+    /// The clock that all timeouts go by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The layer.
+    /// Builds the layer.
     ///
     /// # Errors
-    /// If a setting is out of its bounds, or the cookie contradicts itself.
+    /// If a setting is out of bounds, two settings contradict each other, or browsers would reject the cookie. The message
+    /// names the values and the call that mends them.
     pub fn build(mut self) -> Result<WizSessionLayer, ConfigError> {
         let expiry = &mut self.expiry;
         if !self.has_absolute_timeout {

@@ -11,10 +11,14 @@ use super::{body::SessionBody, response::ResponseContext};
 use crate::session::{CommitFuture, Finish};
 
 pin_project! {
-    /// The response of a [`WizSessionService`](super::WizSessionService): first the handler's, then, if the session
-    /// was changed, the commit's.
+    /// The response future of a [`WizSessionService`](super::WizSessionService): runs the handler, then commits the session
+    /// if it was changed.
+    ///
+    /// # Cancel safety
+    /// Dropped while the handler runs, nothing is committed. Dropped during the commit, it has happened completely or not
+    /// at all. Either way no cookie is sent, so a task that kept the session can no longer begin one or change its id.
     pub struct ResponseFuture<F, B, E> {
-        // Unset where a layer outside commits.
+        // `None` if a layer further out commits.
         pub(super) context: Option<ResponseContext>,
         #[pin]
         pub(super) phase: Phase<F, B, E>,
@@ -25,7 +29,7 @@ pin_project! {
     #[project = PhaseProjection]
     pub(super) enum Phase<F, B, E> {
         Handler { #[pin] handler: F },
-        // The only box, and only for sessions that have something to store.
+        // The only box, made only if there is something to commit that cannot be done at once.
         Commit { commit: CommitFuture, result: Option<Result<Response<SessionBody<B>>, E>> },
     }
 }
@@ -81,10 +85,10 @@ where
     }
 }
 
-/// Whether the changes of the request are dropped.
+/// Whether the request failed, so that its changes are discarded.
 fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     match result {
-        // A limit of time inside of this layer answers so for a handler that it cut off.
+        // 408 is what a timeout layer inside of this one answers for a handler that it cut off.
         Ok(response) => {
             response.status().is_server_error() || response.status() == StatusCode::REQUEST_TIMEOUT
         }

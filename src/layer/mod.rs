@@ -1,4 +1,4 @@
-//! The tower layer: it mounts the session, and commits it once the handler answered.
+//! The tower layer: mounts the session in the request, and commits it after the handler has answered.
 
 mod body;
 mod builder;
@@ -41,7 +41,7 @@ use crate::{
 ///     .layer(WizSessionLayer::new(MemoryStore::new(), Key::generate()));
 /// ```
 ///
-/// The cookie is `__Host-sid`, which browsers send over HTTPS only; for development over plain HTTP see
+/// The cookie is `__Host-sid`, which browsers send over HTTPS only. For development over plain HTTP see
 /// [`CookieOptions::insecure`](crate::CookieOptions::insecure).
 ///
 /// # Customised use
@@ -61,23 +61,40 @@ use crate::{
 ///
 /// # Behaviour
 ///
-/// A request whose handler never asks for the session costs nothing: no store call, no look at a cookie. One that
-/// reads it makes the response carry `Vary: Cookie`. Changes are committed before the head of the response leaves; if
-/// that fails the response is replaced by an empty one with status 503, 413 or 500. A response that carries
-/// the session's cookie is marked `Cache-Control: no-store`.
+/// A request whose handler never asks for the session costs no store call, no parsing and no signature check. If the
+/// session was read, the response carries `Vary: Cookie`; if it sets the session's cookie, `Cache-Control: no-store`.
 ///
-/// Layers may be nested, on routers that are merged or nested for instance: those with one cookie name share one
-/// session, which the outermost loads and commits. Below a
-/// [`CookieManagerLayer`](tower_cookies::CookieManagerLayer) the cookie is written through its jar.
+/// ## The commit
 ///
-/// Clones, and all services made by them, share one configuration; making one more is a reference count.
+/// Changes are committed after the handler has answered and before the response headers are sent. A response with
+/// status 5xx or 408, or an error of the inner service, discards them, except a
+/// [`clear`](crate::WizSession::clear).
+///
+/// If the commit fails, status and body are replaced: 503 for the store or a conflict, 413 for a session that is too
+/// large, 409 for one that expired and was swept while the request was at work, 500 otherwise. Headers that described
+/// the body go with it, and so do the handler's own cookies. All other headers stay, such as those of CORS or a request
+/// id. The body of every response is a [`SessionBody`], which is the handler's body or empty; so the layer asks nothing
+/// of the body type, and stands anywhere in a stack.
+///
+/// ## Several layers
+///
+/// *Clones* of one layer may be nested, as happens with routers that are merged or nested: they share one session, which
+/// the outermost loads and commits. Layers with *different* cookie names are separate sessions; the extractor gives the
+/// innermost, and [`session`](Self::session) gives a particular layer's own.
+///
+/// Two *different* layers with one cookie name are a mistake, as each would overwrite the other's cookie. The inner one
+/// answers 500 with a message that says so, at the first use of the session.
+///
+/// Below a [`CookieManagerLayer`](tower_cookies::CookieManagerLayer) the cookie is written through its jar.
+///
+/// Cloning a layer, or applying it, is a reference count.
 #[derive(Clone)]
 pub struct WizSessionLayer {
     config: Arc<LayerConfig>,
 }
 
 impl WizSessionLayer {
-    /// A layer with secure defaults: those of [`WizSessionLayerBuilder`].
+    /// A layer with the defaults of [`WizSessionLayerBuilder`], which are secure.
     #[must_use]
     pub fn new(store: impl SessionStore, key: Key) -> Self {
         Self::builder(store, key)
@@ -85,14 +102,15 @@ impl WizSessionLayer {
             .expect("the defaults are valid")
     }
 
-    /// A layer with other settings than the defaults.
+    /// A builder, to change the defaults.
     ///
-    /// The key signs the cookies: keep it secret, and the same over restarts and for all servers that share sessions.
+    /// The key signs the cookies. Keep it secret, keep it across restarts, and give the same key to all servers that
+    /// share sessions.
     pub fn builder(store: impl SessionStore, key: Key) -> WizSessionLayerBuilder {
         WizSessionLayerBuilder::new(store, key)
     }
 
-    /// Looks at this layer's sessions from outside, and ends them.
+    /// Lists and ends this layer's sessions from outside of a request.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         Sessions::new(Arc::clone(&self.config))
@@ -100,8 +118,10 @@ impl WizSessionLayer {
 }
 
 impl WizSessionLayer {
-    /// This layer's own session of the request with these extensions, where an application has several of different
-    /// cookies. One load at the first use, none later.
+    /// This layer's own session of the request with these extensions, for applications that mount several layers with
+    /// different cookie names. The extractor and [`from_extensions`](WizSession::from_extensions) give the innermost.
+    ///
+    /// The first use of a request costs one `load` if the cookie's signature is valid; later uses cost nothing.
     ///
     /// ```
     /// use http::Extensions;
@@ -113,7 +133,7 @@ impl WizSessionLayer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::is_missing_layer`] if the request did not come by this layer or a clone of it; [`Error::is_store`].
+    /// [`Error::is_missing_layer`] if the request did not pass through this layer or a clone of it; [`Error::is_store`].
     pub fn session(
         &self,
         extensions: &Extensions,

@@ -1,4 +1,4 @@
-//! What clients and caches are told of a session.
+//! The response headers that concern the session, for clients and caches.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::{
     session::{Finished, RequestSession},
 };
 
-/// What the layer keeps of a request to finish its response. Dropped before that, the client has gone away.
+/// What the layer keeps of a request to finish its response. If it is dropped unfinished, the client has gone away.
 pub(super) struct ResponseContext {
     pub(super) session: Arc<RequestSession>,
     jar: Option<Cookies>,
-    /// The handler was polled, and did not answer yet.
+    /// The handler has been pending at least once.
     pub(super) has_waited: bool,
     pub(super) is_finished: bool,
 }
@@ -56,7 +56,7 @@ impl ResponseContext {
         keep_out_of_caches(response.headers_mut());
         let session_cookie = &self.session.config.cookie;
         match &self.jar {
-            // The jar's layer writes it out; both agree on what the client has.
+            // The jar's layer writes the header, so both agree on what the client has.
             Some(jar) => jar.add(session_cookie.cookie(cookie)),
             None => {
                 let line = session_cookie.line(&cookie);
@@ -78,7 +78,7 @@ impl Drop for ResponseContext {
     }
 }
 
-/// A response that carries a session's cookie is nobody else's (OWASP ASVS 5.0 §14.3.2).
+/// A response that sets a session's cookie must not be cached (OWASP ASVS 5.0 §14.3.2).
 fn keep_out_of_caches(headers: &mut HeaderMap) {
     if lists(headers, CACHE_CONTROL, &["no-store", "private"]) {
         return;
@@ -89,7 +89,7 @@ fn keep_out_of_caches(headers: &mut HeaderMap) {
     }
 }
 
-/// Replaces status and body, and takes the headers along that are about them, as well as the handler's own cookies. Others
+/// Replaces status and body, and removes the headers that described the body as well as the handler's own cookies. Others
 /// stay, such as those of CORS or a request id.
 fn refuse<B>(response: &mut Response<SessionBody<B>>, status: StatusCode) {
     const ABOUT_THE_BODY: [HeaderName; 16] = [
@@ -124,7 +124,7 @@ fn refuse<B>(response: &mut Response<SessionBody<B>>, status: StatusCode) {
     }
 }
 
-/// Cookies of the sessions that were committed inside of another's layer: they hold even where that one fails.
+/// Cookies of sessions that inner layers have committed. They stay valid if this layer's commit fails.
 #[derive(Clone, Default)]
 struct InnerSetCookies(Vec<HeaderValue>);
 

@@ -42,9 +42,8 @@ impl<S> WizSessionService<S> {
         ))
     }
 
-    /// What to mount where layers outside have mounted sessions. Where one of them is a clone of this layer, it is its
-    /// session, and there is nothing to do for this layer; nor where another layer has the same cookie, which is a
-    /// mistake.
+    /// What to mount if outer layers have mounted sessions. A clone of this layer further out owns the session, so this one
+    /// has nothing to do. A different layer with the same cookie name is a mistake, which the first use reports.
     fn nested(
         &self,
         outside: SessionExtension,

@@ -53,7 +53,7 @@ impl Version {
     }
 }
 
-/// One session as a store keeps it: its data, its deadlines, whose it is.
+/// One session as a store keeps it: its data, its deadlines, its user, and the ids of its last commits.
 ///
 /// Cloning copies a pointer and two numbers. A store keeps three things of it: the [version](Self::version), which it
 /// raises with every [`replace`](crate::SessionStore::replace); the time [it expires](Self::expires_at), which a
@@ -121,13 +121,13 @@ impl Record {
     /// Longer than any request that was sent with the old id should be under way.
     const TOMBSTONE_AGE: Duration = Duration::from_secs(30);
 
-    /// How often it was changed.
+    /// The record's version, which rises with each change.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The same record at another version, for a store that just stored it or counts for itself.
+    /// This record with another version, for a store that has just stored it or keeps a count of its own.
     #[must_use]
     pub fn with_version(mut self, version: Version) -> Self {
         self.version = version;
@@ -140,7 +140,7 @@ impl Record {
         self.expires_at.into()
     }
 
-    /// The same record with another end, for a store that was told to touch it.
+    /// This record with another end, for a store that was told to touch it.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
         self.expires_at = expires_at.into();
@@ -165,8 +165,8 @@ impl Record {
         self.body.authenticated_at.map(SystemTime::from)
     }
 
-    /// Whether it only marks an old id whose session moved on to a new one. It is no session: a store neither counts
-    /// nor lists it, and [`delete`](crate::SessionStore::delete) leaves it alone.
+    /// Whether this is a tombstone: the mark under an old id whose session has moved to a new one. A tombstone is not a
+    /// session: a store neither counts nor lists it, and [`delete`](crate::SessionStore::delete) leaves it alone.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
         self.body.tombstone

@@ -56,9 +56,7 @@ impl RequestSession {
         };
         let mut shared = self.lock();
         if failed {
-            let had_changes = shared.state.roll_back();
-            shared.rolled_back |= had_changes && !is_last;
-            shared.note_change();
+            shared.roll_back();
         }
         // Or else something is in flight, and may give the session an id that the client has to know.
         if (is_last || io.is_some()) && shared.in_doubt.is_none() {
@@ -190,6 +188,10 @@ impl RequestSession {
         match self.resolve(failed).await {
             Err(error) if !error.is_silent() => return Err(error),
             _ => {}
+        }
+        if failed {
+            // What was in doubt and is not stored is pending again.
+            self.lock().roll_back();
         }
         let now = || self.config.clock.timestamp();
         let expiry = &self.config.policy.expiry;

@@ -28,6 +28,12 @@ impl Shared {
         }
     }
 
+    /// The handler answered with an error: what is pending is dropped, and no handle is told that it was saved.
+    pub(super) fn roll_back(&mut self) {
+        self.note_change();
+        self.rolled_back |= self.state.roll_back();
+    }
+
     /// Whoever has looked at the state and goes by that has to look again.
     pub(super) fn note_change(&mut self) {
         self.revision += 1;

@@ -24,9 +24,8 @@ use crate::{
 
 /// The session of the visitor who sent this request.
 ///
-/// An axum handler takes it as an argument. It is a map of JSON values that reads and writes in memory; the layer
-/// stores what was *changed*, after the handler answered and before the head of the response leaves. Clones are the
-/// same session.
+/// An axum handler takes it as an argument. It is a map of JSON values, read and written in memory; the layer commits
+/// the *changes* after the handler has answered and before the response headers are sent. Clones share one session.
 ///
 /// ```
 /// use axum::{Json, Router, routing::post};
@@ -44,29 +43,40 @@ use crate::{
 ///
 /// # When a session exists
 ///
-/// From the first value that is committed, until it is [cleared](Self::clear) or expires. Reading begins none, and
-/// a value that is set and deleted in one request neither.
+/// From the first committed value until it is [cleared](Self::clear) or expires. Reading never creates a session, nor
+/// does a value that is set and deleted within one request.
 ///
 /// # Concurrency
 ///
-/// Each request sees the session as it was loaded, and its own changes. If another request commits first, the changes
-/// are done again on what that one stored: [`set`](Self::set) and [`delete`](Self::delete) as they are,
-/// [`update`](Self::update) by running its closure again. A session that ended meanwhile stays ended, and the changes
-/// are dropped. An answer with a 5xx status or 408 drops them too, but for a [`clear`](Self::clear); a panic that
-/// reaches the layer drops all.
-/// The [guide](crate::guide::concurrency) shows it with pictures.
+/// Each request sees the session as it was loaded, plus its own changes. If another request commits first, the changes
+/// are replayed on the newer record: [`set`](Self::set) and [`delete`](Self::delete) with the same arguments,
+/// [`update`](Self::update) by running its closure again. A session that ended in the meantime stays ended, and the
+/// changes are discarded. A response with status 5xx or 408 discards them too, except a [`clear`](Self::clear); a panic
+/// that reaches the layer discards everything. The [guide](crate::guide::concurrency) has diagrams, and
+/// [`guide::design`](crate::guide::design) lists what always holds.
+///
+/// # Handles that outlive the request
+///
+/// A WebSocket, a streaming body or a spawned task may keep the session after the response headers are sent. From then
+/// on nothing is committed by itself: call [`save`](Self::save) after a change, [`reload`](Self::reload) before a read,
+/// or use a [`transaction`](Self::transaction). See [`guide::websockets_and_streams`](crate::guide::websockets_and_streams).
+///
+/// # Store calls
+///
+/// Extracting the session is one `load` if the request carries a cookie with a valid signature, and none otherwise.
+/// Methods without `async` never call the store. The commit is one call, or none if nothing changed and no touch is due.
 #[derive(Clone)]
 pub struct WizSession {
     session: Arc<RequestSession>,
 }
 
-/// What the layer puts into a request's extensions: the session, not asked for yet.
+/// What the layer puts into the request's extensions: a session that is not loaded yet.
 #[derive(Clone)]
 pub(crate) struct SessionExtension {
     pub(crate) session: Arc<RequestSession>,
-    /// The innermost session, where a layer inside of it asks for one of those outside again.
+    /// The innermost session, if this extension was mounted by a clone of a layer further out.
     pub(crate) innermost: Option<Arc<RequestSession>>,
-    /// The layer that is nearest has the cookie of this session's, and is another one: a mistake.
+    /// The nearest layer uses this session's cookie name but is a different layer: a configuration mistake.
     pub(crate) is_duplicate: bool,
 }
 
@@ -79,16 +89,19 @@ impl SessionExtension {
         }
     }
 
-    /// The sessions of all layers around, the innermost first.
+    /// The sessions of all enclosing layers, innermost first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<RequestSession>> {
         let innermost = self.innermost.as_ref().unwrap_or(&self.session);
         std::iter::successors(Some(innermost), |session| session.outer())
     }
 }
 
-/// Getting hold of it.
+/// Getting the session.
 impl WizSession {
-    /// The session of the request with these extensions, for services that have no extractors.
+    /// The session of the request with these extensions, for services without extractors.
+    ///
+    /// The future does not borrow the extensions. The first call of a request loads the session: one `load` if the
+    /// cookie's signature is valid, none otherwise. Later calls, and extractors, share the loaded session.
     ///
     /// ```
     /// use http::{Request, Response};
@@ -102,7 +115,8 @@ impl WizSession {
     /// ```
     ///
     /// # Errors
-    /// If there is no layer, or [`Error::is_store`].
+    /// [`Error::is_missing_layer`]; [`Error::is_store`] if the session cannot be loaded; and an error with status 500
+    /// if the nearest layer is not the one that owns the session's cookie (two different layers, one cookie name).
     pub fn from_extensions(
         extensions: &Extensions,
     ) -> impl Future<Output = Result<Self, Error>> + Send + use<> {
@@ -110,7 +124,7 @@ impl WizSession {
         async move { session?.ok_or_else(Error::missing_layer)?.loaded().await }
     }
 
-    /// Not to be handed out before it is [loaded](Self::loaded). `None` if there is no layer.
+    /// Must be [loaded](Self::loaded) before it is handed out. `None` if there is no layer.
     pub(crate) fn unloaded(extensions: &Extensions) -> Result<Option<Self>, Error> {
         let Some(extension) = extensions.get::<SessionExtension>() else {
             return Ok(None);
@@ -134,10 +148,10 @@ impl WizSession {
 
 /// Reading.
 impl WizSession {
-    /// The value of a key, or `None` if there is none.
+    /// The value of a key, or `None` if the key is missing.
     ///
     /// # Errors
-    /// [`Error::is_decode`] if it is of another type.
+    /// [`Error::is_decode`] if the value is of another type. A stored `null` is read as `Option<T>`.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -145,7 +159,7 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        // Parsed after the lock, for the type's code may call anything.
+        // Parsed without the lock: the type's `Deserialize` is the application's code.
         match self.raw(key) {
             Raw::Stored(record) => {
                 let raw = record.as_ref().and_then(|record| record.data().get(key));
@@ -155,10 +169,10 @@ impl WizSession {
         }
     }
 
-    /// The value of a key, or this one if there is none.
+    /// The value of a key, or `default` if the key is missing.
     ///
     /// # Errors
-    /// [`Error::is_decode`] if it is of another type.
+    /// [`Error::is_decode`] if the value is of another type.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -169,10 +183,10 @@ impl WizSession {
         Ok(self.get(key)?.unwrap_or(default))
     }
 
-    /// The value of a key, or the type's default if there is none.
+    /// The value of a key, or the type's default if the key is missing.
     ///
     /// # Errors
-    /// [`Error::is_decode`] if it is of another type.
+    /// [`Error::is_decode`] if the value is of another type.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -183,9 +197,11 @@ impl WizSession {
         Ok(self.get(key)?.unwrap_or_default())
     }
 
-    /// The value of a key, of whatever type. A value beyond what [`Value`] can hold (more than 128 levels, a number
-    /// outside of `f64`) is given as its JSON text; a number with more digits than `f64` has is rounded, as
-    /// [`get`](Self::get) does not.
+    /// The value of a key as JSON, whatever its type.
+    ///
+    /// What [`Value`] cannot represent (more than 128 levels of nesting, a number outside the range of `f64`) is returned
+    /// as a string with its JSON text. A number with more digits than `f64` holds is rounded; [`get`](Self::get) keeps
+    /// every digit.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -199,7 +215,7 @@ impl WizSession {
         self.session.view(|state| state.draft().get_value(key))
     }
 
-    /// Whether a key has a value. `null` is one.
+    /// Whether a key has a value. `null` is a value.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -225,7 +241,7 @@ impl WizSession {
         self.session.view(|state| state.draft().keys())
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -237,7 +253,7 @@ impl WizSession {
         self.session.view(|state| state.draft().len())
     }
 
-    /// Whether there is no key.
+    /// Whether there are no keys.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -251,8 +267,8 @@ impl WizSession {
         self.len() == 0
     }
 
-    /// All keys and values, sorted by key: what `wiz.session.get()` without a key gives. Numbers are as
-    /// [`get_value`](Self::get_value) gives them.
+    /// All keys and values, sorted by key: what `wiz.session.get()` without a key returns. Values are converted as by
+    /// [`get_value`](Self::get_value).
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -267,11 +283,14 @@ impl WizSession {
 
 /// Writing.
 impl WizSession {
-    /// Gives a key a value. The value it has already is no change, and is not stored again.
+    /// Sets the value of a key. Setting the value that the key already has is no change and costs no write.
+    ///
+    /// Within the request, "already has" is decided against the record that was loaded. For a handle that outlives its
+    /// request it is decided against the newest record at the commit.
     ///
     /// # Errors
-    /// [`Error::is_too_large`] if the session would exceed `max_bytes`, [`Error::is_encode`] if the value has no JSON
-    /// form. Then nothing is changed. To JSON a float that is no number, or infinite, is `null`.
+    /// [`Error::is_too_large`] if the session would exceed `max_bytes`; [`Error::is_encode`] if the value has no JSON
+    /// form. In both cases nothing changes. JSON has no NaN and no infinity: such a float is stored as `null`.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -280,17 +299,17 @@ impl WizSession {
     /// # Ok(()) }
     /// ```
     pub fn set(&self, key: &str, value: impl Serialize) -> Result<(), Error> {
-        // Encoded before the lock, for the value's code may call anything.
+        // Encoded without the lock: the value's `Serialize` is the application's code.
         let op = change::put_op(key, &value)?;
         self.session
             .edit(|state| state.draft().apply(key, op))
             .map(drop)
     }
 
-    /// Sets every member of an object: wiz's `set(**kwargs)`.
+    /// Sets every member of an object as a key: wiz's `set(**kwargs)`. All of them or none.
     ///
     /// # Errors
-    /// [`Error::is_too_large`], or [`Error::is_encode`] if it is no object. Then none is set.
+    /// [`Error::is_too_large`]; [`Error::is_encode`] if `values` does not serialise as an object.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -303,7 +322,7 @@ impl WizSession {
         self.session.edit(|state| state.draft().extend(&members))
     }
 
-    /// Removes a key. Answers whether there was one.
+    /// Removes a key and returns whether this request saw it. Removing a missing key is no change.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -315,10 +334,14 @@ impl WizSession {
         self.session.edit(|state| state.draft().delete(key))
     }
 
-    /// Removes a key and gives its value.
+    /// Removes a key and returns its value.
+    ///
+    /// Two requests at once may both be given the value. Where only one may have it, take it in a
+    /// [transaction](Transaction::take).
     ///
     /// # Errors
-    /// [`Error::is_decode`] if it is of another type. Then it stays.
+    /// [`Error::is_decode`] if the value is of another type; the key then stays. [`Error::is_conflict`] if other handles
+    /// of this session never stop changing the key.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -328,7 +351,7 @@ impl WizSession {
     pub fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         const TRIES: usize = 100;
         for _ in 0..TRIES {
-            // Parsed after the lock, for the type's code may call anything.
+            // Parsed without the lock: the type's `Deserialize` is the application's code.
             let Some(before) = self.raw(key).into_bytes(key) else {
                 return Ok(None);
             };
@@ -341,26 +364,41 @@ impl WizSession {
                 return Ok(Some(value));
             }
         }
-        // Others never let go of the key.
+        // Other handles changed the key each time.
         Err(Error::conflict())
     }
 
-    /// Changes a value in place and gives the new one. A missing key starts as the type's default.
-    ///
-    /// The answer is what this request sees. The closure runs again, on the newer value, if another request committed
-    /// first; so it must depend on nothing but its argument and have no other effect. It must not own the session: a
-    /// request that is given up midway would never be freed. Where the answer has to be the committed value, use a
-    /// [transaction](Self::transaction).
-    ///
-    /// # Errors
-    /// [`Error::is_decode`] if the value is of another type, [`Error::is_too_large`], [`Error::is_encode`], and
-    /// [`Error::is_conflict`] if the closure changes this key through the session. Then nothing is changed.
+    /// Changes a value in place and returns the new one. A missing key starts as the type's default.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
     /// let visits = session.update("visits", |n: &mut u64| *n += 1)?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// The closure runs at once, and again on the newer value whenever another request committed first. It must be pure:
+    /// its result may depend only on its argument and on what it captured, and it must have no other effect. The
+    /// returned value is the one this request sees; where it has to be the committed one, use a
+    /// [transaction](Self::transaction).
+    ///
+    /// # Owned values
+    ///
+    /// Because it may run again, the closure is `Fn + 'static`: it owns what it captures, and clones what it stores.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession, name: &String) -> Result<(), wiz_session::Error> {
+    /// let name = name.clone();
+    /// session.update("names", move |names: &mut Vec<String>| names.push(name.clone()))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Without the inner `clone` the first run would move the name out, and the compiler says that the closure is only
+    /// `FnOnce`. Do not capture the session itself: a pending operation that owned its own session would never be freed.
+    ///
+    /// # Errors
+    /// [`Error::is_decode`] if the value is of another type; [`Error::is_encode`] if the new value has no JSON form or
+    /// does not read back as `T`, such as a NaN; [`Error::is_too_large`]; [`Error::is_conflict`] if the closure itself
+    /// changes this key through the session. In all cases nothing changes.
     pub fn update<T>(
         &self,
         key: &str,
@@ -372,7 +410,7 @@ impl WizSession {
         const TRIES: usize = 100;
         let savepoint = self.session.savepoint();
         for _ in 0..TRIES {
-            // The closure runs without the lock: it is the application's, and may use this session.
+            // The closure runs without the lock: it is the application's code, and may use this session.
             let before = self.raw(key).into_bytes(key);
             let (raw, value) = match change::updated(key, before.as_deref(), &change) {
                 Ok(updated) => updated,
@@ -390,14 +428,17 @@ impl WizSession {
                 Err(error) => Err(self.take_back(savepoint, error)),
             };
         }
-        // Others never let go of the key; or the closure changes it itself, so that it is another one each time.
+        // Other handles changed the key each time, or the closure itself does.
         Err(self.take_back(savepoint, Error::conflict()))
     }
 
-    /// Ends the session: it is deleted from the store, its id is dead, and the client's cookie is removed.
+    /// Ends the session: its record is deleted, its id is dead, and the client's cookie is removed.
     ///
-    /// A [`set`](Self::set) after it begins a new session under a new id, also in the same request. A `clear` holds
-    /// even if the answer has a 5xx status.
+    /// A [`set`](Self::set) afterwards, in the same request too, begins a new session under a new id. A `clear` holds
+    /// even if the response has status 5xx. If the client presented several live cookies of this name (left over from a
+    /// change of path or domain), the sessions of all of them end. The commit is one `delete` for each.
+    ///
+    /// In a task that goes on after a failed request, `clear` also re-enables [`save`](Self::save).
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -410,12 +451,13 @@ impl WizSession {
     }
 }
 
-/// Who it is.
+/// Identity.
 impl WizSession {
-    /// Gives the session a new id, with the same data; the old one is dead from the commit on. For every change of
-    /// rights that is not a [login](Self::log_in) (OWASP ASVS 5.0 §7.2.4).
+    /// Moves the session to a new id with the same data; the old id is dead once this is committed. For every change of
+    /// privileges that is not a [login](Self::log_in) (OWASP ASVS 5.0 §7.2.4).
     ///
-    /// The absolute timeout runs on.
+    /// The absolute timeout keeps running. For 30 seconds the old id leaves a tombstone: a late request that still
+    /// carries it reads an empty session, and its writes are discarded.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -427,12 +469,15 @@ impl WizSession {
         self.session.edit(SessionState::regenerate);
     }
 
-    /// Makes the session this user's: gives it a new id, notes the user and the time, and restarts the absolute
-    /// timeout. What an anonymous visitor, or the same user, has in it stays; if it was another user's it starts empty.
+    /// Logs a user in: moves the session to a new id, records the user and the time, and restarts the absolute timeout.
+    ///
+    /// The user is anything with `Display`, as ids are numbers as often as text; [`user_as`](Self::user_as) reads it
+    /// back. Data of an anonymous visitor or of the same user is kept. If the session belonged to a different user, it
+    /// starts empty. On a session that ended in the meantime the login still succeeds, with a session of its own.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
-    /// session.log_in("alice");
+    /// session.log_in("alice"); // or `session.log_in(7)`
     /// session.set("is_admin", false)?;
     /// # Ok(()) }
     /// ```
@@ -446,7 +491,7 @@ impl WizSession {
         self.session.edit(|state| state.log_in(user, at));
     }
 
-    /// Ends the session: [`clear`](Self::clear) by its other name.
+    /// Ends the session, as [`clear`](Self::clear) does, and returns whether there was a stored session to end.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -459,7 +504,7 @@ impl WizSession {
         self.session.clear()
     }
 
-    /// Who [logged in](Self::log_in).
+    /// The user who [logged in](Self::log_in), or `None` for an anonymous visitor.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -472,10 +517,10 @@ impl WizSession {
         self.session.view(|state| state.user().map(str::to_owned))
     }
 
-    /// Who [logged in](Self::log_in), as the type of the application's ids.
+    /// The user who [logged in](Self::log_in), parsed as the type of the application's user ids.
     ///
     /// # Errors
-    /// [`Error::is_decode`] if the user's name does not parse as `T`.
+    /// [`Error::is_decode`] if the recorded user does not parse as `T`.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -489,7 +534,7 @@ impl WizSession {
             .transpose()
     }
 
-    /// When the user last [logged in](Self::log_in): whether to ask for the password again, see
+    /// When the user last [logged in](Self::log_in). Use it to decide whether to ask for the password again, see
     /// [security](crate::guide::security).
     ///
     /// ```
@@ -508,9 +553,10 @@ impl WizSession {
     }
 }
 
-/// How long it lives.
+/// Lifetime.
 impl WizSession {
-    /// Whether nothing of it is stored: the visitor is new, or the session was cleared in this request.
+    /// Whether nothing is stored for this session: the visitor is new, the session they came with has ended, or it was
+    /// cleared in this request.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -524,9 +570,18 @@ impl WizSession {
         self.handle().is_none()
     }
 
-    /// Whether the session is over or has moved to another id: the request came with its cookie, or has learnt it
-    /// since. What is set then is not stored, unless a login or a [`clear`](Self::clear) comes first, or the session had
-    /// expired, so that a new one can begin.
+    /// Whether the session that the client came with has ended, expired or moved to another id, as far as this handle
+    /// knows. Costs nothing: it does not ask the store. [`is_alive`](Self::is_alive) does.
+    ///
+    /// True in three situations:
+    ///
+    /// - The store no longer knew the session when the request came: a logout or the end of its time. The session reads
+    ///   as empty, and a value that is set now begins a new one.
+    /// - The session had just moved to a new id. It reads as empty, and what is set now is discarded, as the browser is
+    ///   about to receive the newer cookie; [`log_in`](Self::log_in) works.
+    /// - A commit, [`save`](Self::save), [`reload`](Self::reload) or [`transaction`](Self::transaction) of this handle
+    ///   has found out that the session is gone. What is set now is discarded; `log_in` works in a handler, and in a
+    ///   socket it is time to close.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -540,14 +595,16 @@ impl WizSession {
         self.session.view(|state| state.is_ended())
     }
 
-    /// Whether the store has the session still, by a look that is no use of it: so a page that polls keeps no idle
-    /// session alive. What the request sees stays as it was. One load; none where nothing is stored.
+    /// Asks the store whether the session is still alive, without counting as a use: polling it does not keep an idle
+    /// session alive. What this handle sees does not change.
+    ///
+    /// Costs one `load`, or nothing if the session was never stored or is known to have ended.
     ///
     /// # Errors
     /// [`Error::is_store`].
     ///
     /// # Cancel safety
-    /// Dropped at any point, it has done nothing.
+    /// Cancel-safe: it changes nothing.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -564,7 +621,7 @@ impl WizSession {
         self.session.view(|state| state.has_login())
     }
 
-    /// When it was first stored. A new id does not change it.
+    /// When the session was first stored. A new id does not change it.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -579,7 +636,8 @@ impl WizSession {
             .view(|state| state.record().map(Record::created_at))
     }
 
-    /// When it ends unless it is used before, as the store knows it. What moves it: [expiry](crate::guide::expiry).
+    /// When the session ends unless it is used before, according to the record that was loaded or last committed. What
+    /// moves it: [expiry](crate::guide::expiry).
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -592,13 +650,15 @@ impl WizSession {
             .view(|state| Some(state.base.live()?.record.expires_at()))
     }
 
-    /// Keeps the session for so long after each use, in place of the idle timeout, and makes its cookie outlive the
-    /// browser's closing. The cookie is sent anew as the session is used, and so is its age; another call renews both.
+    /// "Remember me": from now on the session lives this long after each use, in place of the idle timeout, and its
+    /// cookie survives closing the browser.
     ///
-    /// It holds for the session's life, through later requests, new ids and logins, until
-    /// [`forget`](Self::forget) takes it back. The end that no use moves is the layer's
-    /// [`remember_limit`](crate::WizSessionLayerBuilder::remember_limit) after the login. At least a second; zero is
-    /// `forget`.
+    /// The lifetime slides. Whenever a use is [recorded](crate::guide::expiry), the cookie is sent again with a fresh
+    /// `Max-Age`. It applies for the rest of the session's life, across requests, new ids and logins, until
+    /// [`forget`](Self::forget). However much it is used, the session ends
+    /// [`remember_limit`](crate::WizSessionLayerBuilder::remember_limit) (400 days by default) after the login.
+    ///
+    /// The shortest duration is one second; zero is `forget`.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -606,7 +666,7 @@ impl WizSession {
     /// session.log_in("alice");
     /// match remember_me {
     ///     true => session.remember(Duration::from_secs(30 * 24 * 60 * 60)),
-    ///     // Without the wish, what an earlier one left is taken back.
+    ///     // The session may have been remembered before this login.
     ///     false => session.forget(),
     /// }
     /// # }
@@ -615,7 +675,7 @@ impl WizSession {
         self.session.edit(|state| state.remember(how_long));
     }
 
-    /// Takes [`remember`](Self::remember) back: the layer's timeouts hold again, and the cookie ends with the browser.
+    /// Undoes [`remember`](Self::remember): the layer's timeouts apply again, and the cookie goes when the browser closes.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -626,8 +686,8 @@ impl WizSession {
         self.remember(Duration::ZERO);
     }
 
-    /// This request does not count as a use of the session: neither it nor its changes postpone the end. For pages that
-    /// poll, which must not keep an idle session alive (OWASP ASVS 5.0 §7.3.1).
+    /// Makes this request not count as a use: neither it nor its changes postpone the session's end. For endpoints that a
+    /// page polls, which must not keep an idle session alive (OWASP ASVS 5.0 §7.3.1).
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -639,8 +699,8 @@ impl WizSession {
         self.session.edit(SessionState::skip_touch);
     }
 
-    /// The public name of the stored session: safe to show and to log, and what
-    /// [`Sessions::revoke`](crate::Sessions::revoke) takes. `None` while nothing is stored.
+    /// The session's public name, safe to show and to log; [`Sessions::revoke`](crate::Sessions::revoke) takes it. `None`
+    /// while nothing is stored. A new id means a new handle.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
@@ -655,12 +715,12 @@ impl WizSession {
     }
 }
 
-/// Messages for the next page. They are kept under the key `_flashes`, and count as data.
+/// Flash messages: shown once, by the next page. They are stored under the key `_flashes` and count towards `max_bytes`.
 impl WizSession {
     /// Leaves a message for the next page.
     ///
     /// # Errors
-    /// [`Error::is_too_large`], or [`Error::is_decode`] if something else is stored under the key.
+    /// [`Error::is_too_large`]; [`Error::is_decode`] if something else is stored under `_flashes`.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -673,12 +733,14 @@ impl WizSession {
             .edit(|state| flash::add(&mut state.draft(), flash))
     }
 
-    /// Takes the messages that were left, in the order in which they were. One that another request leaves meanwhile
-    /// is kept for the next. Two requests that take at the same time may both be given a message; in a
-    /// [transaction](Transaction::take_flashes) exactly one is.
+    /// Takes all messages, oldest first. A message that another request leaves in the meantime stays for the next page.
+    ///
+    /// Two requests that take at the same time may both show a message; in a
+    /// [transaction](Transaction::take_flashes) exactly one does. A `HEAD` request or a browser's prefetch takes messages
+    /// too, and nobody sees them: [flash messages](crate::guide::concurrency#flash-messages) shows what to check.
     ///
     /// # Errors
-    /// [`Error::is_decode`] if something else is stored under the key.
+    /// [`Error::is_decode`] if something else is stored under `_flashes`.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -692,33 +754,77 @@ impl WizSession {
     }
 }
 
-/// Storing and loading before the handler is over, or long after: in WebSockets, streams and long jobs, where the
-/// head of the response has left already.
+/// Explicit I/O: within a handler, or after it in WebSockets, streams and long jobs, once the response headers are sent.
 impl WizSession {
-    /// Runs a closure on the newest data, commits what it changed together with what is pending, and gives what the
-    /// run that was committed returned. So a count in an answer is the true count, however many requests change the
-    /// session at once.
+    /// Runs a closure on the session, commits what it changed together with the pending changes, and returns what the
+    /// committed run returned. A count in the answer is the true count, however many requests change the session at once.
     ///
-    /// The closure runs again whenever another request was faster: it must have no effect but on its argument. If it
-    /// fails, nothing is committed and the error is passed on. What was committed stays, also if the request fails
-    /// later.
+    /// ```
+    /// use wiz_session::{Error, WizSession};
+    ///
+    /// async fn take_ticket(session: &WizSession) -> Result<Option<u32>, Error> {
+    ///     session
+    ///         .transaction(|tx| {
+    ///             let mut tickets: Vec<u32> = tx.get_or_default("tickets")?;
+    ///             let ticket = tickets.pop();
+    ///             tx.set("tickets", &tickets)?;
+    ///             Ok(ticket)
+    ///         })
+    ///         .await
+    /// }
+    /// ```
+    ///
+    /// The closure runs again on the newer record whenever another request committed first, so its only effect must be
+    /// on its argument. If it returns an error, the transaction aborts: nothing is committed, and the error is passed on.
+    /// What is committed stays committed, even if the request fails later.
+    ///
+    /// # The error type
+    ///
+    /// The closure may fail with any `E: From<Error>`, so an application aborts with its own error:
+    ///
+    /// ```
+    /// # use wiz_session::{Error, WizSession};
+    /// enum BuyError {
+    ///     SoldOut,
+    ///     Session(Error),
+    /// }
+    ///
+    /// impl From<Error> for BuyError {
+    ///     fn from(error: Error) -> Self {
+    ///         Self::Session(error)
+    ///     }
+    /// }
+    ///
+    /// async fn buy(session: &WizSession) -> Result<u32, BuyError> {
+    ///     let run = session.transaction(|tx| {
+    ///         let left = tx.get_or("left", 10_u32)?.checked_sub(1).ok_or(BuyError::SoldOut)?;
+    ///         tx.set("left", left)?;
+    ///         Ok(left)
+    ///     });
+    ///     run.await
+    /// }
+    /// ```
+    ///
+    /// If a `?` follows the `await`, the compiler cannot infer `E`, as `?` converts it. Name it in the closure's last
+    /// expression: `Ok::<_, Error>(left)`.
+    ///
+    /// # Store calls
+    ///
+    /// One write. One `load` first if the closure writes nothing or fails, to make sure that what it read is still true.
+    /// A conflict costs one `load` and one more write. A write whose answer was lost costs one `load`, the look-up.
     ///
     /// # Errors
-    /// The closure's; [`Error::is_gone`] if the session ended meanwhile; [`Error::is_conflict`],
-    /// [`Error::is_store`].
+    /// The closure's own. [`Error::is_gone`] if the session has ended or the handler's failure discarded its changes.
+    /// [`Error::is_conflict`] if other requests kept committing first for `store_timeout`, or another `save`, `reload` or
+    /// `transaction` of this session did not finish in that time. [`Error::is_store`]: nothing was stored, unless
+    /// [`Error::is_in_doubt`] says that it may have been. A transaction that is in doubt and is then run again is a new
+    /// transaction: it counts a second time if the first one was stored after all. [`reload`](Self::reload) and look
+    /// before running it again.
     ///
-    /// ```
-    /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
-    /// let (ticket, left) = session
-    ///     .transaction(|tx| {
-    ///         let mut tickets: Vec<u32> = tx.get_or_default("tickets")?;
-    ///         let ticket = tickets.pop();
-    ///         tx.set("tickets", &tickets)?;
-    ///         Ok((ticket, tickets.len()))
-    ///     })
-    ///     .await?;
-    /// # Ok(()) }
-    /// ```
+    /// # Cancel safety
+    /// Dropped at any await, the transaction is committed completely or not at all, and the changes that were pending
+    /// before it are not lost. The next `save`, `reload` or `transaction`, or the commit after the handler, looks up which
+    /// it was. It is never run again by itself.
     pub async fn transaction<R, E: From<Error>>(
         &self,
         run: impl Fn(&mut Transaction<'_>) -> Result<R, E> + Send + Sync,
@@ -726,13 +832,7 @@ impl WizSession {
         self.session.transact(run).await
     }
 
-    /// Commits what is pending, now. Reads see the committed session afterwards.
-    ///
-    /// # Errors
-    /// [`Error::is_gone`] if the session ended meanwhile; then it reads as empty from now on. Also if this would
-    /// begin a session or give it a new id when the head of the response, which would carry the cookie, has left.
-    /// [`Error::is_conflict`], [`Error::is_store`]: nothing is lost, and it can be tried again. [`Error::is_decode`],
-    /// [`Error::is_too_large`]: on what another request stored meanwhile the changes cannot be done.
+    /// Commits the pending changes now. Afterwards reads see the committed session.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -740,17 +840,36 @@ impl WizSession {
     /// session.save().await?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// `Ok` means stored: by this call, or by another handle or the layer, whichever committed the changes first. After an
+    /// error, call it again: the same changes are committed once, however often it takes. If the answer of the store was
+    /// lost, `save` first looks up whether the commit happened.
+    ///
+    /// # Store calls
+    ///
+    /// One write for changed data, one `create` for a new session, one to three calls for a new id. With nothing pending
+    /// it does what [`reload`](Self::reload) does: one `load`. A conflict costs one `load` and one more write, a lost
+    /// answer one `load`.
+    ///
+    /// # Errors
+    /// [`Error::is_gone`]: nothing was stored, and nothing will be. Either the session has ended and reads as empty from
+    /// now on; or [`Error::is_headers_sent`]: a session was to begin or to move to a new id after the response headers,
+    /// which would have carried its cookie, were sent; or the handler answered with 5xx or 408, which discarded the
+    /// changes of all handles, and `save` keeps failing until [`reload`](Self::reload) or [`clear`](Self::clear).
+    ///
+    /// [`Error::is_conflict`], [`Error::is_store`]: the changes stay pending; try again. [`Error::is_in_doubt`]: they may
+    /// have been stored, as the look-up failed too; try again all the same, it happens once.
+    ///
+    /// [`Error::is_decode`], [`Error::is_too_large`]: the changes cannot be replayed on what another request has stored.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe. Dropped at any await, the commit has happened completely or not at all, and nothing is lost: the next
+    /// `save`, `reload` or `transaction`, or the commit after the handler, looks up which it was and completes it, once.
     pub async fn save(&self) -> Result<(), Error> {
         self.session.save().await
     }
 
-    /// Sees what other requests committed since. What is pending stays pending, on top of it. Counts as a use of the
-    /// session, so that one with an open WebSocket need not expire.
-    ///
-    /// # Errors
-    /// [`Error::is_gone`] if the session has ended; then it reads as empty from now on. [`Error::is_store`].
-    /// [`Error::is_decode`], [`Error::is_too_large`] if what is pending cannot be done on top of it; then nothing is
-    /// changed.
+    /// Loads what other requests have committed since. Pending changes stay pending, rebased on the newer record.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession) -> Result<(), wiz_session::Error> {
@@ -758,12 +877,29 @@ impl WizSession {
     /// let theme: Option<String> = session.get("theme")?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// It counts as a use, so a WebSocket that reloads now and then keeps its session alive; after
+    /// [`skip_touch`](Self::skip_touch) it does not. A commit that an earlier call left in doubt is settled first. After a
+    /// failed request, `reload` accepts that its changes were discarded and lets [`save`](Self::save) work again.
+    ///
+    /// # Store calls
+    ///
+    /// One `load`, and one `touch` when that is due. A commit in doubt costs one `load` more, and its write if it had not
+    /// happened.
+    ///
+    /// # Errors
+    /// [`Error::is_gone`] if the session has ended; it reads as empty from now on. [`Error::is_store`],
+    /// [`Error::is_conflict`]: try again. [`Error::is_decode`], [`Error::is_too_large`] if the pending changes cannot be
+    /// replayed on the newer record; then nothing changes.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe. Dropped at any await, the session is what it was before or what was loaded.
     pub async fn reload(&self) -> Result<(), Error> {
         self.session.reload().await
     }
 }
 
-/// Where what a key holds is to be read.
+/// Where the value of a key is to be read from.
 enum Raw {
     /// In the stored record, if there is one.
     Stored(Option<Record>),

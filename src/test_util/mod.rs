@@ -1,4 +1,4 @@
-//! Help for the tests of an application: visitors with a session, and a store that counts and fails as it is told.
+//! Helpers for the tests of an application: logged-in cookies, and a store that records its calls and fails on demand.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::{Request, StatusCode, header::COOKIE}, routing::get};
@@ -22,7 +22,7 @@
 //! # }
 //! ```
 //!
-//! The [guide](crate::guide::testing) has whole tests. A clock to move is [`Clock::manual`](crate::Clock::manual).
+//! The [guide](crate::guide::testing) has whole tests. For time, use [`Clock::manual`](crate::Clock::manual).
 
 mod store;
 mod visit;

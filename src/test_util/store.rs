@@ -11,7 +11,7 @@ use crate::{
     time::Clock,
 };
 
-/// A [`MemoryStore`] that writes down what it is asked, and fails as it is told. Clones are the same store.
+/// A [`MemoryStore`] that records its calls and fails on demand. Clones share one store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,8 +33,11 @@ use crate::{
 /// # Ok(()) }
 /// ```
 ///
-/// A new id, by [`log_in`](crate::WizSession::log_in) or [`regenerate`](crate::WizSession::regenerate), is a `create`
-/// and a `replace`, as in a store that cannot do it in one step.
+/// A move to a new id, by [`log_in`](crate::WizSession::log_in) or [`regenerate`](crate::WizSession::regenerate), shows as
+/// a `create` and a `replace`, as in a store that cannot do both in one step.
+///
+/// Unlike `MemoryStore` it is not [immediate](SessionStore::IMMEDIATE): its answers can be lost, so commits carry ids, as
+/// on a database.
 #[derive(Clone, Default)]
 pub struct TestStore(Arc<Inner>);
 
@@ -45,7 +48,7 @@ struct Inner {
     faults: Mutex<HashMap<StoreMethod, Fault>>,
 }
 
-/// What a store is asked: the methods of [`SessionStore`].
+/// The methods of [`SessionStore`], as [`TestStore`] records them.
 ///
 /// ```
 /// use wiz_session::test_util::{TestStore, StoreMethod};
@@ -55,23 +58,23 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreMethod {
-    /// A session is stored for the first time, or under a new id.
+    /// Stores a session for the first time, or under a new id.
     Create,
-    /// A session is read.
+    /// Reads a session.
     Load,
-    /// A session's changes are stored, or what is left under an old id.
+    /// Stores changes of a session, or the tombstone under an old id.
     Replace,
-    /// A session is kept alive.
+    /// Postpones a session's end.
     Touch,
-    /// A session is ended.
+    /// Ends a session.
     Delete,
-    /// Expired sessions are swept.
+    /// Sweeps expired sessions.
     DeleteExpired,
-    /// A user's sessions are looked for.
+    /// Lists a user's sessions.
     List,
-    /// A user's sessions are ended.
+    /// Ends a user's sessions.
     DeleteUser,
-    /// Sessions are counted.
+    /// Counts the live sessions.
     Count,
 }
 
@@ -89,43 +92,54 @@ impl StoreMethod {
     ];
 }
 
-/// What becomes of a call in place of its work.
+/// How a call of a [`TestStore`] misbehaves.
+///
+/// A commit whose answer is lost is looked up, and counts once:
 ///
 /// ```
-/// use wiz_session::test_util::{Fault, TestStore, StoreMethod};
+/// use wiz_session::{Key, WizSessionLayer, test_util::{Fault, StoreMethod, TestStore, session_cookie, with_session}};
 ///
-/// TestStore::new().fault(StoreMethod::Load, Fault::Corrupt);
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), wiz_session::Error> {
+/// let store = TestStore::new();
+/// let layer = WizSessionLayer::new(store.clone(), Key::generate());
+/// let cookie = session_cookie(&layer, |session| session.set("visits", 1)).await;
+///
+/// store.fault(StoreMethod::Replace, Fault::DoneThenFail);
+/// with_session(&layer, &cookie, |session| session.update("visits", |n: &mut u32| *n += 1)).await?;
+/// assert_eq!(with_session(&layer, &cookie, |session| session.get::<u32>("visits")).await?, Some(2));
+/// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Fault {
-    /// An error.
+    /// Does nothing and returns an error.
     Fail,
-    /// The error of a record that cannot be read.
+    /// Does nothing and returns the error of a record that cannot be read.
     Corrupt,
-    /// No answer, ever: the layer gives up after its `store_timeout`.
+    /// Does nothing and never returns: the layer gives up after its `store_timeout`.
     Hang,
-    /// A panic.
+    /// Panics.
     Panic,
-    /// The answer that somebody else was faster, to [`StoreMethod::Replace`]: the layer tries again until its
-    /// `store_timeout`. To [`StoreMethod::Create`] that the id is in use: it tries some others. Other calls do their work.
+    /// [`StoreMethod::Replace`] answers that another commit was faster: the layer retries until its `store_timeout`.
+    /// [`StoreMethod::Create`] answers that the id is in use: the layer tries a few others. Other methods work.
     Conflict,
-    /// The work, but once the gate is open.
+    /// Waits for the gate, then works.
     Pause(Gate),
-    /// The work, then an error in place of its answer: a connection that breaks before the answer arrives.
+    /// Works, then returns an error: a connection that breaks before the answer arrives. The layer looks up what became of
+    /// the call.
     DoneThenFail,
-    /// The work, then no answer, ever: the layer gives up after its `store_timeout`, and looks what became of it.
+    /// Works, then never returns: the layer gives up after its `store_timeout`, and looks up what became of the call.
     DoneThenHang,
 }
 
 impl TestStore {
-    /// An empty store that works.
+    /// An empty store without faults.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// All calls, in order, since the store was made or they were last [taken](Self::take_calls).
+    /// All calls, in order, since the store was made or the calls were last [taken](Self::take_calls).
     ///
     /// ```
     /// # use wiz_session::test_util::TestStore;
@@ -136,7 +150,7 @@ impl TestStore {
         self.0.calls.lock().clone()
     }
 
-    /// How many of the [calls](Self::calls) were of this kind.
+    /// The number of [calls](Self::calls) of this method.
     ///
     /// ```
     /// # use wiz_session::test_util::{TestStore, StoreMethod};
@@ -148,7 +162,7 @@ impl TestStore {
         calls.iter().filter(|call| **call == verb).count()
     }
 
-    /// Gives the [calls](Self::calls) and forgets them.
+    /// Returns the [calls](Self::calls) and clears the record of them.
     ///
     /// ```
     /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, StoreMethod, logged_in}};
@@ -165,7 +179,7 @@ impl TestStore {
         std::mem::take(&mut self.0.calls.lock())
     }
 
-    /// From now on such calls fail, until the store is [healed](Self::heal).
+    /// Makes calls of this method fail, until the store is [healed](Self::heal).
     ///
     /// ```
     /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, StoreMethod}};
@@ -180,7 +194,7 @@ impl TestStore {
         self.fault(verb, Fault::Fail);
     }
 
-    /// From now on every call fails: the store is away.
+    /// Makes every call fail, as if the store were down.
     ///
     /// ```
     /// # use wiz_session::{Key, WizSessionLayer, test_util::TestStore};
@@ -197,7 +211,7 @@ impl TestStore {
         }
     }
 
-    /// From now on this is what becomes of such calls, in place of what was said before.
+    /// Makes calls of this method misbehave in this way. Replaces an earlier fault of the method.
     ///
     /// ```
     /// # use wiz_session::test_util::{Fault, TestStore, StoreMethod};
@@ -209,7 +223,7 @@ impl TestStore {
         self.0.faults.lock().insert(verb, fault);
     }
 
-    /// From now on such calls wait until the gate is opened: for tests of requests that meet.
+    /// Makes calls of this method wait until the gate is opened: for tests of concurrent requests.
     ///
     /// ```
     /// # use wiz_session::{Key, WizSessionLayer, test_util::{TestStore, StoreMethod}};
@@ -230,7 +244,7 @@ impl TestStore {
         gate
     }
 
-    /// It works again.
+    /// Removes all faults.
     ///
     /// ```
     /// # use wiz_session::{Key, WizSessionLayer, test_util::TestStore};
@@ -246,7 +260,7 @@ impl TestStore {
         self.0.faults.lock().clear();
     }
 
-    /// The sessions in it, to look at without being counted or failing.
+    /// The store underneath, to look at without recording a call and without faults.
     ///
     /// ```
     /// # use std::time::SystemTime;
@@ -278,7 +292,7 @@ impl TestStore {
         }
     }
 
-    /// What becomes of an answer once the work is done.
+    /// Loses the answer of a call that has done its work, if that is the fault.
     async fn leave<T>(&self, method: StoreMethod, answer: Result<T, Error>) -> Result<T, Error> {
         let fault = self.0.faults.lock().get(&method).cloned();
         match fault {
@@ -373,7 +387,7 @@ impl fmt::Debug for TestStore {
     }
 }
 
-/// Holds calls until it is opened, see [`TestStore::pause`]. Clones are the same gate.
+/// Holds calls until it is opened, see [`TestStore::pause`]. Clones share one gate.
 ///
 /// ```
 /// use wiz_session::test_util::{Fault, Gate, TestStore, StoreMethod};
@@ -403,17 +417,17 @@ impl Default for Gate {
 impl Gate {
     async fn pass(&self) {
         self.0.arrived.add_permits(1);
-        // Nobody ever gets a permit: the wait ends when the semaphore is closed.
+        // There are no permits: the wait ends when the semaphore is closed.
         let _closed = self.0.opened.acquire().await;
     }
 
-    /// Waits until a call has come. Each wait is for one more.
+    /// Waits until a call has arrived at the gate. Each wait is for one more call.
     pub async fn reached(&self) {
         let arrival = self.0.arrived.acquire().await;
         arrival.expect("never closed").forget();
     }
 
-    /// Lets all calls through, now and later.
+    /// Lets all calls through, the waiting and the later ones.
     pub fn open(&self) {
         self.0.opened.close();
     }

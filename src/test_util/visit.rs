@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::{error::Error, layer::WizSessionLayer, session::WizSession};
 
-/// Logs a user in, as a request to this layer would, and gives the `Cookie` header of the visitor who did it.
+/// Logs a user in through the layer, and returns the `Cookie` header of that visitor.
 ///
 /// ```
 /// use http::{Request, header::COOKIE};
@@ -36,7 +36,7 @@ pub async fn logged_in(layer: &WizSessionLayer, user: impl ToString) -> HeaderVa
     session_cookie(layer, log_in).await
 }
 
-/// Begins a session with what this puts into it, and gives the `Cookie` header of its visitor.
+/// Begins a session through the layer, filled by the closure, and returns the `Cookie` header of its visitor.
 ///
 /// ```
 /// use wiz_session::{Key, MemoryStore, WizSessionLayer, test_util};
@@ -53,7 +53,7 @@ pub async fn logged_in(layer: &WizSessionLayer, user: impl ToString) -> HeaderVa
 /// ```
 ///
 /// # Panics
-/// If nothing is put into the session, if that fails, or if the store does.
+/// If the closure sets nothing or returns an error, or if the store fails.
 pub async fn session_cookie(
     layer: &WizSessionLayer,
     fill: impl FnOnce(&WizSession) -> Result<(), Error>,
@@ -68,8 +68,8 @@ pub async fn session_cookie(
     })
 }
 
-/// What there is in the session of the visitor with this `Cookie` header: what a handler left in it. Changes are
-/// stored, and it counts as a use of the session.
+/// Runs a closure on the session of the visitor with this `Cookie` header, as the handler of a request would, and returns
+/// what it returns. Use it to look at what a handler left. Changes are committed, and it counts as a use.
 ///
 /// ```
 /// use wiz_session::{Key, MemoryStore, WizSessionLayer, test_util::{logged_in, with_session}};
@@ -97,8 +97,8 @@ pub async fn with_session<R>(
     result
 }
 
-/// The `Cookie` header with which a browser would send back what this response set. `None` if it set no cookie, or
-/// removed those it named.
+/// The `Cookie` header with which a browser would answer this response's `Set-Cookie`. `None` if it set no cookie, or only
+/// removed some.
 ///
 /// ```
 /// use axum::{Router, body::Body, http::Request, routing::post};
@@ -127,7 +127,7 @@ pub fn cookie_header<B>(response: &Response<B>) -> Option<HeaderValue> {
     Some(line.parse().expect("parts of a header make a header"))
 }
 
-/// A request through the layer, whose handler does this with its session.
+/// Sends a request through the layer, whose handler runs the closure on its session.
 async fn visit<R>(
     layer: &WizSessionLayer,
     cookie: Option<&HeaderValue>,

@@ -68,11 +68,11 @@ impl Visitor {
     }
 }
 
-/// A session of alice's that expired a minute ago.
+/// A session of alice's that expired an hour ago.
 pub(crate) async fn expired(store: &impl SessionStore) -> Handle {
     let handle = Handle::from_bytes(std::array::from_fn(|_| fastrand::u8(..)));
     let json = r#"{"v":1,"created_at":1,"authenticated_at":1,"deadline":253402300799999,"user":"alice","data":{}}"#;
-    let end = SystemTime::now() - Duration::from_secs(60);
+    let end = SystemTime::now() - Duration::from_secs(3600);
     let record = Record::from_json(json, Version::FIRST, end).expect("a record");
     let created = store.create(handle, &record).await.expect("a create");
     assert_eq!(created, Created::Created);

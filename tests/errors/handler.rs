@@ -5,8 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::Extensions;
-use wiz_session::{Error, Handle, MemoryStore, Record, SessionStore, Version, WizSession};
+use http::{Extensions, Request, Response, StatusCode};
+use tower::{Layer, Service, service_fn};
+use wiz_session::{
+    Error, Handle, MemoryStore, Record, SessionBody, SessionStore, Version, WizSession,
+};
 
 use crate::{
     layer::{Fault, Site, StoreMethod},
@@ -18,7 +21,12 @@ pub(crate) async fn meet() -> Vec<Met> {
         WizSession::from_extensions(&Extensions::new()).await,
     )];
     met.extend(of_values().await);
+    met.push(of_a_large_user().await);
+    met.push(of_two_layers().await);
     met.extend(of_other_requests().await);
+    met.push(of_a_sweep().await);
+    met.push(of_a_failed_handler().await);
+    met.extend(of_lost_answers().await);
     met.extend(of_the_store().await);
     met.extend(of_records());
     met.push(of_a_full_memory().await);
@@ -38,9 +46,39 @@ async fn of_values() -> Vec<Met> {
                 failure(session.extend(SECRET)),
                 failure(session.set("large", SECRET.repeat(100))),
             ];
+            session.set("pin", None::<u64>).unwrap();
+            met.push(failure(session.get::<u64>("pin")));
+            let to_nan = |number: &mut f64| *number = f64::NAN;
+            met.push(failure(session.update("ratio", to_nan)).because("null"));
+            session.log_in(SECRET);
+            met.push(failure(session.user_as::<u64>()));
         })
         .await;
     met
+}
+
+async fn of_a_large_user() -> Met {
+    let site = Site::with(|builder| builder.max_bytes(100));
+    let mut met = None;
+    site.browser()
+        .visit(async |session| {
+            session.log_in(SECRET.repeat(100));
+            met = Some(failure(session.save().await));
+        })
+        .await;
+    met.expect("the handler ran")
+}
+
+async fn of_two_layers() -> Met {
+    let (outer, inner) = (Site::new(), Site::new());
+    let handler = service_fn(async |request: Request<()>| {
+        let met = failure(WizSession::from_extensions(request.extensions()).await);
+        Ok::<_, Error>(Response::new(met))
+    });
+    let mut service = outer.layer.layer(inner.layer.layer(handler));
+    let response = service.call(Request::new(())).await.expect("an answer");
+    let met = response.into_body().into_inner();
+    met.and_then(SessionBody::into_inner).expect("a body")
 }
 
 async fn of_other_requests() -> Vec<Met> {
@@ -66,6 +104,54 @@ async fn of_other_requests() -> Vec<Met> {
     let too_late = kept.expect("the handler ran");
     too_late.set("a", 1).unwrap();
     met.push(failure(too_late.save().await));
+    met
+}
+
+async fn of_a_sweep() -> Met {
+    let site = Site::new();
+    let (mut browser, mut met) = (site.visitor().await, None);
+    browser
+        .visit(async |session| {
+            session.set("a", 2).unwrap();
+            site.pass(60);
+            let handle = session.handle().unwrap();
+            site.store.sessions().delete(handle).await.unwrap();
+            met = Some(failure(session.save().await));
+        })
+        .await;
+    met.expect("the handler ran")
+}
+
+async fn of_a_failed_handler() -> Met {
+    let site = Site::new();
+    let (mut browser, mut kept) = (site.visitor().await, None);
+    browser
+        .visit(async |session| {
+            session.set("a", 2).unwrap();
+            kept = Some(session);
+            StatusCode::INTERNAL_SERVER_ERROR
+        })
+        .await;
+    failure(kept.expect("the handler ran").save().await)
+}
+
+async fn of_lost_answers() -> Vec<Met> {
+    let site = Site::with(|builder| builder.store_timeout(Duration::from_millis(20)));
+    let (mut browser, mut met) = (site.visitor().await, Vec::new());
+    let mut others = browser.clone();
+    browser
+        .visit(async |session| {
+            session.set("a", 2).unwrap();
+            site.store.fault(StoreMethod::Replace, Fault::Hang);
+            site.store.fault(StoreMethod::Load, Fault::Hang);
+            met.push(failure(session.save().await));
+            site.store.heal();
+            for other in 0..9 {
+                others.write("b", other).await;
+            }
+            met.push(failure(session.save().await));
+        })
+        .await;
     met
 }
 

@@ -24,11 +24,12 @@ fn refused(setting: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilde
     setting(builder).build().expect_err("it makes no sense")
 }
 
-fn of_the_layer() -> [ConfigError; 5] {
+fn of_the_layer() -> [ConfigError; 6] {
     let minute = Duration::from_secs(60);
     [
         refused(|layer| layer.idle_timeout(Duration::ZERO)),
         refused(|layer| layer.idle_timeout(2 * minute).absolute_timeout(minute)),
+        refused(|layer| layer.remember_limit(minute)),
         refused(|layer| layer.idle_timeout(minute).touch_threshold(minute)),
         refused(|layer| layer.store_timeout(Duration::ZERO)),
         refused(|layer| layer.max_bytes(0)),

@@ -111,7 +111,7 @@ async fn every_key_is_kept(servers: &[Server; 2]) {
     assert_eq!(
         kept.as_object().map(serde_json::Map::len),
         Some(AT_ONCE + 1),
-        "R1: {kept}"
+        "every key is kept: {kept}"
     );
 }
 
@@ -125,7 +125,11 @@ async fn every_item_is_kept(servers: &[Server; 2]) {
         .flatten()
         .filter_map(Value::as_u64)
         .collect();
-    assert_eq!(items, (0..AT_ONCE as u64).collect(), "R2: {kept}");
+    assert_eq!(
+        items,
+        (0..AT_ONCE as u64).collect(),
+        "every item is kept: {kept}"
+    );
 }
 
 async fn a_logout_holds_against_a_slow_writer(servers: &[Server; 2]) {
@@ -146,13 +150,13 @@ async fn a_logout_holds_against_a_slow_writer(servers: &[Server; 2]) {
     let late = slow.await.expect("no panic").expect(200);
     assert!(
         late.set_cookie().is_none(),
-        "R3: the late answer sends no cookie"
+        "the late answer sends no cookie"
     );
     for client in on_both(servers, &cookie) {
         assert_eq!(
             session(&client).await,
             json!({}),
-            "R3: a session that was ended stays ended"
+            "a session that was ended stays ended"
         );
     }
 }
@@ -167,7 +171,7 @@ async fn a_login_ends_the_old_id(servers: &[Server; 2]) {
         assert_eq!(
             session(&client).await,
             json!({}),
-            "R4: the old id is dead on both"
+            "the old id is dead on both"
         );
     }
     for client in on_both(servers, &new) {

@@ -1,4 +1,4 @@
-//! The races of CASES.md, G, through the layer, as many requests at once as it takes. Each store runs them all.
+//! Requests that meet, through the layer: no lost update, no resurrection, no late cookie. Each store runs them all.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -18,16 +18,16 @@ use super::client::{Answer, Client};
 pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
     let races = Races::new(store);
     for _ in 0..rounds {
-        races.r1_each_sets_its_own_key().await;
-        races.r2_pushes_to_one_list().await;
-        races.r3_a_slow_writer_after_clear().await;
-        races.r4_a_slow_writer_after_a_new_id().await;
-        races.r5_r6_late_cookies().await;
-        races.r7_a_flash_added_during_a_read().await;
-        races.r7_a_flash_is_shown_once().await;
-        races.r8_parallel_regenerates().await;
-        races.r9_revoke_during_logins().await;
-        races.r11_the_old_id_after_a_login().await;
+        races.each_sets_its_own_key().await;
+        races.pushes_to_one_list().await;
+        races.a_slow_writer_after_clear().await;
+        races.a_slow_writer_after_a_new_id().await;
+        races.late_cookies().await;
+        races.a_flash_added_during_a_read().await;
+        races.a_flash_is_shown_once().await;
+        races.parallel_regenerates().await;
+        races.revoke_during_logins().await;
+        races.the_old_id_after_a_login().await;
         races.ten_logins_at_once().await;
         races.transactions_return_true_counts().await;
         races.a_transaction_that_only_reads_sees_the_newest().await;
@@ -241,7 +241,7 @@ impl Races {
 }
 
 impl Races {
-    async fn r1_each_sets_its_own_key(&self) {
+    async fn each_sets_its_own_key(&self) {
         let (client, app) = self.visitor().await;
         self.at_once(&client, (0..AT_ONCE).map(|n| format!("/slow_set/k{n}")))
             .await;
@@ -249,42 +249,39 @@ impl Races {
         assert_eq!(
             keys.split(',').count(),
             AT_ONCE + 1,
-            "R1: every key is kept, {keys}"
+            "every key is kept, {keys}"
         );
     }
 
-    async fn r2_pushes_to_one_list(&self) {
+    async fn pushes_to_one_list(&self) {
         let (client, app) = self.visitor().await;
         self.at_once(&client, (0..AT_ONCE).map(|n| format!("/push/{n}")))
             .await;
         let list = client.peek(app, "/list").await.body;
         let items: BTreeSet<usize> = serde_json::from_str(&list).expect("a list of numbers");
-        assert_eq!(items.len(), AT_ONCE, "R2: every item is kept, {list}");
+        assert_eq!(items.len(), AT_ONCE, "every item is kept, {list}");
     }
 
-    async fn r3_a_slow_writer_after_clear(&self) {
+    async fn a_slow_writer_after_clear(&self) {
         let (client, app) = self.visitor().await;
         let late = self.during(&client, "/gated_set", async || {
             let cleared = client.peek(app, "/clear").await;
-            assert!(
-                cleared.set_cookie[0].contains("Max-Age=0"),
-                "R3: {cleared:?}"
-            );
+            assert!(cleared.set_cookie[0].contains("Max-Age=0"), "{cleared:?}");
         });
         let late = late.await;
         assert_eq!(
             (late.status.as_u16(), late.set_cookie.len()),
             (200, 0),
-            "R3: discarded in silence"
+            "discarded in silence"
         );
         assert_eq!(
             client.peek(app, "/keys").await.body,
             "",
-            "R3: a session that was ended stays ended"
+            "a session that was ended stays ended"
         );
     }
 
-    async fn r4_a_slow_writer_after_a_new_id(&self) {
+    async fn a_slow_writer_after_a_new_id(&self) {
         for change in ["/regenerate", "/log_in/alice"] {
             let (old, app) = self.visitor().await;
             let mut new = old.clone();
@@ -296,23 +293,23 @@ impl Races {
             assert_eq!(
                 (late.status.as_u16(), late.set_cookie.len()),
                 (200, 0),
-                "R4 {change}: no cookie"
+                "{change}: no cookie"
             );
-            assert_ne!(new.cookie, old.cookie, "R4 {change}: a new id");
+            assert_ne!(new.cookie, old.cookie, "{change}: a new id");
             assert_eq!(
                 old.peek(app, "/keys").await.body,
                 "",
-                "R4 {change}: the old id is dead"
+                "{change}: the old id is dead"
             );
             assert_eq!(
                 new.peek(app, "/keys").await.body,
                 "first",
-                "R4 {change}: the new one has the data"
+                "{change}: the new one has the data"
             );
         }
     }
 
-    async fn r5_r6_late_cookies(&self) {
+    async fn late_cookies(&self) {
         // What the browser holds is newer than what the slow request was sent with.
         let (old, app) = self.visitor().await;
         let mut new = old.clone();
@@ -323,12 +320,12 @@ impl Races {
         let late = late.await;
         assert!(
             late.set_cookie.is_empty(),
-            "R6: a late removal would delete the newer cookie: {late:?}"
+            "a late removal would delete the newer cookie: {late:?}"
         );
         assert_eq!(
             new.peek(app, "/user").await.body,
             "alice",
-            "R6: the re-login lives"
+            "the re-login lives"
         );
 
         let (old, app) = self.visitor().await;
@@ -338,15 +335,18 @@ impl Races {
                 drop(new.visit(app, "/log_in/bob").await);
             })
             .await;
-        assert!(late.set_cookie.is_empty(), "R5: {late:?}");
+        assert!(
+            late.set_cookie.is_empty(),
+            "a late refresh would overwrite the newer cookie: {late:?}"
+        );
         assert_eq!(
             new.peek(app, "/user").await.body,
             "bob",
-            "R5: the newer cookie is good"
+            "the newer cookie is good"
         );
     }
 
-    async fn r7_a_flash_added_during_a_read(&self) {
+    async fn a_flash_added_during_a_read(&self) {
         let (client, app) = self.visitor().await;
         client.peek(app, "/flash/first").await;
         self.during(&client, "/gated_take", async || {
@@ -356,11 +356,11 @@ impl Races {
         assert_eq!(
             client.peek(app, "/flashes").await.body,
             "second",
-            "R7: the flash that came meanwhile survives"
+            "the flash that came meanwhile survives"
         );
     }
 
-    async fn r7_a_flash_is_shown_once(&self) {
+    async fn a_flash_is_shown_once(&self) {
         let (client, app) = self.visitor().await;
         client.peek(app, "/flash/hello").await;
         let shown = self
@@ -373,7 +373,7 @@ impl Races {
         );
     }
 
-    async fn r8_parallel_regenerates(&self) {
+    async fn parallel_regenerates(&self) {
         let (client, app) = self.visitor().await;
         let answers = self
             .at_once(&client, (0..20).map(|_| "/regenerate".to_owned()))
@@ -383,15 +383,15 @@ impl Races {
             let cookie = line.split(';').next().map(str::to_owned);
             live += usize::from(Client { cookie }.peek(app, "/keys").await.body == "first");
         }
-        assert_eq!(live, 1, "R8: one live id, with the data");
+        assert_eq!(live, 1, "one live id, with the data");
         assert_eq!(
             client.peek(app, "/keys").await.body,
             "",
-            "R8: the old id is dead"
+            "the old id is dead"
         );
     }
 
-    async fn r9_revoke_during_logins(&self) {
+    async fn revoke_during_logins(&self) {
         let user = format!("user-{}", unique());
         let mut early = Vec::new();
         for _ in 0..20 {
@@ -424,7 +424,7 @@ impl Races {
             assert_eq!(
                 client.peek(&self.apps[0], "/user").await.body,
                 "",
-                "R9: an earlier session is dead"
+                "an earlier session is dead"
             );
         }
         self.sessions
@@ -437,11 +437,11 @@ impl Races {
                 .await
                 .expect("the store answers")
                 .is_empty(),
-            "R9: all are dead"
+            "all are dead"
         );
     }
 
-    async fn r11_the_old_id_after_a_login(&self) {
+    async fn the_old_id_after_a_login(&self) {
         let (old, app) = self.visitor().await;
         let mut new = old.clone();
         new.visit(app, "/log_in/alice").await;
@@ -449,27 +449,23 @@ impl Races {
         assert_eq!(
             (late.status.as_u16(), late.set_cookie.len()),
             (200, 0),
-            "R11: it would replace the login's cookie"
+            "it would replace the login's cookie"
         );
         assert_eq!(
             new.peek(app, "/keys").await.body,
             "first",
-            "R11: nor does it write into the new session"
+            "nor does it write into the new session"
         );
 
         new.peek(app, "/clear").await;
         let after = new.peek(app, "/set/fresh").await;
-        assert_eq!(
-            after.set_cookie.len(),
-            1,
-            "R11: after a logout a new session"
-        );
+        assert_eq!(after.set_cookie.len(), 1, "after a logout a new session");
         let mut fresh = new.clone();
         fresh.visit(app, "/set/fresh").await;
         assert_eq!(
             fresh.peek(app, "/keys").await.body,
             "fresh",
-            "R11: which is empty"
+            "which is empty"
         );
         assert_ne!(fresh.cookie, new.cookie);
     }

@@ -20,7 +20,7 @@ struct Keys<'a> {
 
 /// Makes the session `user`'s, under a new id. What it held is kept, unless it was someone else's.
 pub(crate) fn log_in(session: &WizSession, user: &User) -> Result<(), Error> {
-    session.log_in(user.id.to_string());
+    session.log_in(user.id);
     session.extend(Keys {
         user_id: user.id,
         user_email: &user.email,
@@ -34,7 +34,7 @@ pub(crate) fn log_in(session: &WizSession, user: &User) -> Result<(), Error> {
 /// The session's own record of the login counts. `user_id` must agree with it but does not do
 /// alone, because `/ws` and `/api/slow_set` let anybody set any key.
 pub(crate) fn current_user(session: &WizSession, users: &Users) -> Option<User> {
-    let id: i64 = session.user()?.parse().ok()?;
+    let id: i64 = session.user_as().ok()??;
     if session.get_value(USER_ID) != Some(id.into()) {
         return None;
     }

@@ -1,5 +1,7 @@
 //! Logging in and out.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -23,7 +25,12 @@ pub(super) fn routes() -> Router<Users> {
 struct Credentials {
     email: String,
     password: String,
+    /// To stay logged in for a month after each visit.
+    #[serde(default)]
+    remember: bool,
 }
+
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 async fn login(
     State(users): State<Users>,
@@ -38,6 +45,11 @@ async fn login(
     // Before `log_in`, which empties a session that was someone else's.
     let redirect: Option<String> = session.take(identity::REDIRECT)?;
     identity::log_in(&session, &user)?;
+    match credentials.remember {
+        true => session.remember(MONTH),
+        // Without the wish, what an earlier one left is taken back.
+        false => session.forget(),
+    }
 
     Ok(Json(json!({
         "message": "Login successful",

@@ -70,7 +70,7 @@ impl Failure {
         }
     }
 
-    /// The same with what has been done before it happened.
+    /// Prefixes what had been done before the failure.
     pub(crate) fn after(mut self, done: impl Display) -> Self {
         self.what = format!("{done}, then {}", self.what);
         self

@@ -24,7 +24,7 @@ enum Engine {
     Redis(RedisStore),
 }
 
-/// The same for every engine; or for the three of SQL, and for Redis.
+/// Runs one expression for every engine, or one for the three SQL engines and one for Redis.
 macro_rules! each {
     ($engine:expr, $store:ident => $verb:expr) => {
         each!($engine, $store => $verb, $store => $verb)

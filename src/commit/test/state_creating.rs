@@ -60,6 +60,7 @@ fn an_id_that_is_in_use_by_this_very_commit_is_its_session() {
         .answers(Exists)
         .asks(Verify(New(0)))
         .loads_own(0)
+        .tells(Told::Created(New(0)))
         .settles(v(1), Some(Set));
 }
 
@@ -91,6 +92,7 @@ fn who_has_an_id_may_stay_unknown() {
         .resumes()
         .asks(Verify(New(0)))
         .loads_own(0)
+        .tells(Told::Created(New(0)))
         .settles(v(1), Some(Set));
 }
 
@@ -100,6 +102,7 @@ fn a_session_whose_answer_was_lost_is_found() {
         .answers(Fails)
         .asks(Verify(New(0)))
         .loads_own(0)
+        .tells(Told::Created(New(0)))
         .settles(v(1), Some(Set))
         .has_nothing_pending();
 }
@@ -123,6 +126,7 @@ fn one_that_is_not_found_is_begun_under_the_same_names() {
         .answers(Exists)
         .asks(Verify(New(0)))
         .loads(first)
+        .tells(Told::Created(New(0)))
         .settles(v(1), Some(Set));
 }
 
@@ -145,6 +149,7 @@ fn a_look_up_that_fails_leaves_it_in_doubt() {
         .resumes()
         .asks(Verify(New(0)))
         .loads_own(0)
+        .tells(Told::Created(New(0)))
         .settles(v(1), Some(Set));
 }
 

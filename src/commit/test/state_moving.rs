@@ -68,6 +68,7 @@ fn a_conflict_with_the_commit_itself_is_none() {
         .waited(None)
         .asks(Load)
         .loads_own_tombstone()
+        .tells(Told::Moved(New(0)))
         .settles(v(2), Some(Set));
 }
 
@@ -106,6 +107,7 @@ fn a_move_whose_answer_was_lost_is_found_by_its_tombstone() {
         .answers(Fails)
         .asks(Verify(Own))
         .loads_own_tombstone()
+        .tells(Told::Moved(New(0)))
         .settles(v(2), Some(Set))
         .has_nothing_pending();
 }
@@ -140,6 +142,7 @@ fn a_look_up_that_fails_leaves_it_in_doubt() {
         .resumes()
         .asks(Verify(Own))
         .loads_own_tombstone()
+        .tells(Told::Moved(New(0)))
         .settles(v(2), Some(Set));
 }
 

@@ -130,6 +130,7 @@ fn a_conflict_with_the_commit_itself_is_none() {
         .waited(None)
         .asks(Load)
         .loads_own(1)
+        .tells(Told::Replaced)
         .settles(v(3), None)
         .has_nothing_pending();
 }
@@ -166,6 +167,7 @@ fn a_commit_that_was_done_before_the_time_was_used_up_is_done() {
         .runs_out_of_time()
         .asks(Verify(Own))
         .loads_own(0)
+        .tells(Told::Replaced)
         .settles(v(2), None);
 }
 

@@ -22,6 +22,7 @@ fn unknown() -> Scenario {
 fn a_commit_that_is_found_is_done() {
     lost()
         .loads_own(0)
+        .tells(Told::Replaced)
         .settles(v(2), None)
         .sees(r#"{"n":2}"#)
         .has_nothing_pending();
@@ -29,7 +30,10 @@ fn a_commit_that_is_found_is_done() {
 
 #[test]
 fn it_is_found_below_seven_commits_of_others() {
-    lost().loads_own(7).settles(v(9), None);
+    lost()
+        .loads_own(7)
+        .tells(Told::Replaced)
+        .settles(v(9), None);
 }
 
 #[test]
@@ -68,6 +72,7 @@ fn one_that_took_effect_after_the_look_up_is_not_done_again() {
         .resumes()
         .asks(Verify(Own))
         .loads_own(0)
+        .tells(Told::Replaced)
         .settles(v(2), None);
 }
 
@@ -85,6 +90,7 @@ fn one_that_took_effect_before_its_second_try_is_not_done_again() {
         .waited(None)
         .asks(Load)
         .loads_own(2)
+        .tells(Told::Replaced)
         .settles(v(4), None);
 }
 
@@ -128,6 +134,7 @@ fn a_look_up_that_fails_is_made_again_by_the_next_try() {
         .resumes()
         .asks(Verify(Own))
         .loads_own(3)
+        .tells(Told::Replaced)
         .settles(v(5), None)
         .has_nothing_pending();
 }
@@ -143,6 +150,7 @@ fn a_commit_that_was_dropped_is_looked_up() {
         .resumes()
         .asks(Verify(Own))
         .loads_own(0)
+        .tells(Told::Replaced)
         .settles(v(2), None);
 }
 
@@ -221,6 +229,7 @@ fn one_that_is_only_verified_and_found_is_done() {
         .resumes_only_to_verify()
         .asks(Verify(Own))
         .loads_own(0)
+        .tells(Told::Replaced)
         .settles(v(2), None);
 }
 
@@ -261,6 +270,7 @@ fn what_came_later_stays_pending() {
         .resumes()
         .asks(Verify(Own))
         .loads_own(0)
+        .tells(Told::Replaced)
         .settles(v(2), None)
         .sees(r#"{"n":3}"#)
         .commits()

@@ -188,6 +188,7 @@ fn a_lost_answer_is_looked_up_and_the_run_counts() {
         .answers(Fails)
         .asks(Verify(Own))
         .loads_own(1)
+        .tells(Told::Replaced)
         .settles(v(3), None)
         .sees(r#"{"n":2}"#);
 }
@@ -210,6 +211,7 @@ fn one_that_is_in_doubt_is_never_run_by_another_call() {
         .resumes()
         .asks(Verify(Own))
         .loads_own(0)
+        .tells(Told::Replaced)
         .settles(v(2), None)
         .sees(r#"{"n":2}"#);
 }

@@ -56,6 +56,12 @@ pub(super) enum Victim {
     OldestOfMost,
 }
 
+impl Victim {
+    pub(super) fn is_of_user(self) -> bool {
+        matches!(self, Self::OwnOldest | Self::OldestOfMost)
+    }
+}
+
 /// How the newcomer's user and the others stand.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {

@@ -38,15 +38,31 @@ impl<'a, N: Fn() -> Timestamp> Eviction<'a, N> {
     }
 
     fn evict(&self) -> Option<Record> {
+        /// How often another thread may take the session of a user that was to make room, before one of somebody else
+        /// does.
+        const ATTEMPTS: usize = 16;
+        for attempt in 1..=ATTEMPTS {
+            for victim in self.order() {
+                let evicted = self.evict_one(victim);
+                if evicted.is_some() {
+                    return evicted;
+                }
+                if victim.is_of_user() && attempt < ATTEMPTS {
+                    break;
+                }
+            }
+        }
+        None
+    }
+
+    fn order(&self) -> impl Iterator<Item = Victim> + use<N> {
         let Newcomer { user, moves, .. } = self.newcomer;
         let users = &self.contents.users;
-        let standing = Standing {
+        self.contents.capacity.order(Standing {
             own: user.map(|user| users.count(user)),
             most: users.most(),
             moves,
-        };
-        let mut order = self.contents.capacity.order(standing);
-        order.find_map(|victim| self.evict_one(victim))
+        })
     }
 
     fn evict_one(&self, victim: Victim) -> Option<Record> {

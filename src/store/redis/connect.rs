@@ -43,7 +43,7 @@ impl RedisStore {
         Self::build(Server::Single(client))
     }
 
-    /// The same store with other names for its keys. Not for a cluster's hash tags: they would put all on one node.
+    /// Sets the prefix of the store's keys. Do not use a hash tag in a cluster: it would put all sessions on one node.
     /// Defaults to `wiz:`.
     ///
     /// ```no_run

@@ -1,6 +1,7 @@
 use std::{fmt, time::SystemTime};
 
 use serde::Serialize;
+use wiz_session::Sweeper;
 
 use crate::{
     exit::Exit, failure::Failure, interrupt::Interrupt, progress::Progress, screen::Screen,
@@ -24,14 +25,16 @@ struct Swept {
 
 /// What expires meanwhile is left for the next time, so it comes to an end.
 async fn sweep(store: &Store, batch: u32) -> Result<Swept, Failure> {
-    let (now, interrupt) = (SystemTime::now(), Interrupt::watch());
-    let progress = Progress::of_sweep(store, now).await?;
+    // What has just expired may still be changed by a request that came in time.
+    let until = SystemTime::now() - Sweeper::GRACE;
+    let interrupt = Interrupt::watch();
+    let progress = Progress::of_sweep(store, until).await?;
     let mut swept = Swept {
         deleted: 0,
         interrupted: false,
     };
     loop {
-        let deleted = store.delete_expired(now, batch as usize).await;
+        let deleted = store.delete_expired(until, batch as usize).await;
         let deleted = deleted.map_err(|failure| match swept.deleted {
             0 => failure,
             _ => failure.after(&swept),

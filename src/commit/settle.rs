@@ -1,0 +1,140 @@
+use super::{
+    base::Base,
+    state::{CookieAction, Endings, SessionState, record},
+    unit::Unit,
+};
+use crate::{change::InFlight, error::Error, record::Record};
+
+/// What is given to a commit, and what it leaves pending.
+impl SessionState {
+    /// Gives all that is pending to a commit. It stays visible, and what is changed from now on is kept apart from it.
+    pub(crate) fn begin(&mut self, is_transaction: bool) -> Unit {
+        let copy = self.clone();
+        let in_flight = self.changes.begin();
+        if is_transaction {
+            // Whatever keys the transaction changes.
+            self.changes.keep_all();
+        }
+        Unit::new(copy, in_flight, is_transaction)
+    }
+
+    /// As [`begin`](Self::begin), where nobody else can see this session any more: all of it is taken.
+    pub(crate) fn take(&mut self) -> Unit {
+        let nothing = Self::new(self.changes.max_bytes());
+        let state = std::mem::replace(self, nothing);
+        Unit::new(state, InFlight::nothing(), false)
+    }
+
+    /// A commit is over, and led to this base. Replays what came later on top of it.
+    ///
+    /// # Errors
+    /// [`Error::is_gone`] if the session has ended. If what came later cannot be replayed, it is given up.
+    pub(crate) fn ack(
+        &mut self,
+        unit: &Unit,
+        base: Base,
+        cookie: Option<CookieAction>,
+    ) -> Result<(), Error> {
+        if !self.take_over(unit, base, cookie) {
+            return Ok(());
+        }
+        let data = record(&self.base, &self.intent).map(Record::data);
+        // What came before a login on a session that has ended goes with it, as if it had been loaded so.
+        let replayed = match self.is_gone() {
+            true => Err(Error::gone()),
+            false => self.changes.ack(&unit.in_flight, data),
+        };
+        if replayed.is_err() {
+            self.changes.reset(data);
+        }
+        match self.base {
+            Base::Gone => replayed.and(Err(Error::gone())),
+            _ => replayed,
+        }
+    }
+
+    /// As [`ack`](Self::ack), but leaves what came later to be replayed by the next commit.
+    pub(crate) fn ack_without_replay(
+        &mut self,
+        unit: &Unit,
+        base: Base,
+        cookie: Option<CookieAction>,
+    ) {
+        if self.take_over(unit, base, cookie) {
+            let data = record(&self.base, &self.intent).map(Record::data);
+            self.changes.ack_without_replay(&unit.in_flight, data);
+        }
+    }
+
+    /// Where a commit has led, but for the data. Answers `false` if the session was cleared since it began.
+    fn take_over(&mut self, unit: &Unit, base: Base, cookie: Option<CookieAction>) -> bool {
+        if self.clear_epoch != unit.state.clear_epoch {
+            // Cleared while the commit was in flight: what it stored has to end too.
+            self.sync_endings(unit);
+            let Some(stored) = base.live() else {
+                return false;
+            };
+            let moved_from = unit.state.base.live().map(|stored| stored.handle);
+            match self.endings.own {
+                // What was cleared is this very session, which the commit may have moved.
+                own if own.is_none() || own == moved_from => {
+                    self.endings.own = Some(stored.handle);
+                }
+                _ => self.endings.others.push(stored.handle),
+            }
+            return false;
+        }
+        self.intent.ack(&unit.intent);
+        self.endings = Endings::default();
+        self.outdated = false;
+        self.cookie = cookie;
+        self.base = base;
+        true
+    }
+
+    /// A commit is over and has stored nothing of these changes, but it may have ended what was cleared.
+    pub(crate) fn abort(&mut self, unit: &Unit) {
+        self.sync_endings(unit);
+        let data = record(&self.base, &self.intent).map(Record::data);
+        self.changes.abort(&unit.in_flight, data);
+    }
+
+    /// Nobody can tell any more what became of a commit. It is not tried again, and its changes are dropped.
+    pub(crate) fn give_up(&mut self, unit: &Unit) {
+        self.sync_endings(unit);
+        if self.clear_epoch == unit.state.clear_epoch {
+            self.intent.ack(&unit.intent);
+        }
+        let data = record(&self.base, &self.intent).map(Record::data);
+        self.changes.ack_without_replay(&unit.in_flight, data);
+    }
+
+    /// Takes over what a commit has done for good though it goes on, or failed: a session that is deleted stays so.
+    pub(crate) fn sync_endings(&mut self, unit: &Unit) {
+        for handle in &unit.ended {
+            self.endings.remove(*handle);
+        }
+        if self.clear_epoch != unit.state.clear_epoch {
+            return;
+        }
+        self.endings.clone_from(&unit.state.endings);
+        if matches!(self.base, Base::New) && unit.state.is_lost_ending() {
+            self.cookie = None;
+            self.base = Base::Gone;
+        }
+    }
+
+    /// If the session was cleared since a commit that is in doubt began, whatever it has stored is to end as well.
+    pub(crate) fn end_leftovers(&mut self, unit: &Unit) -> bool {
+        let is_cleared = self.clear_epoch != unit.state.clear_epoch;
+        if is_cleared {
+            self.endings.others.extend(unit.leftovers());
+        }
+        is_cleared
+    }
+
+    /// Whether something was changed since a commit began.
+    pub(crate) fn has_changed_since(&self, unit: &Unit) -> bool {
+        self.changes.has_pending() || self.intent != unit.intent
+    }
+}

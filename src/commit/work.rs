@@ -1,0 +1,194 @@
+use super::{
+    base::{Base, Stored},
+    call::{Event, Policy},
+    state::{CookieAction, SessionState},
+    turn::{After, Turn, Why},
+    unit::{Attempt, Unit},
+};
+use crate::{
+    error::Error,
+    record::{CommitId, Record},
+    time::Timestamp,
+};
+
+/// What the states of one commit work on.
+pub(super) struct Work {
+    pub(super) unit: Unit,
+    /// Of a transaction: the unit's state together with what its closure did in the last run.
+    pub(super) ran: Option<SessionState>,
+    /// The record is the newest: it was looked at in this commit.
+    pub(super) is_fresh: bool,
+    pub(super) conflicts: u32,
+    pub(super) ids_taken: u32,
+}
+
+/// How often a store that answers at once is asked again before this commit waits in line.
+const CONFLICTS_AT_ONCE: u32 = 8;
+
+/// How many new ids are tried. That one of 128 random bits is in use says that the store is not well.
+const IDS: u32 = 3;
+
+impl Work {
+    #[inline]
+    pub(super) fn new(unit: Unit) -> Self {
+        Self {
+            unit,
+            ran: None,
+            is_fresh: false,
+            conflicts: 0,
+            ids_taken: 0,
+        }
+    }
+
+    /// The work as it is to be committed.
+    #[inline]
+    pub(super) fn state(&self) -> &SessionState {
+        self.ran.as_ref().unwrap_or(&self.unit.state)
+    }
+
+    pub(super) fn stored(&self) -> &Stored {
+        let stored = self.unit.state.base.live();
+        stored.expect("only a live session is changed in the store")
+    }
+
+    /// Nothing is left to do.
+    pub(super) fn settle_as_is(&self) -> Turn {
+        let SessionState { base, cookie, .. } = self.state();
+        let (base, cookie) = (base.clone(), *cookie);
+        Turn::Settle(base, cookie)
+    }
+
+    /// Nothing is left to do but to note the use: all that was pending is in the newest record already.
+    pub(super) fn settle_fresh(&self, now: Timestamp, policy: &Policy) -> Turn {
+        let due = policy.expiry.touch_due(&self.stored().record, now);
+        match due.filter(|_| self.state().counts_as_use()) {
+            Some(until) => Turn::Touch(self.stored().clone(), until, None),
+            None => self.settle_as_is(),
+        }
+    }
+
+    /// No answer says what became of the write. In doubt, unless the store's answers cannot be lost.
+    pub(super) fn unknown(&mut self, error: Error, policy: &Policy) -> Turn {
+        if policy.is_immediate {
+            self.unit.attempt = None;
+            return Turn::Fail(error);
+        }
+        self.unit.was_unknown = true;
+        Turn::Verify(After::Error(error))
+    }
+
+    /// The session ended before its changes could be stored. A login goes on, without what was there before.
+    ///
+    /// One that is missing, and not moved, may have been swept for its age while the request was at work. The client
+    /// has no newer session then, so it is told.
+    pub(super) fn lost(&mut self, is_missing: bool, now: Timestamp, policy: &Policy) -> Turn {
+        self.unit.attempt = None;
+        let work = self.state();
+        if !work.has_login() && self.unit.state.endings.is_empty() {
+            let is_too_old = is_missing && work.has_expired_meanwhile(now, &policy.expiry);
+            return match work.has_changes() && is_too_old {
+                true => Turn::Fail(Error::expired()),
+                false => Turn::Discard,
+            };
+        }
+        self.unit.rename();
+        match self.unit.state.apply_newer(None) {
+            Ok(()) => Turn::Plan,
+            Err(error) => Turn::Fail(error),
+        }
+    }
+
+    /// Another request was faster.
+    pub(super) fn conflict(&mut self, policy: &Policy) -> Turn {
+        self.conflicts += 1;
+        // A store that answers at once has answered before a task that waits in line would even wake up.
+        match policy.is_immediate && self.conflicts <= CONFLICTS_AT_ONCE {
+            true => Turn::Refresh(Why::Conflict),
+            false => Turn::Wait,
+        }
+    }
+
+    pub(super) fn id_taken(&mut self) -> Turn {
+        self.unit.attempt = None;
+        self.unit.rename();
+        self.ids_taken += 1;
+        match self.ids_taken == IDS {
+            true => Turn::Fail(Error::store("it says of every new id that it is in use")),
+            false => Turn::Plan,
+        }
+    }
+
+    /// The id that this commit leaves in the record, if the store's answers can be lost.
+    pub(super) fn commit_id(&mut self, policy: &Policy) -> Option<CommitId> {
+        (!policy.is_immediate).then(|| self.unit.commit_id())
+    }
+
+    /// The record that this commit is to store, if it fits.
+    pub(super) fn record_to_store(
+        &mut self,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Record, Error> {
+        let commit = self.commit_id(policy);
+        let state = self.state();
+        let record = state.to_record(now, &policy.expiry, commit);
+        state.check_size(&record)?;
+        Ok(record)
+    }
+
+    pub(super) fn is_live(&self, record: &Record, now: Timestamp, policy: &Policy) -> bool {
+        self.unit.state.is_live(record, now, &policy.expiry)
+    }
+
+    pub(super) fn cookie_after_write(
+        &self,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Option<CookieAction> {
+        let state = self.state();
+        match state.changes_cookie(now, &policy.expiry) {
+            true => Some(CookieAction::Set),
+            false => state.cookie,
+        }
+    }
+
+    /// Nobody can tell any more whether the write that was in doubt is stored.
+    pub(super) fn forgotten(&mut self) -> Turn {
+        self.unit.attempt = None;
+        Turn::Fail(Error::forgotten())
+    }
+
+    /// The unit is stored: this record carries its commit id.
+    pub(super) fn found(
+        &mut self,
+        record: &Record,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> (Turn, Option<Event>) {
+        let (id, handle) = self.unit.new_id();
+        let (stored, cookie, event) = match self.unit.attempt.take() {
+            Some(Attempt::Create) => {
+                let record = record.clone();
+                let created = Stored { id, handle, record };
+                (created, Some(CookieAction::Set), Event::Created(handle))
+            }
+            // What carries the id is the tombstone.
+            Some(Attempt::Move(_, record)) => {
+                let from = self.stored().handle;
+                let moved = Stored { id, handle, record };
+                let event = Event::Moved { from, to: handle };
+                (moved, Some(CookieAction::Set), event)
+            }
+            Some(Attempt::Replace(_) | Attempt::Delete(_)) | None => {
+                let record = record.clone();
+                let stored = Stored {
+                    record,
+                    ..*self.stored()
+                };
+                let cookie = self.cookie_after_write(now, policy);
+                (stored, cookie, Event::Replaced)
+            }
+        };
+        (Turn::Settle(Base::Live(stored), cookie), Some(event))
+    }
+}
