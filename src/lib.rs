@@ -120,7 +120,7 @@ pub use self::{
     record::{Record, Version},
     session::{Transaction, WizSession},
     sessions::{SessionInfo, Sessions},
-    store::{MemoryStore, MemoryStoreBuilder, SessionStore},
+    store::{BoxStore, MemoryStore, MemoryStoreBuilder, SessionStore},
     sweeper::{Sweeper, SweeperBuilder},
     time::Clock,
 };

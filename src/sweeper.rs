@@ -240,17 +240,14 @@ mod tests {
     };
 
     use super::*;
-    use crate::{
-        id::Handle,
-        record::{Record, Version},
-        store::{Created, Replaced},
-    };
+    use crate::{forward_session_store, store::MemoryStore};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     /// Answers its sweeps from a script, then that there is nothing left, and notes when it was asked.
     #[derive(Clone, Default)]
     struct Script {
+        sessions: MemoryStore,
         answers: Arc<Mutex<Vec<Result<u64, Error>>>>,
         asked: Arc<Mutex<Vec<Instant>>>,
     }
@@ -276,46 +273,11 @@ mod tests {
     }
 
     impl SessionStore for Script {
+        forward_session_store!(self => self.sessions, except [delete_expired]);
+
         async fn delete_expired(&self, _now: SystemTime, _limit: usize) -> Result<u64, Error> {
             self.asked.lock().unwrap().push(Instant::now());
             self.answers.lock().unwrap().pop().unwrap_or(Ok(0))
-        }
-
-        async fn create(&self, _handle: Handle, _record: &Record) -> Result<Created, Error> {
-            unreachable!("a sweeper only sweeps")
-        }
-
-        async fn load(&self, _handle: Handle) -> Result<Option<Record>, Error> {
-            unreachable!("a sweeper only sweeps")
-        }
-
-        async fn replace(
-            &self,
-            _handle: Handle,
-            _expected: Version,
-            _record: &Record,
-        ) -> Result<Replaced, Error> {
-            unreachable!("a sweeper only sweeps")
-        }
-
-        async fn touch(&self, _handle: Handle, _expires_at: SystemTime) -> Result<bool, Error> {
-            unreachable!("a sweeper only sweeps")
-        }
-
-        async fn delete(&self, _handle: Handle) -> Result<bool, Error> {
-            unreachable!("a sweeper only sweeps")
-        }
-
-        async fn list(&self, _user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-            unreachable!("a sweeper only sweeps")
-        }
-
-        async fn delete_user(&self, _user: &str, _except: Option<Handle>) -> Result<u64, Error> {
-            unreachable!("a sweeper only sweeps")
-        }
-
-        async fn count(&self, _now: SystemTime) -> Result<u64, Error> {
-            unreachable!("a sweeper only sweeps")
         }
     }
 

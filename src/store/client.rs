@@ -1,10 +1,15 @@
 use std::{
     future::poll_fn,
+    sync::Arc,
     task::Poll,
     time::{Duration, SystemTime},
 };
 
-use super::{Answer, Created, ErasedStore, Replaced, SessionStore};
+use super::{
+    boxed::BoxStore,
+    erased::{Answer, ErasedStore},
+    session_store::{Created, Replaced, SessionStore},
+};
 use crate::{
     error::Error,
     id::Handle,
@@ -15,7 +20,7 @@ use crate::{
 
 /// The store of a layer, as the rest of the crate asks it: each method with its timer, its label and its time limit.
 pub(crate) struct StoreClient {
-    store: Box<dyn ErasedStore>,
+    store: Arc<dyn ErasedStore>,
     timeout: Duration,
 }
 
@@ -57,7 +62,7 @@ methods! {
 
 impl StoreClient {
     pub(crate) fn new(store: impl SessionStore, timeout: Duration, clock: &Clock) -> Self {
-        let store: Box<dyn ErasedStore> = Box::new(store);
+        let store = BoxStore::new(store).into_erased();
         store.use_clock(clock);
         Self { store, timeout }
     }

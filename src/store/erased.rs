@@ -1,6 +1,6 @@
 use std::{pin::Pin, time::SystemTime};
 
-use super::{Created, Replaced, SessionStore};
+use super::session_store::{Created, Replaced, SessionStore};
 use crate::{
     at_once::at_once,
     error::Error,
@@ -31,6 +31,7 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
         new: Handle,
         record: &'a Record,
     ) -> Answer<'a, Replaced>;
+    fn delete_expired(&self, now: SystemTime, limit: usize) -> Answer<'_, u64>;
     fn list<'a>(&'a self, user: &'a str) -> Answer<'a, Vec<(Handle, Record)>>;
     fn delete_user<'a>(&'a self, user: &'a str, except: Option<Handle>) -> Answer<'a, u64>;
     fn count(&self, now: SystemTime) -> Answer<'_, u64>;
@@ -40,6 +41,15 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
 pub(crate) enum Answer<'a, T> {
     Now(Result<T, Error>),
     Later(Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>),
+}
+
+impl<T> Answer<'_, T> {
+    pub(super) async fn wait(self) -> Result<T, Error> {
+        match self {
+            Self::Now(answer) => answer,
+            Self::Later(answer) => answer.await,
+        }
+    }
 }
 
 fn answer<'a, S: SessionStore, T>(
@@ -100,6 +110,10 @@ impl<S: SessionStore> ErasedStore for S {
         answer::<S, _>(SessionStore::regenerate(
             self, old, expected, tombstone, new, record,
         ))
+    }
+
+    fn delete_expired(&self, now: SystemTime, limit: usize) -> Answer<'_, u64> {
+        answer::<S, _>(SessionStore::delete_expired(self, now, limit))
     }
 
     fn list<'a>(&'a self, user: &'a str) -> Answer<'a, Vec<(Handle, Record)>> {

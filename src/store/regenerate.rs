@@ -1,4 +1,4 @@
-use super::{Created, Replaced, SessionStore};
+use super::session_store::{Created, Replaced, SessionStore};
 use crate::{
     error::Error,
     id::Handle,
@@ -64,7 +64,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::{forward_session_store, store::MemoryStore};
 
     const OLD: Handle = Handle::from_bytes([1; 16]);
     const NEW: Handle = Handle::from_bytes([2; 16]);
@@ -136,12 +136,10 @@ mod tests {
     }
 
     impl SessionStore for Flaky {
+        forward_session_store!(self => self.sessions, except [create, replace, regenerate]);
+
         async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
             self.write(|| self.sessions.create(handle, record)).await
-        }
-
-        async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-            self.sessions.load(handle).await
         }
 
         async fn replace(
@@ -152,30 +150,6 @@ mod tests {
         ) -> Result<Replaced, Error> {
             self.write(|| self.sessions.replace(handle, expected, record))
                 .await
-        }
-
-        async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
-            self.sessions.touch(handle, expires_at).await
-        }
-
-        async fn delete(&self, handle: Handle) -> Result<bool, Error> {
-            self.sessions.delete(handle).await
-        }
-
-        async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
-            self.sessions.delete_expired(now, limit).await
-        }
-
-        async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-            self.sessions.list(user).await
-        }
-
-        async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-            self.sessions.delete_user(user, except).await
-        }
-
-        async fn count(&self, now: SystemTime) -> Result<u64, Error> {
-            self.sessions.count(now).await
         }
     }
 

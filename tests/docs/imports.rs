@@ -12,6 +12,8 @@ pub(crate) struct Source {
     pub(crate) paths: Vec<Path>,
     /// The items at the top of the file.
     pub(crate) items: HashSet<String>,
+    /// The macros that are exported, which makes them the crate's.
+    pub(crate) exported_macros: HashSet<String>,
     /// Every identifier outside of a `use`.
     pub(crate) identifiers: HashSet<String>,
     /// The files that are modules for tests.
@@ -51,6 +53,20 @@ impl Source {
                     if hash.as_char() == '#' && is_for_tests(attribute) =>
                 {
                     2 + self.skip_item(&rest[2..])
+                }
+                [
+                    TokenTree::Punct(hash),
+                    TokenTree::Group(attribute),
+                    TokenTree::Ident(word),
+                    _,
+                    TokenTree::Ident(name),
+                    ..,
+                ] if hash.as_char() == '#'
+                    && word == "macro_rules"
+                    && attribute.stream().to_string() == "macro_export" =>
+                {
+                    self.exported_macros.insert(name.to_string());
+                    2
                 }
                 [TokenTree::Ident(word), next, ..] if word == "use" && !is(next, '<') => {
                     let length = rest.iter().position(|token| is(token, ';'));
@@ -254,12 +270,14 @@ fn paths_and_items_are_read() {
     let source = Source::parse(
         "macro_rules! m { () => { super::a::b!() } }
          struct S(crate::c::D);
+         #[macro_export] macro_rules! n { () => {} }
          const fn f() { let x: e::F = ::a::g(); }",
     );
+    assert_eq!(source.exported_macros, ["n".to_owned()].into());
     let paths = source.paths.iter().map(|path| path.segments.join("::"));
     assert_eq!(
         paths.collect::<Vec<_>>(),
         ["super::a::b", "crate::c::D", "e::F"]
     );
-    assert_eq!(source.items, ["m", "S", "f"].map(str::to_owned).into());
+    assert_eq!(source.items, ["m", "S", "n", "f"].map(str::to_owned).into());
 }

@@ -143,6 +143,13 @@ impl Modules {
         if source.items.contains(item) {
             return None;
         }
+        if module == ROOT {
+            let mut files = self.0.iter();
+            let exported = files.find(|(_, file)| file.exported_macros.contains(item));
+            if let Some((file, _)) = exported {
+                return Some(file.clone());
+            }
+        }
         let uses = source.uses.iter();
         let mut uses = uses.filter(|import| import.path.inside.is_empty());
         if let Some(import) = uses.clone().find(|import| import.name == item) {
@@ -314,6 +321,20 @@ mod tests {
         assert_eq!(found(&[files[0], private, files[2]]), ["f > f/a > f"]);
         let path = ("f/mod.rs", "mod a; pub struct B(a::A);");
         assert_eq!(found(&[files[0], path, files[2]]), ["f > f/a > f"]);
+    }
+
+    #[test]
+    fn an_exported_macro_comes_from_the_file_that_defines_it() {
+        let files = [
+            ("lib.rs", "mod a; mod b;"),
+            (
+                "a.rs",
+                "#[macro_export] macro_rules! m { () => { crate::m!() } }",
+            ),
+            ("b.rs", "crate::m!();"),
+        ];
+        assert_eq!(imports(&files)["a"], [].into());
+        assert_eq!(imports(&files)["b"], ["a".to_owned()].into());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use tower::{Layer, ServiceExt, service_fn};
 use wiz_session::{
     Clock, CookieOptions, Error, Handle, Key, MemoryStore, Record, SessionStore, Version,
-    WizSession, WizSessionLayer,
+    WizSession, WizSessionLayer, forward_session_store,
     store::{Created, Replaced},
 };
 
@@ -589,13 +589,12 @@ impl Checked {
 }
 
 impl SessionStore for Checked {
+    // A regenerate is done in steps, by the default method: they are checked.
+    forward_session_store!(self => self.0, except [create, replace, touch, regenerate]);
+
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         Self::check(record);
         self.0.create(handle, record).await
-    }
-
-    async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        self.0.load(handle).await
     }
 
     async fn replace(
@@ -627,25 +626,5 @@ impl SessionStore for Checked {
         let touched = self.0.touch(handle, expires_at).await?;
         self.0.load(handle).await?.iter().for_each(Self::check);
         Ok(touched)
-    }
-
-    async fn delete(&self, handle: Handle) -> Result<bool, Error> {
-        self.0.delete(handle).await
-    }
-
-    async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
-        self.0.delete_expired(now, limit).await
-    }
-
-    async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-        self.0.list(user).await
-    }
-
-    async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        self.0.delete_user(user, except).await
-    }
-
-    async fn count(&self, now: SystemTime) -> Result<u64, Error> {
-        self.0.count(now).await
     }
 }

@@ -1,117 +1,14 @@
 //! Connections that break while a command is in flight, or lead elsewhere.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU16, AtomicUsize, Ordering},
-    },
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use redis::cmd;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::{Mutex, OwnedMutexGuard},
-};
 use wiz_session::{
     Error, Handle, Key, Record, RedisStore, SessionStore, Version,
     store::{Created, Replaced},
 };
 
-use crate::servers::Redis;
-
-/// Stands between the store and the server.
-struct Proxy {
-    port: u16,
-    /// Where new connections lead.
-    server: Arc<AtomicU16>,
-    /// Which of the next answers is lost, with its connection; none if 0.
-    loses_answer: Arc<AtomicUsize>,
-    /// Of the next commands.
-    loses_command: Arc<AtomicUsize>,
-    /// Held while nobody may connect.
-    door: Arc<Mutex<()>>,
-}
-
-impl Proxy {
-    async fn before(redis: &Redis) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let proxy = Self {
-            port: listener.local_addr().expect("its address").port(),
-            server: Arc::new(redis.port().into()),
-            loses_answer: Arc::default(),
-            loses_command: Arc::default(),
-            door: Arc::default(),
-        };
-        let (server, door) = (proxy.server.clone(), proxy.door.clone());
-        let loses = [proxy.loses_command.clone(), proxy.loses_answer.clone()];
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                drop(door.lock().await);
-                let server = TcpStream::connect(("127.0.0.1", server.load(Ordering::SeqCst))).await;
-                let server = server.expect("the server is there");
-                tokio::spawn(Self::connect(client, server, loses.clone()));
-            }
-        });
-        proxy
-    }
-
-    async fn connect(client: TcpStream, server: TcpStream, loses: [Arc<AtomicUsize>; 2]) {
-        let (mut commands, mut to_client) = client.into_split();
-        let (mut answers, mut to_server) = server.into_split();
-        tokio::select! {
-            () = Self::forward(&mut commands, &mut to_server, &loses[0]) => {}
-            () = Self::forward(&mut answers, &mut to_client, &loses[1]) => {}
-        }
-    }
-
-    /// Until the connection ends, or what is to be lost arrives.
-    async fn forward(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, lost: &AtomicUsize) {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            let left = lost.load(Ordering::SeqCst);
-            lost.store(left.saturating_sub(1), Ordering::SeqCst);
-            if left == 1 || to.write_all(&buffer[..count]).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// The connection ends in place of the next answer but so many.
-    fn lose_answer_after(&self, others: usize) {
-        self.loses_answer.store(others + 1, Ordering::SeqCst);
-    }
-
-    fn lose_answer(&self) {
-        self.lose_answer_after(0);
-    }
-
-    /// The connection ends when the next command is sent, before the server has it.
-    fn lose_command(&self) {
-        self.loses_command.store(1, Ordering::SeqCst);
-    }
-
-    fn has_lost_it(&self) -> bool {
-        [&self.loses_answer, &self.loses_command]
-            .iter()
-            .all(|left| left.load(Ordering::SeqCst) == 0)
-    }
-
-    /// The next answer is lost, and nobody gets another connection until this is dropped.
-    async fn shut(&self) -> OwnedMutexGuard<()> {
-        self.lose_answer();
-        self.door.clone().lock_owned().await
-    }
-
-    async fn store(&self) -> RedisStore {
-        let store = RedisStore::connect(&format!("redis://127.0.0.1:{}/", self.port)).await;
-        store.expect("the server is there")
-    }
-}
+use crate::{proxy::Proxy, servers::Redis};
 
 fn record(json: &str) -> Record {
     let end = SystemTime::now() + Duration::from_secs(60);
@@ -142,7 +39,7 @@ fn handle() -> Handle {
 }
 
 /// Makes the server know all scripts: one that it does not know is sent twice, and does nothing at first.
-async fn send_scripts(store: &RedisStore) {
+pub(crate) async fn send_scripts(store: &RedisStore) {
     let (old, new, later) = (handle(), handle(), SystemTime::now());
     let made = async {
         store.create(old, &data(1)).await?;
@@ -337,7 +234,7 @@ async fn a_primary_that_became_a_replica_is_left() {
     let mut demote = cmd("REPLICAOF");
     demote.arg("127.0.0.1").arg(new.port());
     old.ask::<String>(&demote).await;
-    proxy.server.store(new.port(), Ordering::SeqCst);
+    proxy.lead_to(&new);
     let created = store.create(handle(), &data(1)).await;
     assert_eq!(created.ok(), Some(Created::Created));
 }

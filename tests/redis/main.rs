@@ -11,6 +11,8 @@ mod conforms;
 mod faults;
 mod keys;
 mod lost_answers;
+mod lost_commits;
+mod proxy;
 #[path = "../support/races.rs"]
 mod races;
 mod servers;

@@ -39,3 +39,14 @@ impl MemoryStoreBuilder {
         MemoryStore::with_limits(self.limits)
     }
 }
+
+impl MemoryStore {
+    /// Sets the limits of a new store.
+    ///
+    /// ```
+    /// let store = wiz_session::MemoryStore::builder().max_bytes(256 << 20).build();
+    /// ```
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder::default()
+    }
+}

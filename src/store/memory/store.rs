@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use super::{builder::MemoryStoreBuilder, capacity::Limits, sessions::Sessions};
+use super::{capacity::Limits, sessions::Sessions};
 use crate::{
     error::Error,
     id::Handle,
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// # Capacity
 ///
-/// The store holds at most a million records and 1 GiB, by an [estimate](MemoryStoreBuilder::max_bytes) of their size.
+/// The store holds at most a million records and 1 GiB, by an [estimate](super::MemoryStoreBuilder::max_bytes) of their size.
 /// [`builder`](Self::builder) sets both limits, and neither is ever exceeded. When the store is full, a new session, or
 /// one that grows, evicts the first of these that exists:
 ///
@@ -68,16 +68,10 @@ impl MemoryStore {
     /// ```
     #[must_use]
     pub fn with_max_sessions(max_sessions: usize) -> Self {
-        Self::builder().max_sessions(max_sessions).build()
-    }
-
-    /// Sets the limits of a new store.
-    ///
-    /// ```
-    /// let store = wiz_session::MemoryStore::builder().max_bytes(256 << 20).build();
-    /// ```
-    pub fn builder() -> MemoryStoreBuilder {
-        MemoryStoreBuilder::default()
+        Self::with_limits(Limits {
+            sessions: max_sessions,
+            ..Limits::default()
+        })
     }
 
     pub(super) fn with_limits(limits: Limits) -> Self {

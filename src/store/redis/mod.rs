@@ -5,6 +5,7 @@ mod batch;
 mod connect;
 mod connection;
 mod encoding;
+mod index;
 mod keys;
 mod reply;
 mod scan;

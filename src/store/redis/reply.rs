@@ -29,6 +29,40 @@ impl Reply {
             word => Ok(word),
         }
     }
+
+    /// What the script that ends a session returned.
+    pub(super) fn ended(&self) -> Result<End, Error> {
+        if let Value::Array(ended) = &self.value {
+            return match &ended[..] {
+                // A user that is no text was not written by this store, and is in no index of its own.
+                [Value::BulkString(kind), Value::BulkString(user)] if kind == b"u" => {
+                    Ok(End::Ended(String::from_utf8(user.clone()).ok()))
+                }
+                _ => Ok(End::Ended(None)),
+            };
+        }
+        match self.word()? {
+            b"gone" if self.is_resent => Ok(End::GoneAfterResend),
+            b"gone" => Ok(End::Gone),
+            b"moved" => Ok(End::Moved),
+            b"other" => Ok(End::NotTheirs),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+/// What became of a session that was to end.
+pub(super) enum End {
+    /// This call ended it. It was this user's, or anonymous.
+    Ended(Option<String>),
+    /// There is no such session.
+    Gone,
+    /// It moved to a new id.
+    Moved,
+    /// There is none any more; a first attempt, whose reply was lost, may have ended it.
+    GoneAfterResend,
+    /// It is not the user's.
+    NotTheirs,
 }
 
 pub(super) fn value(result: RedisResult<Value>) -> Result<Value, Error> {

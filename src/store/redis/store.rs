@@ -6,10 +6,10 @@ use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
 use super::{
     connection::{ConnectionManager, Request, Server},
     encoding::{self, EncodedRecord},
+    index::Entry,
     keys::Keys,
-    reply::{self, Reply, in_doubt, unexpected},
+    reply::{self, End, Reply, in_doubt, unexpected},
     script::{self, Script},
-    users::{End, Entry},
 };
 use crate::{
     error::Error,

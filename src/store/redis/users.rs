@@ -2,29 +2,13 @@ use std::iter::once;
 
 use redis::Value;
 
-use super::{RedisStore, encoding, reply::unexpected, script};
+use super::{
+    RedisStore, encoding,
+    index::{Entry, pending},
+    reply::{End, unexpected},
+    script,
+};
 use crate::{error::Error, id::Handle, record::Record};
-
-/// What became of a session that was to end.
-pub(super) enum End {
-    /// This call ended it. It was this user's, or anonymous.
-    Ended(Option<String>),
-    /// There is no such session.
-    Gone,
-    /// It moved to a new id.
-    Moved,
-    /// There is none any more; a first attempt, whose reply was lost, may have ended it.
-    GoneAfterResend,
-    /// It is not the user's.
-    NotTheirs,
-}
-
-/// An entry of a user's index.
-pub(super) struct Entry {
-    pub(super) handle: Handle,
-    /// It may precede its session: that is being created, or its creation failed half-way.
-    pub(super) is_pending: bool,
-}
 
 /// The index of a user's sessions: every session that lives, and some that have ended.
 ///
@@ -39,7 +23,7 @@ impl RedisStore {
         let Value::Array(members) = self.send(&range).await? else {
             return Err(unexpected());
         };
-        members.iter().map(entry).collect()
+        members.iter().map(Entry::parse).collect()
     }
 
     pub(super) async fn index_add(
@@ -102,43 +86,6 @@ impl RedisStore {
         let reply = self
             .run(&script::DELETE, once(&*record), of.as_slice())
             .await?;
-        if let Value::Array(ended) = &reply.value {
-            return match &ended[..] {
-                // A user that is no text was not written by this store, and is in no index of its own.
-                [Value::BulkString(kind), Value::BulkString(user)] if kind == b"u" => {
-                    Ok(End::Ended(String::from_utf8(user.clone()).ok()))
-                }
-                _ => Ok(End::Ended(None)),
-            };
-        }
-        match reply.word()? {
-            b"gone" if reply.is_resent => Ok(End::GoneAfterResend),
-            b"gone" => Ok(End::Gone),
-            b"moved" => Ok(End::Moved),
-            b"other" => Ok(End::NotTheirs),
-            _ => Err(unexpected()),
-        }
+        reply.ended()
     }
-}
-
-const PENDING: char = '+';
-
-fn pending(handle: Handle) -> String {
-    format!("{PENDING}{handle}")
-}
-
-fn entry(member: &Value) -> Result<Entry, Error> {
-    let parse = |member: &[u8]| {
-        let member = str::from_utf8(member).ok()?;
-        let (handle, is_pending) = match member.strip_prefix(PENDING) {
-            Some(handle) => (handle, true),
-            None => (member, false),
-        };
-        let handle = handle.parse().ok()?;
-        Some(Entry { handle, is_pending })
-    };
-    let Value::BulkString(member) = member else {
-        return Err(unexpected());
-    };
-    parse(member).ok_or_else(|| Error::corrupt("its user's index is damaged"))
 }

@@ -1,0 +1,177 @@
+use super::scenario::*;
+use crate::{
+    Error,
+    commit::{CookieAction::Set, SessionState},
+};
+
+fn creates() -> Scenario {
+    let scenario = Scenario::new().set("a", "1").commits();
+    scenario.asks(Create(New(0), r#"{"a":1}"#))
+}
+
+#[test]
+fn the_first_value_begins_a_session() {
+    creates()
+        .answers(IsCreated)
+        .tells(Told::Created(New(0)))
+        .settles(v(1), Some(Set))
+        .sees(r#"{"a":1}"#)
+        .has_nothing_pending();
+}
+
+#[test]
+fn a_login_on_a_session_that_has_ended_begins_one() {
+    let scenario = Scenario::new().change(SessionState::found_moved);
+    let scenario = scenario.log_in("alice").commits();
+    let scenario = scenario.asks(Create(New(0), "{}"));
+    assert_eq!(scenario.written.as_ref().unwrap().user(), Some("alice"));
+    scenario
+        .answers(IsCreated)
+        .tells(Told::Created(New(0)))
+        .settles(v(1), Some(Set));
+}
+
+#[test]
+fn a_users_name_that_does_not_fit_is_refused() {
+    let scenario = Scenario::new().set("a", "1").log_in(&"x".repeat(100));
+    scenario.commits().fails(Error::is_too_large);
+}
+
+#[test]
+fn no_session_begins_once_the_headers_are_sent() {
+    let scenario = Scenario::new().headers_sent().set("a", "1");
+    scenario.commits().fails(Error::is_headers_sent);
+}
+
+#[test]
+fn of_ids_that_are_in_use_at_an_immediate_store_three_are_tried() {
+    let scenario = Scenario::new().immediate().set("a", "1").commits();
+    (0..3)
+        .fold(scenario, |scenario, id| {
+            let scenario = scenario.asks(Create(New(id), r#"{"a":1}"#));
+            scenario.answers(Exists)
+        })
+        .fails(is_plain_store_error);
+}
+
+#[test]
+fn an_id_that_is_in_use_by_this_very_commit_is_its_session() {
+    creates()
+        .answers(Exists)
+        .asks(Verify(New(0)))
+        .loads_own(0)
+        .tells(Told::Created(New(0)))
+        .settles(v(1), Some(Set));
+}
+
+#[test]
+fn an_id_that_is_in_use_by_another_session_is_left_alone() {
+    creates()
+        .answers(Exists)
+        .asks(Verify(New(0)))
+        .loads(record(v(1), "{}"))
+        .asks(Create(New(1), r#"{"a":1}"#))
+        .answers(IsCreated)
+        .tells(Told::Created(New(1)))
+        .settles(v(1), Some(Set));
+}
+
+#[test]
+fn an_id_that_was_in_use_and_is_no_more_is_left_alone() {
+    let again = creates().answers(Exists).asks(Verify(New(0))).loads(None);
+    again.asks(Create(New(1), r#"{"a":1}"#));
+}
+
+#[test]
+fn who_has_an_id_may_stay_unknown() {
+    creates()
+        .answers(Exists)
+        .asks(Verify(New(0)))
+        .answers(Fails)
+        .fails_in_doubt(Error::is_in_doubt)
+        .resumes()
+        .asks(Verify(New(0)))
+        .loads_own(0)
+        .tells(Told::Created(New(0)))
+        .settles(v(1), Some(Set));
+}
+
+#[test]
+fn a_session_whose_answer_was_lost_is_found() {
+    creates()
+        .answers(Fails)
+        .asks(Verify(New(0)))
+        .loads_own(0)
+        .tells(Told::Created(New(0)))
+        .settles(v(1), Some(Set))
+        .has_nothing_pending();
+}
+
+#[test]
+fn one_that_is_not_found_is_begun_under_the_same_names() {
+    let scenario = creates();
+    let first = scenario.written.clone().unwrap();
+    let scenario = scenario
+        .answers(Fails)
+        .asks(Verify(New(0)))
+        .loads(None)
+        .fails_in_doubt(is_plain_store_error)
+        .resumes()
+        .asks(Verify(New(0)))
+        .loads(None)
+        .asks(Create(New(0), r#"{"a":1}"#));
+    assert!(scenario.written.as_ref().unwrap().is_same_commit(&first));
+    // The first call was only late.
+    scenario
+        .answers(Exists)
+        .asks(Verify(New(0)))
+        .loads(first)
+        .tells(Told::Created(New(0)))
+        .settles(v(1), Some(Set));
+}
+
+#[test]
+fn another_session_under_the_id_of_one_whose_answer_was_lost_is_left_alone() {
+    creates()
+        .answers(Fails)
+        .asks(Verify(New(0)))
+        .loads(record(v(1), "{}"))
+        .asks(Create(New(1), r#"{"a":1}"#));
+}
+
+#[test]
+fn a_look_up_that_fails_leaves_it_in_doubt() {
+    creates()
+        .answers(Fails)
+        .asks(Verify(New(0)))
+        .answers(Fails)
+        .fails_in_doubt(Error::is_in_doubt)
+        .resumes()
+        .asks(Verify(New(0)))
+        .loads_own(0)
+        .tells(Told::Created(New(0)))
+        .settles(v(1), Some(Set));
+}
+
+/// Its first call may be under way still, so it stays in doubt.
+#[test]
+fn one_that_is_not_found_when_it_is_too_late_does_not_begin() {
+    creates()
+        .drops()
+        .headers_sent()
+        .resumes()
+        .asks(Verify(New(0)))
+        .loads(None)
+        .fails_in_doubt(Error::is_headers_sent);
+}
+
+#[test]
+fn an_immediate_stores_error_leaves_nothing_in_doubt() {
+    let scenario = Scenario::new().immediate().set("a", "1").commits();
+    let scenario = scenario.asks(Create(New(0), r#"{"a":1}"#));
+    assert!(!scenario.written.as_ref().unwrap().has_commits());
+    scenario
+        .answers(Fails)
+        .fails(is_plain_store_error)
+        .sees(r#"{"a":1}"#);
+}
