@@ -8,6 +8,7 @@ mod memory;
 mod model;
 #[path = "../support/races.rs"]
 mod races;
+mod remembered;
 
 use wiz_session::{MemoryStore, store::conformance};
 

@@ -1,0 +1,156 @@
+//! What the model found: sessions whose life is changed while requests are at work.
+
+use std::{convert::Infallible, time::Duration};
+
+use http::{
+    HeaderValue, Request, Response,
+    header::{COOKIE, SET_COOKIE},
+};
+use parking_lot::Mutex;
+use tower::{Layer, ServiceExt, service_fn};
+use wiz_session::{
+    Clock, CookieOptions, Key, WizSession, WizSessionLayer,
+    test_util::{StoreMethod, TestStore, cookie_header},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+struct App {
+    layer: WizSessionLayer,
+    clock: Clock,
+    store: TestStore,
+}
+
+impl App {
+    fn new() -> Self {
+        let (store, clock) = (TestStore::new(), Clock::manual());
+        let layer = WizSessionLayer::builder(store.clone(), Key::from(&[1; 64]))
+            .cookie(CookieOptions::insecure("sid"))
+            .clock(clock.clone())
+            .build()
+            .expect("a valid configuration");
+        Self {
+            layer,
+            clock,
+            store,
+        }
+    }
+
+    async fn visit(
+        &self,
+        cookie: Option<&HeaderValue>,
+        act: impl AsyncFnOnce(WizSession),
+    ) -> Response<()> {
+        let act = Mutex::new(Some(act));
+        let handler = service_fn(|request: Request<()>| {
+            let act = act.lock().take().expect("one request");
+            async move {
+                let session = WizSession::from_extensions(request.extensions()).await;
+                act(session.expect("the store answers")).await;
+                Ok::<_, Infallible>(Response::new(()))
+            }
+        });
+        let mut request = Request::new(());
+        if let Some(cookie) = cookie {
+            request.headers_mut().insert(COOKIE, cookie.clone());
+        }
+        let Ok(response) = self.layer.layer(handler).oneshot(request).await;
+        response.map(drop)
+    }
+
+    async fn begin(&self, remember: Option<Duration>) -> HeaderValue {
+        let begun = self.visit(None, async |session| {
+            session.set("a", 0).expect("it fits");
+            if let Some(how_long) = remember {
+                session.remember(how_long);
+            }
+        });
+        cookie_header(&begun.await).expect("a session begins")
+    }
+
+    async fn has(&self, cookie: &HeaderValue, key: &str) -> bool {
+        let mut has = false;
+        let look = async |session: WizSession| has = session.contains_key(key);
+        self.visit(Some(cookie), look).await;
+        has
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_works_for_long_keeps_its_changes_beside_others_in_a_remembered_session() {
+    let app = App::new();
+    let cookie = app.begin(Some(30 * DAY)).await;
+    app.visit(Some(&cookie), async |session| {
+        app.clock.advance(6 * MINUTE);
+        let other = async |session: WizSession| session.set("other", 1).expect("it fits");
+        app.visit(Some(&cookie), other).await;
+        session.set("own", 1).expect("it fits");
+    })
+    .await;
+    assert!(app.has(&cookie, "other").await);
+    assert!(app.has(&cookie, "own").await);
+}
+
+#[tokio::test]
+async fn a_session_that_is_remembered_for_less_outlives_a_touch_by_a_request_from_before() {
+    let app = App::new();
+    let cookie = app.begin(None).await;
+    app.clock.advance(4 * MINUTE);
+    app.visit(Some(&cookie), async |_| {
+        let remember = async |session: WizSession| session.remember(10 * MINUTE);
+        app.visit(Some(&cookie), remember).await;
+    })
+    .await;
+    assert!(app.has(&cookie, "a").await);
+}
+
+#[tokio::test]
+async fn a_session_that_is_forgotten_outlives_a_touch_under_way() {
+    let app = App::new();
+    let cookie = app.begin(Some(30 * DAY)).await;
+    app.clock.advance(4 * DAY);
+    let gate = app.store.pause(StoreMethod::Touch);
+    let read = app.visit(Some(&cookie), async |_| {});
+    let forget = async {
+        gate.reached().await;
+        app.visit(Some(&cookie), async |session| session.forget())
+            .await;
+        gate.open();
+    };
+    tokio::join!(read, forget);
+    assert!(app.has(&cookie, "a").await);
+}
+
+#[tokio::test]
+async fn a_wish_to_be_remembered_outlives_a_save_that_has_nothing_to_store() {
+    let app = App::new();
+    let begun = app.visit(None, async |session| {
+        session.remember(30 * DAY);
+        session.save().await.expect("there is nothing to store");
+        session.set("a", 1).expect("it fits");
+    });
+    let begun = begun.await;
+    let line = begun.headers()[SET_COOKIE].to_str().expect("ASCII");
+    assert!(line.contains("Max-Age=2592000"), "{line}");
+}
+
+#[tokio::test]
+async fn a_remembered_session_that_is_reloaded_has_its_cookie_sent_anew() {
+    for saves in [true, false] {
+        let app = App::new();
+        let cookie = app.begin(Some(30 * DAY)).await;
+        app.clock.advance(4 * DAY);
+        let used = app.visit(Some(&cookie), async |session| {
+            let looked = match saves {
+                true => session.save().await,
+                false => session.reload().await,
+            };
+            looked.expect("it lives");
+        });
+        let lines = used.await;
+        let line = lines.headers().get(SET_COOKIE).expect("a cookie");
+        let line = line.to_str().expect("ASCII");
+        assert!(line.contains("Max-Age=2592000"), "{line}");
+    }
+}
