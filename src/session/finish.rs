@@ -191,6 +191,11 @@ impl RequestSession {
             Err(error) if !error.is_silent() => return Err(error),
             _ => {}
         }
+        if failed {
+            // What was in flight and is not stored is pending again, and is dropped as well.
+            let mut shared = self.lock_to_edit();
+            shared.rolled_back |= shared.state.roll_back();
+        }
         let now = || self.config.clock.timestamp();
         let expiry = &self.config.policy.expiry;
         match self.view(|state| state.plan(now, expiry)) {

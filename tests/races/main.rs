@@ -3,12 +3,12 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod found;
 mod late;
 mod memory;
 mod model;
 #[path = "../support/races.rs"]
 mod races;
-mod remembered;
 
 use wiz_session::{MemoryStore, store::conformance};
 

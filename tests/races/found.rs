@@ -1,9 +1,9 @@
-//! What the model found: sessions whose life is changed while requests are at work.
+//! What the model and the fuzz found.
 
 use std::{convert::Infallible, time::Duration};
 
 use http::{
-    HeaderValue, Request, Response,
+    HeaderValue, Request, Response, StatusCode,
     header::{COOKIE, SET_COOKIE},
 };
 use parking_lot::Mutex;
@@ -42,13 +42,24 @@ impl App {
         cookie: Option<&HeaderValue>,
         act: impl AsyncFnOnce(WizSession),
     ) -> Response<()> {
+        self.answer(cookie, StatusCode::OK, act).await
+    }
+
+    async fn answer(
+        &self,
+        cookie: Option<&HeaderValue>,
+        status: StatusCode,
+        act: impl AsyncFnOnce(WizSession),
+    ) -> Response<()> {
         let act = Mutex::new(Some(act));
         let handler = service_fn(|request: Request<()>| {
             let act = act.lock().take().expect("one request");
             async move {
                 let session = WizSession::from_extensions(request.extensions()).await;
                 act(session.expect("the store answers")).await;
-                Ok::<_, Infallible>(Response::new(()))
+                let mut response = Response::new(());
+                *response.status_mut() = status;
+                Ok::<_, Infallible>(response)
             }
         });
         let mut request = Request::new(());
@@ -153,4 +164,48 @@ async fn a_remembered_session_that_is_reloaded_has_its_cookie_sent_anew() {
         let line = line.to_str().expect("ASCII");
         assert!(line.contains("Max-Age=2592000"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_of_500_drops_what_a_save_could_not_store() {
+    let app = App::new();
+    let cookie = app.begin(None).await;
+    let response = app.answer(
+        Some(&cookie),
+        StatusCode::INTERNAL_SERVER_ERROR,
+        async |session| {
+            session.set("b", 1).expect("it fits");
+            app.store.fail(StoreMethod::Replace);
+            session.save().await.expect_err("the store is away");
+            app.store.heal();
+        },
+    );
+    assert_eq!(response.await.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!app.has(&cookie, "b").await);
+}
+
+#[tokio::test]
+async fn a_login_that_an_answer_of_500_drops_leaves_nothing_in_the_former_users_session() {
+    let app = App::new();
+    let bob = app.visit(None, async |session| {
+        session.log_in("bob");
+        session.set("a", "of bob").expect("it fits");
+    });
+    let bob = cookie_header(&bob.await).expect("a login");
+    let response = app.answer(
+        Some(&bob),
+        StatusCode::INTERNAL_SERVER_ERROR,
+        async |session| {
+            session.log_in("alice");
+            session.set("a", "of alice").expect("it fits");
+            app.store.fail(StoreMethod::Create);
+            session.save().await.expect_err("the store is away");
+            app.store.heal();
+        },
+    );
+    response.await;
+    let mut a = None;
+    let look = async |session: WizSession| a = session.get::<String>("a").expect("a text");
+    app.visit(Some(&bob), look).await;
+    assert_eq!(a.as_deref(), Some("of bob"));
 }
