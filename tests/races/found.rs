@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tower::{Layer, ServiceExt, service_fn};
 use wiz_session::{
     Clock, CookieOptions, Key, WizSession, WizSessionLayer,
-    test_util::{StoreMethod, TestStore, cookie_header},
+    test_util::{Fault, StoreMethod, TestStore, cookie_header},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -208,4 +208,32 @@ async fn a_login_that_an_answer_of_500_drops_leaves_nothing_in_the_former_users_
     let look = async |session: WizSession| a = session.get::<String>("a").expect("a text");
     app.visit(Some(&bob), look).await;
     assert_eq!(a.as_deref(), Some("of bob"));
+}
+
+#[tokio::test]
+#[ignore = "it answers that the session has ended"]
+async fn a_transaction_that_was_done_before_its_session_moved_does_not_say_that_nothing_was_written()
+ {
+    let app = App::new();
+    let cookie = app.begin(None).await;
+    app.visit(Some(&cookie), async |other| {
+        app.visit(Some(&cookie), async |session| {
+            app.store.fault(StoreMethod::Replace, Fault::DoneThenFail);
+            let look_up = app.store.pause(StoreMethod::Load);
+            let counted = session.transaction(|tx| tx.update("n", |n: &mut u32| *n += 1));
+            let moves = async {
+                look_up.reached().await;
+                app.store.heal();
+                other.reload().await.expect("it lives");
+                other.regenerate();
+                other.save().await.expect("it moves");
+                look_up.open();
+            };
+            let (counted, ()) = tokio::join!(counted, moves);
+            assert_eq!(other.get("n").expect("a number"), Some(1));
+            assert!(!counted.is_err_and(|error| error.is_gone()));
+        })
+        .await;
+    })
+    .await;
 }

@@ -4,6 +4,7 @@
 #[path = "../support/client.rs"]
 mod client;
 mod found;
+mod fuzz;
 mod late;
 mod memory;
 mod model;
