@@ -82,14 +82,23 @@ impl Expiry {
     /// was written by a server whose clock was ahead, and does not.
     #[inline]
     pub(crate) fn is_live(&self, record: &Record, now: Timestamp) -> bool {
+        self.is_in_time(record, now, now)
+    }
+
+    /// The same for a request that `found` its session alive, however long ago that was: others may have kept it alive
+    /// since.
+    #[inline]
+    pub(crate) fn is_in_time(&self, record: &Record, found: Timestamp, now: Timestamp) -> bool {
         let body = record.body();
-        let longest = match body.remember {
-            Some(remember) => remember.min(self.remember_limit),
-            None => self.absolute_timeout,
-        };
-        now < record.expires()
-            && now < body.deadline
-            && record.expires().millis_since(now) <= millis(longest) + millis(SKEW)
+        // A request that saw the session before a shorter `remember` or a `forget` may touch it for the longer time.
+        let remembered = body.remember.unwrap_or_default();
+        let longest = remembered
+            .min(self.remember_limit)
+            .max(self.absolute_timeout);
+        let end = record.expires().min(body.deadline);
+        found < record.expires()
+            && found < body.deadline
+            && end.millis_since(now) <= millis(longest) + millis(SKEW)
     }
 }
 

@@ -84,7 +84,10 @@ impl SessionState {
             }
             return false;
         }
-        self.intent.ack(&unit.intent);
+        // What is wished for a session holds for the one that begins later in this request.
+        if !matches!(base, Base::New) {
+            self.intent.ack(&unit.intent);
+        }
         self.endings = Endings::default();
         self.outdated = false;
         self.cookie = cookie;

@@ -194,7 +194,7 @@ impl SessionState {
 
     /// Whether a record is that of a session which lives for this request.
     pub(crate) fn is_live(&self, record: &Record, now: Timestamp, expiry: &Expiry) -> bool {
-        !record.is_tombstone() && expiry.is_live(record, self.in_time.unwrap_or(now))
+        !record.is_tombstone() && expiry.is_in_time(record, self.in_time.unwrap_or(now), now)
     }
 
     /// Whether the session was alive when the request came, and has passed its end since.
@@ -283,6 +283,16 @@ impl SessionState {
     /// Whether the request counts as a use of the session.
     pub(crate) fn counts_as_use(&self) -> bool {
         !self.skip_touch
+    }
+
+    /// The session was kept alive: the client of one that is remembered has to be told that its cookie lasts longer.
+    pub(crate) fn note_touch(&mut self) {
+        let stored = self.base.live();
+        if !self.headers_sent
+            && stored.is_some_and(|stored| stored.record.body().remember.is_some())
+        {
+            self.cookie = Some(CookieAction::Set);
+        }
     }
 
     /// The newest record, or `None` if the session is over. What is pending stays, on top of it.

@@ -107,22 +107,26 @@ impl RequestSession {
     async fn refresh(&self) -> Result<(), Error> {
         let stored = self.view(|state| state.base.live().cloned());
         if let Some(stored) = stored {
-            let newer = self.load_newer(&stored).await?;
+            let (newer, is_touched) = self.load_newer(&stored).await?;
             self.swap_unlocked(|state| state.apply_newer(newer.clone()))?;
+            if is_touched {
+                self.edit(SessionState::note_touch);
+            }
         }
         self.view(|state| state.ensure_live())
     }
 
-    /// The newest record, touched if that is due, or `None` if the session is over.
-    async fn load_newer(&self, stored: &Stored) -> Result<Option<Record>, Error> {
+    /// The newest record, or `None` if the session is over; and whether it was touched, as that was due.
+    async fn load_newer(&self, stored: &Stored) -> Result<(Option<Record>, bool), Error> {
         let config = &*self.config;
         let loaded = config.store.load(stored.handle).answer().await?;
         let now = config.clock.timestamp();
         let expiry = &config.policy.expiry;
         let lives = |record: &Record| self.view(|state| state.is_live(record, now, expiry));
         let Some(mut record) = loaded.filter(lives) else {
-            return Ok(None);
+            return Ok((None, false));
         };
+        let mut is_touched = false;
         let due = expiry.touch_due(&record, now);
         if let Some(until) = due.filter(|_| self.view(|state| state.counts_as_use())) {
             let touched = config
@@ -131,12 +135,15 @@ impl RequestSession {
                 .answer()
                 .await;
             match touched {
-                Ok(true) => record.touch(until),
+                Ok(true) => {
+                    record.touch(until);
+                    is_touched = true;
+                }
                 Ok(false) => {}
                 Err(error) => crate::observe::touch_failed(stored.handle, &error),
             }
         }
-        Ok(Some(record))
+        Ok((Some(record), is_touched))
     }
 
     fn ensure_not_rolled_back(&self) -> Result<(), Error> {

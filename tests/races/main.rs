@@ -3,6 +3,8 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod found;
+mod fuzz;
 mod late;
 mod memory;
 mod model;

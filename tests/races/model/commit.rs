@@ -1,0 +1,311 @@
+use std::collections::BTreeMap;
+
+use super::{
+    ABSOLUTE, IDLE, Name, REMEMBER_LIMIT, Run, Stored, TOMBSTONE, Time,
+    request::{Base, Cookie, Request},
+};
+
+/// The store as it should be, and what DESIGN.md §3 says becomes of it.
+#[derive(Default)]
+pub(super) struct Sessions {
+    pub(super) now: Time,
+    /// Every session that ever was. Without an entry: deleted.
+    stored: BTreeMap<Name, Stored>,
+    last: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Gone,
+    /// Changes were lost with a session that may have been swept.
+    Expired,
+    /// The closure of a transaction failed.
+    Aborted,
+}
+
+impl Sessions {
+    /// What a request that comes with a cookie of this session finds.
+    pub(super) fn find(&self, name: Option<Name>) -> Request {
+        let mut request = Request::new(name.is_some());
+        let Some(name) = name else { return request };
+        let stored = self.stored.get(&name);
+        match stored.filter(|stored| stored.lives_at(self.now)) {
+            None => request.came_with_ended = true,
+            Some(stored) if stored.tombstone => {
+                (request.came_with_ended, request.base) = (true, Base::Gone);
+            }
+            Some(stored) => {
+                request.in_time = Some(self.now);
+                request.reload(Base::Live(name, stored.clone()));
+            }
+        }
+        request
+    }
+
+    /// The session as it is now, if it lives for this request: what was alive when it came does, though it has expired
+    /// since.
+    fn newest(&self, request: &Request, name: Name) -> Option<&Stored> {
+        let at = request.in_time.unwrap_or(self.now);
+        let stored = self.stored.get(&name);
+        stored.filter(|stored| !stored.tombstone && stored.lives_at(at))
+    }
+
+    pub(super) fn is_alive(&self, request: &Request) -> bool {
+        let stored = request.live().and_then(|(name, _)| self.stored.get(&name));
+        stored.is_some_and(|stored| !stored.tombstone && stored.lives_at(self.now))
+    }
+
+    pub(super) fn save(&mut self, request: &mut Request) -> Result<(), Refused> {
+        if !request.has_changes() {
+            return self.reload(request);
+        }
+        self.commit(request, None)?;
+        ensure_live(request)
+    }
+
+    pub(super) fn transact(
+        &mut self,
+        request: &mut Request,
+        run: Run,
+    ) -> Result<Option<i64>, Refused> {
+        let returned = self.commit(request, Some(run))?;
+        ensure_live(request)?;
+        Ok(returned)
+    }
+
+    pub(super) fn reload(&mut self, request: &mut Request) -> Result<(), Refused> {
+        if let Some((name, _)) = request.live() {
+            match self.newest(request, name).cloned() {
+                None => request.lose(),
+                Some(mut newest) => {
+                    let due = newest.touch_due(self.now);
+                    if let Some(until) = due.filter(|_| !request.skips_touch) {
+                        self.touch(name, until);
+                        newest.expires_at = until;
+                        if newest.remember.is_some() {
+                            request.cookie = Some(Cookie::Set);
+                        }
+                    }
+                    request.reload(Base::Live(name, newest));
+                }
+            }
+        }
+        ensure_live(request)
+    }
+
+    /// The commit after the handler, which `failed` or not.
+    pub(super) fn finish(&mut self, request: &mut Request, failed: bool) -> Result<(), Refused> {
+        if failed {
+            request.drop_pending();
+        }
+        match self.commit(request, None) {
+            Err(Refused::Expired) => {
+                request.cookie = request.cookie.filter(|cookie| *cookie == Cookie::Set);
+                Err(Refused::Expired)
+            }
+            // In silence.
+            _ => Ok(()),
+        }
+    }
+
+    fn commit(&mut self, request: &mut Request, run: Option<Run>) -> Result<Option<i64>, Refused> {
+        self.end_cleared(request);
+        if run.is_some() && request.is_gone() {
+            request.lose();
+            return Err(Refused::Gone);
+        }
+        let mut unit = request.clone();
+        let (mut work, mut returned) = unit.with(run);
+        let fails = matches!(run, Some(Run::Fail));
+        if let Some((name, snapshot)) = work.live()
+            && (work.writes() || run.is_some())
+        {
+            let swaps = work.writes() && !fails;
+            let current = self.stored.get(&name);
+            let is_same = current.is_some_and(|current| current.version == snapshot.version);
+            if !(swaps && is_same) {
+                match self.newest(&work, name) {
+                    Some(newest) => unit.rebase(Base::Live(name, newest.clone())),
+                    None => self.lost(request, &mut unit, &work)?,
+                }
+                (work, returned) = unit.with(run);
+            }
+        }
+        if fails {
+            return Err(Refused::Aborted);
+        }
+        let begins = matches!(work.base, Base::New) && work.changes_data();
+        match work.live() {
+            None if work.login.is_some() || begins => {
+                let name = self.name();
+                self.store(request, name, &work);
+                request.cookie = Some(Cookie::Set);
+            }
+            None if work.is_gone() && work.writes() => {
+                request.lose();
+                return Err(Refused::Gone);
+            }
+            None => self.settle_without_session(request),
+            Some((name, _)) if work.regenerates || work.login.is_some() => {
+                self.leave_tombstone(name);
+                let name = self.name();
+                self.store(request, name, &work);
+                request.cookie = Some(Cookie::Set);
+            }
+            Some((name, before)) if work.writes() => {
+                let is_due = !work.skips_touch && before.touch_due(self.now).is_some();
+                if work.remember.is_some() || before.remember.is_some() && is_due {
+                    request.cookie = Some(Cookie::Set);
+                }
+                self.store(request, name, &work);
+            }
+            Some(_) => self.use_session(request, &work)?,
+        }
+        Ok(returned)
+    }
+
+    /// An ended record that was not swept yet is there to delete, expired or not.
+    fn end_cleared(&mut self, request: &mut Request) {
+        let Some(name) = request.ending.take() else {
+            return;
+        };
+        match self.stored.get(&name) {
+            Some(stored) if !stored.tombstone => drop(self.stored.remove(&name)),
+            _ => {
+                // Another request was faster, and its client has a newer cookie.
+                (request.base, request.cookie) = (Base::Gone, None);
+            }
+        }
+    }
+
+    /// The session ended before its changes could be stored. Only a login goes on.
+    fn lost(
+        &self,
+        request: &mut Request,
+        unit: &mut Request,
+        work: &Request,
+    ) -> Result<(), Refused> {
+        if work.login.is_some() {
+            unit.lose();
+            return Ok(());
+        }
+        let (name, snapshot) = work.live().expect("it was there");
+        let is_missing = !self.stored.contains_key(&name);
+        let is_old = work.in_time.is_some() && !snapshot.lives_at(self.now);
+        if is_missing && is_old && work.has_changes() {
+            return Err(Refused::Expired);
+        }
+        request.lose();
+        Err(Refused::Gone)
+    }
+
+    /// Nothing is stored. What is wished for a session that begins later stays a wish.
+    fn settle_without_session(&self, request: &mut Request) {
+        let wish = request.remember;
+        request.settle(request.base.clone());
+        request.remember = wish;
+    }
+
+    /// Nothing is to be stored, but the session was used.
+    fn use_session(&mut self, request: &mut Request, work: &Request) -> Result<(), Refused> {
+        let (name, seen) = work.live().expect("it lives");
+        let mut seen = seen.clone();
+        match seen.touch_due(self.now).filter(|_| !work.skips_touch) {
+            Some(_) if seen.remember.is_some() => {
+                let Some(newest) = self.newest(work, name).cloned() else {
+                    let mut unit = request.clone();
+                    return self.lost(request, &mut unit, work);
+                };
+                seen = newest;
+                if let Some(until) = seen.touch_due(self.now) {
+                    self.touch(name, until);
+                    seen.expires_at = until;
+                }
+                request.cookie = Some(Cookie::Set);
+            }
+            Some(until) if seen.lives_at(self.now) && self.touch(name, until) => {
+                seen.expires_at = until;
+            }
+            _ => {}
+        }
+        request.settle(Base::Live(name, seen));
+        Ok(())
+    }
+
+    fn touch(&mut self, name: Name, until: Time) -> bool {
+        let stored = self.stored.get_mut(&name);
+        let stored = stored.filter(|stored| !stored.tombstone);
+        match stored {
+            Some(stored) => {
+                stored.expires_at = stored.expires_at.max(until);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn leave_tombstone(&mut self, name: Name) {
+        self.last += 1;
+        let end = self.now + TOMBSTONE;
+        let stone = self.stored.get_mut(&name).expect("it is there");
+        stone.version = self.last;
+        stone.tombstone = true;
+        (stone.expires_at, stone.deadline) = (end, end);
+    }
+
+    fn name(&mut self) -> Name {
+        self.last += 1;
+        self.last
+    }
+
+    fn store(&mut self, request: &mut Request, name: Name, work: &Request) {
+        let record = self.record(work);
+        self.stored.insert(name, record.clone());
+        request.settle(Base::Live(name, record));
+    }
+
+    /// The session as it is stored now.
+    fn record(&mut self, work: &Request) -> Stored {
+        self.last += 1;
+        let base = work.live().map(|(_, stored)| stored);
+        let base = base.filter(|_| !work.is_fresh);
+        let kept = base.and_then(|base| base.remember);
+        let remember = work.remember.unwrap_or(kept);
+        let began = match (work.login, base) {
+            (Some((_, at)), _) => at,
+            (None, Some(base)) => base.began,
+            (None, None) => self.now,
+        };
+        let limit = remember.map_or(ABSOLUTE, |_| REMEMBER_LIMIT);
+        let deadline = match (base, work.remember) {
+            (Some(base), None) if work.login.is_none() => base.deadline,
+            // As if it had begun now, but no longer than it could have lived.
+            (Some(base), Some(None)) if work.login.is_none() => {
+                base.deadline.min(self.now + ABSOLUTE)
+            }
+            _ => began + limit,
+        };
+        let is_use = !work.skips_touch || work.login.is_some() || work.remember.is_some();
+        let expires_at = match base {
+            Some(base) if !is_use => base.expires_at,
+            _ => deadline.min(self.now + remember.unwrap_or(IDLE)),
+        };
+        Stored {
+            version: self.last,
+            data: work.data.clone(),
+            user: work.user(),
+            began,
+            remember,
+            expires_at,
+            deadline,
+            tombstone: false,
+        }
+    }
+}
+
+fn ensure_live(request: &Request) -> Result<(), Refused> {
+    match request.is_gone() {
+        true => Err(Refused::Gone),
+        false => Ok(()),
+    }
+}
