@@ -18,7 +18,7 @@ impl Creating {
             .record_to_store(now, policy)?
             .with_version(Version::FIRST);
         let (id, handle) = work.unit.new_id();
-        work.unit.attempt = Some(Attempt::Create);
+        work.unit.attempt(Attempt::Create);
         Ok(Self(Stored { id, handle, record }))
     }
 

@@ -1,6 +1,6 @@
 use super::{
     call::{Answer, Call, Event, Policy},
-    turn::Turn,
+    turn::{After, Turn},
     unit::Attempt,
     work::Work,
 };
@@ -16,7 +16,7 @@ pub(super) struct Ending {
 
 impl Ending {
     pub(super) fn begin(work: &mut Work, handle: Handle) -> Self {
-        let attempt = work.unit.attempt.replace(Attempt::Delete(handle));
+        let attempt = work.unit.attempt(Attempt::Delete(handle));
         let was_in_doubt = matches!(attempt, Some(Attempt::Delete(other)) if other == handle);
         Self {
             handle,
@@ -39,9 +39,11 @@ impl Ending {
             was_in_doubt,
         } = self;
         match answer {
+            // By an earlier call; or another request has moved it since, which a tombstone tells.
+            Ok(Answer::Deleted(false)) if was_in_doubt => (Turn::Verify(After::Resumed), None),
             Ok(Answer::Deleted(by_us)) => {
                 work.unit.attempt = None;
-                work.unit.ended(handle, by_us || was_in_doubt);
+                work.unit.ended(handle, by_us);
                 (Turn::Plan, by_us.then_some(Event::Ended(handle)))
             }
             Ok(_) => unreachable!("a delete is answered by whether it was one"),

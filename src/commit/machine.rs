@@ -54,7 +54,7 @@ impl Commit {
     /// Of a unit that failed or was dropped before, which may be in doubt. If it is not found to be stored, it is
     /// committed again, unless it was a transaction or is `only_verified`.
     pub(crate) fn resume(mut unit: Unit, only_verified: bool) -> Self {
-        unit.was_unknown = unit.is_in_doubt();
+        unit.was_unknown |= unit.is_in_doubt();
         Self {
             gives_up: only_verified || unit.is_transaction,
             state: match unit.is_in_doubt() {
@@ -166,13 +166,18 @@ impl Commit {
     }
 
     fn plan(&mut self, now: Timestamp, policy: &Policy) -> State {
+        let Work { unit, verdict, .. } = &mut self.work;
         let Unit {
             state,
             is_transaction,
             ..
-        } = &self.work.unit;
+        } = unit;
         match state.plan(|| now, &policy.expiry) {
             plan @ Plan::End(_) => self.carry_out(plan, now, policy),
+            _ if verdict.is_some() => {
+                let turn = verdict.take().expect("there is one");
+                self.turn(turn)
+            }
             _ if self.gives_up => State::Done(Some(Done::Unstored)),
             _ if *is_transaction && state.is_gone() => self.turn(Turn::Discard),
             _ if *is_transaction => {
@@ -185,6 +190,12 @@ impl Commit {
 
     fn carry_out(&mut self, plan: Plan, now: Timestamp, policy: &Policy) -> State {
         let work = &mut self.work;
+        // It was alive when it was looked at in this commit.
+        let was_refreshed = plan == Plan::Refresh && work.is_fresh;
+        let plan = match was_refreshed {
+            true => work.state().plan_write(),
+            false => plan,
+        };
         let begun = match plan {
             Plan::Create | Plan::Move if work.state().headers_sent => Err(Error::headers_sent()),
             Plan::Create => Creating::begin(work, now, policy).map(State::Creating),
@@ -195,9 +206,9 @@ impl Commit {
                 let turn = match plan {
                     Plan::Touch(until) => Turn::Touch(work.stored().clone(), until, None),
                     Plan::Reissue => Turn::Refresh(Why::Reissue),
-                    Plan::Refresh if work.is_fresh => work.settle_fresh(now, policy),
                     Plan::Refresh => Turn::Refresh(Why::Snapshot),
                     Plan::Discard => Turn::Discard,
+                    _ if was_refreshed => work.settle_fresh(now, policy),
                     _ => work.settle_as_is(),
                 };
                 return self.turn(turn);

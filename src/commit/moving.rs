@@ -30,7 +30,7 @@ impl Moving {
         let (id, handle) = work.unit.new_id();
         let stored = work.stored();
         let (old, expected) = (stored.handle, stored.record.version());
-        work.unit.attempt = Some(Attempt::Move(expected, record.clone()));
+        work.unit.attempt(Attempt::Move(expected, record.clone()));
         Ok(Self {
             old,
             expected,

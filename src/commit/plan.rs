@@ -79,6 +79,15 @@ impl SessionState {
         }
     }
 
+    /// What a live session's changes come to, if there are some.
+    pub(super) fn plan_write(&self) -> Plan {
+        match self.intent.regenerate || self.has_login() {
+            true => Plan::Move,
+            false if self.writes() => Plan::Replace,
+            false => Plan::Nothing,
+        }
+    }
+
     #[cold]
     fn plan_ending(&self) -> Plan {
         let mut endings = self.endings.own.iter().chain(&self.endings.others);

@@ -23,7 +23,7 @@ impl Replacing {
         let stored = work.stored();
         let expected = stored.record.version();
         let stored = Stored { record, ..*stored };
-        work.unit.attempt = Some(Attempt::Replace(expected));
+        work.unit.attempt(Attempt::Replace(expected));
         Ok(Self {
             expected,
             stored,

@@ -19,6 +19,8 @@ pub(crate) struct Unit {
     new_id: Option<(SessionId, Handle)>,
     /// The write that may have happened: it was asked for, and no answer says what became of it.
     pub(super) attempt: Option<Attempt>,
+    /// The store has refused the last attempt, as another request was faster.
+    pub(super) is_refused: bool,
     /// It was asked for more than once, and of an earlier time no answer came.
     pub(super) was_unknown: bool,
     /// What was cleared, and is deleted by now.
@@ -46,6 +48,7 @@ impl Unit {
             commit: None,
             new_id: None,
             attempt: None,
+            is_refused: false,
             was_unknown: false,
             ended: Vec::new(),
             is_transaction,
@@ -112,7 +115,13 @@ impl Unit {
 
     /// Whether a write may have happened of which no answer tells.
     pub(crate) fn is_in_doubt(&self) -> bool {
-        self.attempt.is_some()
+        self.attempt.is_some() && (!self.is_refused || self.was_unknown)
+    }
+
+    /// A write is about to be asked for. Gives the one before it, of which the outcome is not known.
+    pub(super) fn attempt(&mut self, attempt: Attempt) -> Option<Attempt> {
+        self.is_refused = false;
+        self.attempt.replace(attempt)
     }
 
     /// Whether it may have begun a session that nobody knows of yet.

@@ -45,6 +45,10 @@ impl Verifying {
             Err(failed) => {
                 let error = match after {
                     After::Error(error) => error,
+                    // The store has refused each attempt.
+                    After::OutOfTime if !work.unit.is_in_doubt() => {
+                        return (Turn::Fail(Error::conflict()), None);
+                    }
                     After::OutOfTime => Error::conflict(),
                     After::Resumed | After::IdInUse => failed,
                 };

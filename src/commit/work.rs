@@ -20,6 +20,8 @@ pub(super) struct Work {
     pub(super) is_fresh: bool,
     pub(super) conflicts: u32,
     pub(super) ids_taken: u32,
+    /// Where it leads once what is left under the new id is deleted.
+    pub(super) verdict: Option<Turn>,
 }
 
 /// How often a store that answers at once is asked again before this commit waits in line.
@@ -37,6 +39,7 @@ impl Work {
             is_fresh: false,
             conflicts: 0,
             ids_taken: 0,
+            verdict: None,
         }
     }
 
@@ -60,10 +63,12 @@ impl Work {
 
     /// Nothing is left to do but to note the use: all that was pending is in the newest record already.
     pub(super) fn settle_fresh(&self, now: Timestamp, policy: &Policy) -> Turn {
-        let due = policy.expiry.touch_due(&self.stored().record, now);
-        match due.filter(|_| self.state().counts_as_use()) {
-            Some(until) => Turn::Touch(self.stored().clone(), until, None),
-            None => self.settle_as_is(),
+        let stored = self.unit.state.base.live();
+        let stored = stored.filter(|_| self.state().counts_as_use());
+        let due = stored.and_then(|stored| policy.expiry.touch_due(&stored.record, now));
+        match (stored, due) {
+            (Some(stored), Some(until)) => Turn::Touch(stored.clone(), until, None),
+            _ => self.settle_as_is(),
         }
     }
 
@@ -83,13 +88,18 @@ impl Work {
     /// has no newer session then, so it is told.
     pub(super) fn lost(&mut self, is_missing: bool, now: Timestamp, policy: &Policy) -> Turn {
         self.unit.attempt = None;
-        let work = self.state();
-        if !work.has_login() && self.unit.state.endings.is_empty() {
-            let is_too_old = is_missing && work.has_expired_meanwhile(now, &policy.expiry);
-            return match work.has_changes() && is_too_old {
+        let state = self.state();
+        if !state.has_login() {
+            let is_too_old = is_missing && state.has_expired_meanwhile(now, &policy.expiry);
+            let turn = match state.has_changes() && is_too_old {
                 true => Turn::Fail(Error::expired()),
                 false => Turn::Discard,
             };
+            if self.unit.state.endings.is_empty() {
+                return turn;
+            }
+            self.verdict = Some(turn);
+            return Turn::Plan;
         }
         self.unit.rename();
         match self.unit.state.apply_newer(None) {
@@ -101,6 +111,7 @@ impl Work {
     /// Another request was faster.
     pub(super) fn conflict(&mut self, policy: &Policy) -> Turn {
         self.conflicts += 1;
+        self.unit.is_refused = true;
         // A store that answers at once has answered before a task that waits in line would even wake up.
         match policy.is_immediate && self.conflicts <= CONFLICTS_AT_ONCE {
             true => Turn::Refresh(Why::Conflict),

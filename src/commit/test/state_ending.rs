@@ -110,6 +110,9 @@ fn what_fails_and_may_be_done_late_is_still_the_commits_own_work() {
         .loads(record(v(1), "{}"))
         .asks(Delete(Own))
         .answers(IsDeleted(false))
+        .asks(Verify(Own))
+        .loads(None)
+        .tells(Told::Ended(Own))
         .settles_without(Some(Remove));
 }
 
@@ -174,4 +177,23 @@ fn an_immediate_stores_error_leaves_nothing_in_doubt() {
         .answers(IsDeleted(true))
         .tells(Told::Ended(Own))
         .settles_without(Some(Remove));
+}
+
+/// A login of another request has moved the session since: its cookie stays.
+#[test]
+fn what_was_moved_between_two_tries_is_another_requests_work() {
+    cleared()
+        .asks(Delete(Own))
+        .answers(Fails)
+        .asks(Verify(Own))
+        .loads(record(v(1), "{}"))
+        .fails_in_doubt(is_plain_store_error)
+        .resumes()
+        .asks(Verify(Own))
+        .loads(record(v(1), "{}"))
+        .asks(Delete(Own))
+        .answers(IsDeleted(false))
+        .asks(Verify(Own))
+        .loads(tombstone(v(2)))
+        .settles_as_gone();
 }

@@ -194,7 +194,6 @@ fn a_login_whose_session_ended_leaves_no_copy_and_begins_another() {
 }
 
 #[test]
-#[ignore = "a bug: the changes are dropped before the copy is deleted, and nothing says so"]
 fn one_whose_session_ended_leaves_no_copy_and_takes_the_changes_along() {
     for loaded in [None, Some(tombstone(v(2)))] {
         moves()
@@ -209,7 +208,6 @@ fn one_whose_session_ended_leaves_no_copy_and_takes_the_changes_along() {
 }
 
 #[test]
-#[ignore = "a bug: the changes are dropped before the copy is deleted, and nothing says so"]
 fn one_whose_session_expired_meanwhile_leaves_no_copy_and_is_an_error() {
     moves()
         .at(31)

@@ -172,14 +172,14 @@ fn a_commit_that_was_done_before_the_time_was_used_up_is_done() {
 }
 
 #[test]
-fn what_is_not_known_when_the_time_is_used_up_is_in_doubt() {
+fn what_the_store_has_refused_is_not_in_doubt_when_the_time_is_used_up() {
     replaces()
         .answers(Conflict)
         .waits(1)
         .runs_out_of_time()
         .asks(Verify(Own))
         .answers(Fails)
-        .fails_in_doubt(Error::is_in_doubt);
+        .fails(Error::is_conflict);
 }
 
 #[test]
