@@ -1,22 +1,32 @@
-//! Sessions through the layer, as a client and a handler see them. Numbers are those of the cases that must hold.
+//! Sessions through the layer, as a client and a handler see them.
 
+mod after_the_head;
+mod beside_the_handler;
+mod clear_and_regenerate;
+mod concurrent_changes;
 mod config;
-mod ending;
+mod conflicts;
+mod cookie_jar;
+mod ended_sessions;
 mod expiry;
-mod explicit;
+mod failed_responses;
 mod failure;
 mod flash;
-mod hostile;
-mod immediate;
+mod hostile_cookies;
+mod immediate_stores;
 mod layers;
-mod meanwhile;
-mod orders;
+mod nested_layers;
+mod random_changes;
+mod remember;
 mod responses;
 mod round_trips;
+mod save_and_reload;
+mod saves_tried_again;
 mod secrets;
 mod server;
 mod set_cookie;
 mod support;
 mod test_util;
+mod transactions;
 mod users;
 mod values;

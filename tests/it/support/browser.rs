@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{collections::BTreeMap, convert::Infallible, time::SystemTime};
 
 use axum::{
     RequestExt,
@@ -82,6 +82,13 @@ impl Browser {
         let mut handle = None;
         self.visit(async |session| handle = session.handle()).await;
         handle
+    }
+
+    /// Visits and asks when the session ends.
+    pub(crate) async fn expires_at(&mut self) -> Option<SystemTime> {
+        let mut at = None;
+        self.visit(async |session| at = session.expires_at()).await;
+        at
     }
 
     /// The value of the one cookie it has.
