@@ -110,8 +110,13 @@ impl Browser {
 
     /// The same cookies, but visiting another site.
     pub(crate) fn at(&self, site: &Site) -> Self {
+        self.through(site.layer.clone())
+    }
+
+    /// The same cookies, but through another layer.
+    pub(crate) fn through(&self, layer: WizSessionLayer) -> Self {
         Self {
-            layer: site.layer.clone(),
+            layer,
             cookies: self.cookies.clone(),
         }
     }

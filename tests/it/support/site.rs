@@ -4,7 +4,7 @@ use wiz_session::{
     Clock, Handle, Key, Record, SessionStore, WizSessionLayer, WizSessionLayerBuilder,
 };
 
-use super::{Browser, TestStore};
+use super::{Browser, TestStore, Yielding};
 
 /// A layer on a store that is watched, with a clock that the test moves.
 pub(crate) struct Site {
@@ -76,10 +76,23 @@ impl Site {
 
     /// How many sessions live. Not counted as a call.
     pub(crate) async fn sessions(&self) -> u64 {
-        let unwatched = self.store.sessions().clone();
-        let layer = WizSessionLayer::builder(unwatched, key(1)).clock(self.clock.clone());
-        let sessions = layer.build().expect("the settings are valid").sessions();
-        sessions.count().await.expect("memory counts")
+        let count = self.unwatched().sessions().count().await;
+        count.expect("memory counts")
+    }
+
+    /// A layer on the same sessions whose calls are neither counted nor fail.
+    pub(crate) fn unwatched(&self) -> WizSessionLayer {
+        self.layer_on(Yielding(self.store.sessions().clone()))
+    }
+
+    /// A layer on the same sessions whose store lets others go first at each call.
+    pub(crate) fn yielding(&self) -> WizSessionLayer {
+        self.layer_on(Yielding(self.store.clone()))
+    }
+
+    fn layer_on(&self, store: impl SessionStore) -> WizSessionLayer {
+        let builder = WizSessionLayer::builder(store, key(1)).clock(self.clock.clone());
+        builder.build().expect("the settings are valid")
     }
 }
 
