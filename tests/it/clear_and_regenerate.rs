@@ -295,3 +295,48 @@ async fn a_regeneration_that_fails_leaves_the_old_session() {
         (Some(1), None)
     );
 }
+
+/// As after a change of the cookie's path or domain, when a browser sends both.
+#[tokio::test]
+async fn a_logout_ends_the_sessions_of_all_cookies_of_its_name() {
+    for names in [["alice", "bob"], ["bob", "alice"]] {
+        let site = Site::new();
+        let mut browsers = Vec::new();
+        for name in names {
+            browsers.push(site.logged_in(name).await);
+        }
+        let pairs = browsers
+            .iter()
+            .map(|browser| format!("__Host-sid={}", browser.value()));
+        let line = pairs.collect::<Vec<_>>().join("; ");
+        let mut user = None;
+        let reply = site
+            .visit_with(&[line.as_bytes()], async |session| {
+                user = session.user();
+                assert!(session.log_out());
+            })
+            .await;
+        assert_eq!(user.as_deref(), Some(names[0]), "the first one counts");
+        assert!(reply.cookie().value().is_empty());
+        assert_eq!(site.sessions().await, 0);
+        for browser in &mut browsers {
+            assert_eq!(browser.user().await, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_logout_with_a_dead_cookie_ends_the_live_session_of_another_of_its_name() {
+    let site = Site::new();
+    let dead = site.logged_in("alice").await;
+    dead.clone().visit(async |session| session.clear()).await;
+    let mut live = site.logged_in("bob").await;
+    let line = format!("__Host-sid={}; __Host-sid={}", dead.value(), live.value());
+    let reply = site
+        .visit_with(&[line.as_bytes()], async |session| {
+            assert!(session.log_out());
+        })
+        .await;
+    assert!(reply.cookie().value().is_empty());
+    assert_eq!(live.user().await, None);
+}

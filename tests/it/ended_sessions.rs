@@ -1,6 +1,8 @@
 //! A session that another request ended or moved meanwhile.
 
-use crate::support::{Log, Site};
+use wiz_session::{Error, WizSession};
+
+use crate::support::{Browser, Log, Site};
 
 /// A removal would take the cookie of the newer session.
 #[tokio::test]
@@ -149,4 +151,83 @@ async fn a_new_id_that_was_saved_and_ended_elsewhere_sets_no_cookie() {
         })
         .await;
     reply.is_ok_without_cookie();
+}
+
+/// Whether a request with this browser's cookie finds that its session has ended.
+async fn is_ended(browser: &mut Browser) -> bool {
+    let mut ended = false;
+    browser
+        .visit(async |session| ended = session.is_ended())
+        .await;
+    ended
+}
+
+#[tokio::test]
+async fn a_visitor_and_a_live_session_are_not_ended() {
+    let site = Site::new();
+    assert!(!is_ended(&mut site.browser()).await);
+    assert!(!is_ended(&mut site.visitor().await).await);
+}
+
+#[tokio::test]
+async fn a_request_with_a_cookie_that_is_dead_knows_that_its_session_ended() {
+    for ending in [
+        WizSession::clear,
+        WizSession::regenerate,
+        |session: &WizSession| session.log_in("alice"),
+    ] {
+        let site = Site::new();
+        let mut browser = site.visitor().await;
+        let mut tab = browser.clone();
+        tab.visit(async |session| ending(&session)).await;
+        assert!(is_ended(&mut browser).await);
+        assert!(!is_ended(&mut tab).await);
+    }
+    let site = Site::new();
+    let mut idle = site.visitor().await;
+    site.pass(30);
+    assert!(is_ended(&mut idle).await);
+    let mut forged = site.browser();
+    forged.keep("__Host-sid", "forged");
+    assert!(!is_ended(&mut forged).await, "it never had one");
+}
+
+#[tokio::test]
+async fn a_request_learns_by_its_calls_that_its_session_ended() {
+    for learns in ["reload", "save", "transaction"] {
+        let site = Site::new();
+        let mut browser = site.visitor().await;
+        let mut tab = browser.clone();
+        browser
+            .visit(async |session| {
+                tab.visit(async |session| session.clear()).await;
+                assert!(!session.is_ended(), "it cannot know yet");
+                let answer = match learns {
+                    "reload" => session.reload().await,
+                    "save" => session.save().await,
+                    _ => session.transaction(|tx| tx.set("b", 2)).await,
+                };
+                assert!(answer.unwrap_err().is_gone(), "{learns}");
+                assert!(session.is_ended(), "{learns}");
+            })
+            .await
+            .is_ok_without_cookie();
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_this_request_ends_or_begins_is_not_ended_to_it() {
+    let site = Site::new();
+    site.visitor()
+        .await
+        .visit(async |session| {
+            session.clear();
+            assert!(!session.is_ended(), "it knows that it did it itself");
+            session.set("b", 2)?;
+            session.save().await?;
+            assert!(!session.is_ended());
+            Ok::<_, Error>(())
+        })
+        .await;
+    assert_eq!(site.sessions().await, 1);
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use wiz_session::SessionStore;
+use wiz_session::{Clock, SessionStore, WizSessionLayer};
 
-use crate::support::{Browser, Fault, Site, StoreMethod};
+use crate::support::{Browser, Fault, Site, StoreMethod, key};
 
 #[tokio::test]
 async fn a_session_that_was_silent_too_long_is_gone_though_not_swept() {
@@ -279,5 +279,30 @@ async fn a_session_in_use_lives_until_its_absolute_deadline() {
             Some(1),
             "half minute {half} of 1440"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_wrote_whose_clock_was_years_ahead_is_nobodys_session() {
+    let decade = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    for remembered in [false, true] {
+        let site = Site::new();
+        site.clock.advance(decade);
+        let mut browser = site.browser();
+        browser
+            .visit(async |session| {
+                session.log_in("alice");
+                if remembered {
+                    session.remember(Duration::from_secs(30 * 24 * 60 * 60));
+                }
+            })
+            .await;
+        assert_eq!(browser.user().await.as_deref(), Some("alice"));
+        let right = WizSessionLayer::builder(site.store.clone(), key(1)).clock(Clock::manual());
+        let mut at_the_right_time = browser.through(right.build().unwrap());
+        assert_eq!(at_the_right_time.user().await, None);
+        let reply = at_the_right_time.write("a", 1).await;
+        assert_eq!(reply.cookie().value(), at_the_right_time.value());
+        assert_eq!(at_the_right_time.read("a").await, Some(1));
     }
 }

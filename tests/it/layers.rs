@@ -1,13 +1,23 @@
 //! Layers and extractors: side by side, misplaced, and without axum.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
-use axum::{Router, extract::Request, routing::get};
+use axum::{
+    BoxError, Router,
+    body::{Body, HttpBody},
+    extract::Request,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use http::{
     StatusCode,
     header::{COOKIE, SET_COOKIE},
 };
+use http_body_util::BodyExt;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_http::{
+    limit::RequestBodyLimitLayer, timeout::ResponseBodyTimeoutLayer, trace::TraceLayer,
+};
 use wiz_session::{CookieOptions, Error, WizSession};
 
 use crate::support::{Fault, Site, StoreMethod, handle};
@@ -129,4 +139,62 @@ async fn plain_tower_needs_no_axum() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("WizSessionLayer"));
+}
+
+/// What of a request says how it went, whatever its body has become on the way.
+async fn count_up<B>(request: http::Request<B>) -> Result<Response, BoxError> {
+    let session = WizSession::from_extensions(request.extensions()).await?;
+    let count = session.update("count", |count: &mut u32| *count += 1)?;
+    Ok(count.to_string().into_response())
+}
+
+#[tokio::test]
+async fn the_layer_stands_outside_of_those_that_change_the_type_of_a_body() {
+    let site = Site::new();
+    let second = Duration::from_secs(1);
+    let service = ServiceBuilder::new()
+        .layer(site.layer.clone())
+        .layer(TraceLayer::new_for_http())
+        .layer(RequestBodyLimitLayer::new(1024))
+        .layer(ResponseBodyTimeoutLayer::new(second))
+        .service(service_fn(count_up));
+    let first = service.clone().oneshot(http::Request::new(Body::empty()));
+    let first = first.await.unwrap();
+    let cookie = first.headers()[SET_COOKIE].to_str().unwrap();
+    let pair = cookie.split(';').next().unwrap().to_owned();
+    assert_eq!(text(first.into_body()).await, "1");
+
+    let again = http::Request::builder().header(COOKIE, pair);
+    let again = service.oneshot(again.body(Body::empty()).unwrap());
+    assert_eq!(text(again.await.unwrap().into_body()).await, "2");
+}
+
+async fn text<B: HttpBody<Error: std::fmt::Debug>>(body: B) -> String {
+    let bytes = body.collect().await.expect("the body ends").to_bytes();
+    String::from_utf8(bytes.to_vec()).expect("the body is text")
+}
+
+#[tokio::test]
+async fn a_router_takes_the_layer_in_one_stack_with_others() {
+    let site = Site::new();
+    let count = async |session: WizSession| {
+        let count = session.update("count", |count: &mut u32| *count += 1)?;
+        Ok::<_, Error>(count.to_string())
+    };
+    let stack = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .layer(site.layer.clone())
+        .layer(RequestBodyLimitLayer::new(1024))
+        .layer(ResponseBodyTimeoutLayer::new(Duration::from_secs(1)));
+    let router = Router::new().route("/", get(count)).layer(stack);
+    let mut browser = site.browser();
+    for visit in 1..=2 {
+        let reply = browser.send(router.clone(), Request::default()).await;
+        assert_eq!(reply.body, visit.to_string());
+    }
+    let large = Request::get("/").header("content-length", "2000");
+    let reply = browser
+        .send(router, large.body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
 }

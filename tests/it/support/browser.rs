@@ -84,6 +84,13 @@ impl Browser {
         handle
     }
 
+    /// Visits and asks who is logged in.
+    pub(crate) async fn user(&mut self) -> Option<String> {
+        let mut user = None;
+        self.visit(async |session| user = session.user()).await;
+        user
+    }
+
     /// Visits and asks when the session ends.
     pub(crate) async fn expires_at(&mut self) -> Option<SystemTime> {
         let mut at = None;

@@ -63,6 +63,14 @@ impl Site {
         browser
     }
 
+    /// A browser in which this user is logged in. The calls that did it are not counted.
+    pub(crate) async fn logged_in(&self, user: impl ToString) -> Browser {
+        let mut browser = self.browser();
+        browser.visit(async |session| session.log_in(user)).await;
+        self.store.take_calls();
+        browser
+    }
+
     /// Lets time pass.
     pub(crate) fn pass(&self, minutes: u64) {
         self.clock.advance(Duration::from_secs(60 * minutes));
