@@ -3,6 +3,7 @@
 mod after_the_head;
 mod beside_the_handler;
 mod clear_and_regenerate;
+mod clients_that_leave;
 mod concurrent_changes;
 mod config;
 mod conflicts;
@@ -28,6 +29,7 @@ mod save_and_reload;
 mod saves_tried_again;
 mod secrets;
 mod server;
+mod sessions_from_outside;
 mod set_cookie;
 mod support;
 mod test_util;

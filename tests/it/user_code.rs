@@ -1,7 +1,6 @@
 //! Code of the application that runs inside of the crate's, and uses the very session: it may, and nothing hangs.
 
 use std::{
-    cell::{Cell, RefCell},
     panic::resume_unwind,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -13,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::runtime;
 use wiz_session::{Error, MemoryStore, WizSession, WizSessionLayer};
 
-use crate::support::{Browser, Log, TestStore, key};
+use crate::support::{Browser, Intruder, Log, Parting, TestStore, key};
 
 /// Lets a visitor do this, whose session holds `a = 1`, with a store that answers at once and one that does not. Not on
 /// this thread, as it could never be told that it hangs.
@@ -41,49 +40,6 @@ fn never_hangs(work: impl AsyncFn(Browser) + Copy + Send + 'static) {
     }
 }
 
-thread_local! {
-    static SESSION: RefCell<Option<WizSession>> = const { RefCell::new(None) };
-    static USES: Cell<u32> = const { Cell::new(0) };
-}
-
-/// What uses this thread's session wherever it gets a chance.
-struct Intruder;
-
-impl Intruder {
-    fn knows(session: &WizSession) {
-        drop(SESSION.replace(Some(session.clone())));
-    }
-
-    fn leave() {
-        drop(SESSION.take());
-    }
-
-    /// How often it had a chance since the last look.
-    fn uses() -> u32 {
-        USES.take()
-    }
-
-    fn looks() -> Option<WizSession> {
-        let session = SESSION.with_borrow(Clone::clone)?;
-        USES.set(USES.get() + 1);
-        let _seen = (session.get::<u32>("a"), session.to_map(), session.user());
-        let _seen = (session.handle(), session.expires_at(), session.is_ended());
-        let _seen = format!("{session:?}");
-        Some(session)
-    }
-
-    fn writes() {
-        let Some(session) = Self::looks() else {
-            return;
-        };
-        // It may be full.
-        let _set = session.set("intruder", USES.get());
-        let _updated = session.update("uses", |uses: &mut u32| *uses += 1);
-        session.delete("never there");
-        session.skip_touch();
-    }
-}
-
 /// A number whose code uses the session.
 #[derive(Default)]
 struct Nosy(u32);
@@ -99,15 +55,6 @@ impl<'de> Deserialize<'de> for Nosy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Intruder::writes();
         u32::deserialize(deserializer).map(Self)
-    }
-}
-
-/// Uses the session when it is dropped.
-struct Parting;
-
-impl Drop for Parting {
-    fn drop(&mut self) {
-        Intruder::writes();
     }
 }
 

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cookie::Cookie;
+use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{COOKIE, HeaderName, SET_COOKIE},
@@ -40,6 +41,12 @@ impl Browser {
     ) -> Reply {
         let service = self.layer.layer(handle(handler));
         self.send(service, Request::default()).await
+    }
+
+    /// Sends a request, and hangs up where it waits for the first time.
+    pub(crate) fn visit_and_leave(&mut self, handler: impl AsyncFnOnce(WizSession)) {
+        let answer = self.visit(handler).now_or_never();
+        assert!(answer.is_none(), "it did not wait");
     }
 
     /// Sends a request with this browser's cookies to a service, and keeps those that come back.

@@ -3,6 +3,7 @@
 mod act;
 mod browser;
 mod immediate;
+mod intruder;
 mod log;
 mod server;
 mod site;
@@ -14,6 +15,7 @@ pub(crate) use self::{
     act::Act,
     browser::{Browser, Reply, handle, ignore},
     immediate::Immediate,
+    intruder::{Intruder, Parting},
     log::Log,
     server::Server,
     site::{Site, key},
