@@ -152,9 +152,9 @@ fn a_closure_that_writes_whenever_it_runs_again_is_a_conflict_or_comes_to_rest()
             let reply = browser
                 .visit(async |session| {
                     Intruder::knows(&session);
-                    let write_and_add = |n: &mut u32| {
+                    let write_and_add = |n: &mut Nosy| {
                         Intruder::writes();
-                        *n += 1;
+                        n.0 += 1;
                     };
                     session.update("n", write_and_add)?;
                     tab.write("n", 10).await;
