@@ -280,11 +280,11 @@ impl Commit {
     }
 
     fn plan(&mut self, now: Timestamp, policy: &Policy) -> State {
-        let state = &self.unit.state;
-        match state.plan(|| now, &policy.expiry) {
+        match self.unit.state.plan(|| now, &policy.expiry) {
             plan @ Plan::End(_) => self.carry_out(plan, now, policy),
+            _ if self.gives_up && self.end_copy() => self.plan(now, policy),
             _ if self.gives_up => State::Done(Some(Done::Unstored)),
-            _ if self.unit.is_transaction && state.is_gone() => self.discard(),
+            _ if self.unit.is_transaction && self.unit.state.is_gone() => self.discard(),
             _ if self.unit.is_transaction => {
                 self.ran = None;
                 State::Running
@@ -302,6 +302,7 @@ impl Commit {
     fn carry_out(&mut self, plan: Plan, now: Timestamp, policy: &Policy) -> State {
         let is_too_late = self.work().headers_sent;
         match plan {
+            Plan::Move if is_too_late && self.end_copy() => self.plan(now, policy),
             Plan::Create | Plan::Move if is_too_late => self.fail(Error::headers_sent()),
             Plan::End(handle) => self.begin_ending(handle),
             Plan::Create => self.create(now, policy),
@@ -314,6 +315,19 @@ impl Commit {
             Plan::Discard => self.discard(),
             Plan::Nothing => self.settle_as_is(),
         }
+    }
+
+    /// A move that is not carried on with may have left a copy under the new id, in a store that moves in two steps:
+    /// that is ended first. Answers whether there may be one.
+    fn end_copy(&mut self) -> bool {
+        let may_have_copied = self.unit.may_have_copied();
+        if may_have_copied {
+            let copy = self.unit.new_id().1;
+            self.unit.state.endings.others.push(copy);
+            self.unit.attempt = None;
+            self.unit.rename();
+        }
+        may_have_copied
     }
 
     pub(super) fn stored(&self) -> &Stored {

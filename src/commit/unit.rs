@@ -100,6 +100,11 @@ impl Unit {
         matches!(self.attempt, Some(Attempt::Create))
     }
 
+    /// Whether it may have left a copy of its session under the new id.
+    pub(crate) fn may_have_copied(&self) -> bool {
+        matches!(self.attempt, Some(Attempt::Move(..)))
+    }
+
     /// What the response has to do to the client's cookie though this unit failed, and the session it is about.
     pub(crate) fn into_state(self) -> SessionState {
         self.state

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::{load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
-    commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled},
+    commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled, Unit},
     cookie::SetCookie,
     error::Error,
     observe,
@@ -146,7 +146,18 @@ impl RequestSession {
         Finish::Commit(Box::pin(async move {
             let no_closure = |_: &mut SessionState| Ran::Failed;
             let driver = session.driver();
-            let done = driver.drive(&mut commit, || false, no_closure).await;
+            let mut done = driver.drive(&mut commit, || false, no_closure).await;
+            if let Done::Failed(error) = &done
+                && !error.is_in_doubt()
+                && commit.unit().may_have_copied()
+            {
+                // Nobody tries again: what it may have left under the new id has to go.
+                commit = Commit::resume(commit.into_unit(), true);
+                let found = driver.drive(&mut commit, || false, no_closure).await;
+                if matches!(found, Done::Settled(_)) {
+                    done = found;
+                }
+            }
             session.finish_last(done, commit)
         }))
     }
@@ -173,6 +184,13 @@ impl RequestSession {
             Err(_) if self.view(|state| state.has_changes()) => Err(Error::conflict()),
             Err(_) => Ok(()),
         };
+        let committed = match committed {
+            Err(error) if !error.is_in_doubt() && self.may_have_copied() => {
+                // The head leaves without the new id, so it cannot be tried again: what it may have left has to go.
+                self.resolve(true).await.and(Err(error))
+            }
+            committed => committed,
+        };
         let refused = committed.err().and_then(|error| refusal(&error));
         // Still with the lock: nobody saves anything now that needs a cookie.
         let mut shared = self.lock();
@@ -186,10 +204,22 @@ impl RequestSession {
         }
     }
 
+    fn may_have_copied(&self) -> bool {
+        let shared = self.lock();
+        let unit = shared.in_doubt.as_deref();
+        unit.is_some_and(Unit::may_have_copied)
+    }
+
     async fn commit_pending(&self, failed: bool) -> Result<(), Error> {
         match self.resolve(failed).await {
             Err(error) if !error.is_silent() => return Err(error),
             _ => {}
+        }
+        if failed {
+            // What an earlier `save` was found not to have stored.
+            let mut shared = self.lock_to_edit();
+            let had_changes = shared.state.roll_back();
+            shared.rolled_back |= had_changes;
         }
         let now = || self.config.clock.timestamp();
         let expiry = &self.config.policy.expiry;

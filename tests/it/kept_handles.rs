@@ -223,6 +223,39 @@ async fn a_job_of_a_handler_that_answers_500_is_told_that_its_changes_were_dropp
 }
 
 #[tokio::test]
+async fn what_a_save_failed_to_store_is_dropped_with_the_500_that_follows() {
+    for is_kept in [false, true] {
+        for begins in [false, true] {
+            let site = Site::new();
+            let mut browser = match begins {
+                true => site.browser(),
+                false => site.visitor().await,
+            };
+            let mut kept = None;
+            let reply = browser
+                .visit(async |session| {
+                    session.update("a", |a: &mut u32| *a += 1).unwrap();
+                    for write in [StoreMethod::Create, StoreMethod::Replace] {
+                        site.store.fault(write, Fault::Fail);
+                    }
+                    assert!(session.save().await.unwrap_err().is_store());
+                    site.store.heal();
+                    kept = is_kept.then_some(session);
+                    StatusCode::INTERNAL_SERVER_ERROR
+                })
+                .await;
+            assert!(reply.cookies().is_empty());
+            if let Some(kept) = kept {
+                assert!(kept.save().await.unwrap_err().is_gone());
+            }
+            let before = (!begins).then_some(1);
+            assert_eq!(browser.read::<u32>("a").await, before);
+            assert_eq!(site.sessions().await, u64::from(!begins));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_job_of_a_handler_that_answers_500_can_still_end_the_session() {
     let site = Site::new();
     let mut browser = site.visitor().await;

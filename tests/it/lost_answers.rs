@@ -189,6 +189,7 @@ async fn a_new_id_that_was_only_begun_is_503_and_leaves_the_session() {
             let case = format!("{act:?}, kept: {is_kept}");
             let site = Site::new();
             let mut browser = site.visitor().await;
+            let former = browser.handle().await;
             let mut kept = None;
             site.store.fault(StoreMethod::Create, Fault::DoneThenFail);
             let reply = browser
@@ -204,7 +205,50 @@ async fn a_new_id_that_was_only_begun_is_503_and_leaves_the_session() {
 
             let again = browser.visit(async |session| act.begin(&session).await);
             assert_eq!(again.await.status, StatusCode::OK, "{case}");
-            assert_eq!(browser.read("a").await, Some(2), "{case}");
+            drop(kept);
+            act.was_done_once(&site, &mut browser, None, former, &case)
+                .await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_id_that_a_save_only_began_leaves_no_copy_if_it_is_given_up() {
+    for act in [Act::LogIn, Act::Regenerate] {
+        for loss in Loss::ALL {
+            for leaves in [false, true] {
+                let case = format!("{act:?} {loss:?}, the client leaves: {leaves}");
+                let site = Site::new();
+                let mut browser = site.visitor().await;
+                let former = browser.handle().await;
+                let mut kept = None;
+                let visit = browser.clone();
+                let mut visit = Box::pin(async {
+                    let mut browser = visit;
+                    let answer = browser.visit(async |session| {
+                        loss.save(&site, act, StoreMethod::Create, &session).await;
+                        if leaves {
+                            kept = Some(session);
+                            std::future::pending::<()>().await;
+                        }
+                        StatusCode::INTERNAL_SERVER_ERROR
+                    });
+                    answer.await
+                });
+                let minute = Duration::from_secs(60);
+                match tokio::time::timeout(minute, &mut visit).await {
+                    Ok(reply) => assert!(reply.cookies().is_empty(), "{case}"),
+                    Err(_) => assert!(leaves, "{case}"),
+                }
+                drop(visit);
+                if let Some(kept) = kept {
+                    let error = kept.save().await.unwrap_err();
+                    assert!(error.is_headers_sent(), "{case}: {error}");
+                }
+                assert_eq!(browser.handle().await, former, "{case}");
+                assert_eq!(browser.read("a").await, Some(1), "{case}");
+                assert_eq!(site.sessions().await, 1, "{case}");
+            }
         }
     }
 }
