@@ -4,6 +4,7 @@ mod after_the_head;
 mod beside_the_handler;
 mod clear_and_regenerate;
 mod clients_that_leave;
+mod commits_in_doubt;
 mod concurrent_changes;
 mod config;
 mod conflicts;

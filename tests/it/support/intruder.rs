@@ -44,12 +44,3 @@ impl Intruder {
         session.skip_touch();
     }
 }
-
-/// Uses the session when it is dropped.
-pub(crate) struct Parting;
-
-impl Drop for Parting {
-    fn drop(&mut self) {
-        Intruder::writes();
-    }
-}

@@ -5,6 +5,7 @@ mod browser;
 mod immediate;
 mod intruder;
 mod log;
+mod never_hangs;
 mod server;
 mod site;
 mod yielding;
@@ -15,8 +16,9 @@ pub(crate) use self::{
     act::Act,
     browser::{Browser, Reply, handle, ignore},
     immediate::Immediate,
-    intruder::{Intruder, Parting},
+    intruder::Intruder,
     log::Log,
+    never_hangs::never_hangs,
     server::Server,
     site::{Site, key},
     yielding::Yielding,
