@@ -167,20 +167,16 @@ impl Commit {
 
     fn plan(&mut self, now: Timestamp, policy: &Policy) -> State {
         let Work { unit, verdict, .. } = &mut self.work;
-        let Unit {
-            state,
-            is_transaction,
-            ..
-        } = unit;
-        match state.plan(|| now, &policy.expiry) {
+        match unit.state.plan(|| now, &policy.expiry) {
             plan @ Plan::End(_) => self.carry_out(plan, now, policy),
             _ if verdict.is_some() => {
                 let turn = verdict.take().expect("there is one");
                 self.turn(turn)
             }
+            _ if self.gives_up && unit.end_copy() => self.plan(now, policy),
             _ if self.gives_up => State::Done(Some(Done::Unstored)),
-            _ if *is_transaction && state.is_gone() => self.turn(Turn::Discard),
-            _ if *is_transaction => {
+            _ if unit.is_transaction && unit.state.is_gone() => self.turn(Turn::Discard),
+            _ if unit.is_transaction => {
                 self.work.ran = None;
                 State::Running
             }
@@ -196,6 +192,9 @@ impl Commit {
             true => work.state().plan_write(),
             false => plan,
         };
+        if plan == Plan::Move && work.state().headers_sent && work.unit.end_copy() {
+            return self.plan(now, policy);
+        }
         let begun = match plan {
             Plan::Create | Plan::Move if work.state().headers_sent => Err(Error::headers_sent()),
             Plan::Create => Creating::begin(work, now, policy).map(State::Creating),

@@ -129,6 +129,24 @@ impl Unit {
         matches!(self.attempt, Some(Attempt::Create))
     }
 
+    /// Whether it may have left a copy of its session under the new id, in a store that moves in two steps.
+    pub(crate) fn may_have_copied(&self) -> bool {
+        matches!(self.attempt, Some(Attempt::Move(..)))
+    }
+
+    /// A move that is not gone on with: what it [may have left](Self::may_have_copied) is ended first. Answers whether
+    /// there may be something.
+    pub(super) fn end_copy(&mut self) -> bool {
+        let may_have_copied = self.may_have_copied();
+        if may_have_copied {
+            let copy = self.new_id().1;
+            self.state.endings.others.push(copy);
+            self.attempt = None;
+            self.rename();
+        }
+        may_have_copied
+    }
+
     /// What the response has to do to the client's cookie though this unit failed, and the session it is about.
     pub(crate) fn into_state(self) -> SessionState {
         self.state

@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::{load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
-    commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled},
+    commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled, Unit},
     cookie::SetCookie,
     error::Error,
     observe,
@@ -144,7 +144,18 @@ impl RequestSession {
         Finish::Commit(Box::pin(async move {
             let no_closure = |_: &mut SessionState| Ran::Failed;
             let driver = session.driver();
-            let done = driver.drive(&mut commit, || false, no_closure).await;
+            let mut done = driver.drive(&mut commit, || false, no_closure).await;
+            if let Done::Failed(error) = &done
+                && !error.is_in_doubt()
+                && commit.unit().may_have_copied()
+            {
+                // Nobody tries again: what it may have left under the new id has to go.
+                commit = Commit::resume(commit.into_unit(), true);
+                let found = driver.drive(&mut commit, || false, no_closure).await;
+                if matches!(found, Done::Settled(_)) {
+                    done = found;
+                }
+            }
             session.finish_last(done, commit)
         }))
     }
@@ -171,6 +182,13 @@ impl RequestSession {
             Err(_) if self.view(|state| state.has_changes()) => Err(Error::conflict()),
             Err(_) => Ok(()),
         };
+        let committed = match committed {
+            Err(error) if !error.is_in_doubt() && self.may_have_copied() => {
+                // The head leaves without the new id, so it cannot be tried again: what it may have left has to go.
+                self.resolve(true).await.and(Err(error))
+            }
+            committed => committed,
+        };
         let refused = committed.err().and_then(|error| refusal(&error));
         // Still with the lock: nobody saves anything now that needs a cookie.
         let mut shared = self.lock();
@@ -182,6 +200,12 @@ impl RequestSession {
             refused,
             ..finished
         }
+    }
+
+    fn may_have_copied(&self) -> bool {
+        let shared = self.lock();
+        let unit = shared.in_doubt.as_deref();
+        unit.is_some_and(Unit::may_have_copied)
     }
 
     async fn commit_pending(&self, failed: bool) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! F. Failure.
+//! A store that fails, hangs or panics, and requests that are dropped.
 
 use std::{panic::AssertUnwindSafe, pin::pin, time::Duration};
 
@@ -18,7 +18,7 @@ fn is_refused(reply: &Reply) {
 }
 
 #[tokio::test]
-async fn f37_a_failed_load_refuses_the_handler_that_asked_and_no_other() {
+async fn a_failed_load_refuses_the_handler_that_asked_and_no_other() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     site.store.fault(StoreMethod::Load, Fault::Fail);
@@ -39,7 +39,7 @@ async fn f37_a_failed_load_refuses_the_handler_that_asked_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f37_a_store_that_never_answers_is_given_up() {
+async fn a_store_that_never_answers_is_given_up() {
     let site = Site::with(|builder| builder.store_timeout(Duration::from_secs(7)));
     let mut browser = site.visitor().await;
     let clear = async |session: WizSession| session.clear();
@@ -67,7 +67,7 @@ async fn f37_a_store_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn f37_a_failed_commit_is_503_without_a_cookie() {
+async fn a_failed_commit_is_503_without_a_cookie() {
     let site = Site::new();
     let write = async |session: WizSession| {
         session.set("a", 2)?;
@@ -90,7 +90,7 @@ async fn f37_a_failed_commit_is_503_without_a_cookie() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f37_a_failed_touch_fails_no_request() {
+async fn a_failed_touch_fails_no_request() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     for fault in [Fault::Fail, Fault::Hang] {
@@ -108,7 +108,7 @@ async fn f37_a_failed_touch_fails_no_request() {
 }
 
 #[tokio::test]
-async fn f38_a_store_error_never_becomes_an_empty_session() {
+async fn a_store_error_never_becomes_an_empty_session() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     site.store.fault(StoreMethod::Load, Fault::Fail);
@@ -136,7 +136,7 @@ async fn f38_a_store_error_never_becomes_an_empty_session() {
 }
 
 #[tokio::test]
-async fn f38_a_load_that_failed_once_is_tried_again_in_the_same_request() {
+async fn a_load_that_failed_once_is_tried_again_in_the_same_request() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     site.store.fault(StoreMethod::Load, Fault::Fail);
@@ -157,7 +157,7 @@ async fn f38_a_load_that_failed_once_is_tried_again_in_the_same_request() {
 }
 
 #[tokio::test]
-async fn f38_endless_conflicts_are_503_and_nothing_is_written() {
+async fn endless_conflicts_are_503_and_nothing_is_written() {
     let site = Site::with(|builder| builder.store_timeout(Duration::from_millis(20)));
     let mut browser = site.visitor().await;
     site.store.fault(StoreMethod::Replace, Fault::Conflict);
@@ -175,7 +175,7 @@ async fn f38_endless_conflicts_are_503_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn f39_a_request_dropped_midway_does_nothing_or_all() {
+async fn a_request_dropped_midway_does_nothing_or_all() {
     let site = Site::new();
     let rewrite = async |session: WizSession| session.set("a", 2);
     for verb in [
@@ -211,7 +211,7 @@ async fn f39_a_request_dropped_midway_does_nothing_or_all() {
 }
 
 #[tokio::test]
-async fn f39_a_commit_dropped_amid_conflicts_leaves_no_lock() {
+async fn a_commit_dropped_amid_conflicts_leaves_no_lock() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let mut tab = browser.clone();
@@ -245,7 +245,7 @@ async fn f39_a_commit_dropped_amid_conflicts_leaves_no_lock() {
 }
 
 #[tokio::test]
-async fn f39_a_store_that_panics_leaves_no_lock() {
+async fn a_store_that_panics_leaves_no_lock() {
     let site = Site::new();
     for verb in [StoreMethod::Load, StoreMethod::Replace] {
         let mut browser = site.visitor().await;
@@ -260,7 +260,7 @@ async fn f39_a_store_that_panics_leaves_no_lock() {
 }
 
 #[tokio::test]
-async fn f39_a_closure_that_panics_leaves_no_lock() {
+async fn a_closure_that_panics_leaves_no_lock() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let reply = browser
@@ -280,7 +280,7 @@ async fn f39_a_closure_that_panics_leaves_no_lock() {
 }
 
 #[tokio::test]
-async fn f40_a_store_that_comes_back_needs_no_restart() {
+async fn a_store_that_comes_back_needs_no_restart() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     for verb in [

@@ -159,3 +159,31 @@ async fn another_value_under_the_key_of_the_messages_is_an_error_and_stays() {
         .await;
     assert_eq!(browser.read("_flashes").await, Some("mine".to_owned()));
 }
+
+#[tokio::test]
+async fn a_message_left_and_taken_in_one_request_leaves_nothing() {
+    let site = Site::new();
+    site.browser()
+        .visit(async |session| {
+            session.flash(FlashLevel::Info, "hello")?;
+            session.take_flashes().map(drop)
+        })
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(site.store.take_calls(), []);
+}
+
+#[tokio::test]
+async fn taken_messages_leave_no_key() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| session.flash(FlashLevel::Info, "hello"))
+        .await;
+    browser
+        .visit(async |session| session.take_flashes().map(drop))
+        .await;
+    browser
+        .visit(async |session| assert_eq!(session.keys(), ["a"]))
+        .await;
+}

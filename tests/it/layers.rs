@@ -1,97 +1,26 @@
-//! Layers on layers: nested, side by side, with a cookie jar, and without axum.
+//! Layers and extractors: side by side, misplaced, and without axum.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
-    Router,
-    body::Body,
+    BoxError, Router,
+    body::{Body, HttpBody},
     extract::Request,
-    middleware::{Next, from_fn},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use http::{
     StatusCode,
-    header::{COOKIE, SET_COOKIE, VARY},
+    header::{COOKIE, SET_COOKIE},
 };
-use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
-use tower_cookies::{Cookie, CookieManagerLayer, Cookies};
+use http_body_util::BodyExt;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_http::{
+    limit::RequestBodyLimitLayer, timeout::ResponseBodyTimeoutLayer, trace::TraceLayer,
+};
 use wiz_session::{CookieOptions, Error, WizSession};
 
 use crate::support::{Fault, Site, StoreMethod, handle};
-
-/// Counts the request in, and out again.
-async fn count(session: WizSession, request: Request, next: Next) -> Result<Response, Error> {
-    session.update("in", |n: &mut u32| *n += 1)?;
-    let response = next.run(request).await;
-    session.update("out", |n: &mut u32| *n += 1)?;
-    Ok(response)
-}
-
-#[tokio::test]
-async fn nested_layers_of_one_name_share_one_session() {
-    let site = Site::new();
-    let router = Router::new()
-        .route("/", get(async |session: WizSession| session.set("b", 2)))
-        .layer(site.layer.clone())
-        .layer(from_fn(count))
-        .layer(site.layer.clone())
-        .layer(from_fn(count))
-        .layer(site.layer.clone());
-    let mut browser = site.browser();
-    let reply = browser.send(router.clone(), Request::default()).await;
-    assert_eq!(reply.cookie().value(), browser.value());
-    assert_eq!(reply.lines(VARY), ["Cookie"]);
-    assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
-
-    browser
-        .send(router, Request::default())
-        .await
-        .is_ok_without_cookie();
-    assert_eq!(
-        site.store.take_calls(),
-        [StoreMethod::Load, StoreMethod::Replace]
-    );
-    assert_eq!(
-        (browser.read("in").await, browser.read("out").await),
-        (Some(4), Some(4))
-    );
-    assert_eq!(browser.read("b").await, Some(2));
-}
-
-#[tokio::test]
-async fn another_layer_of_the_same_cookie_says_so_at_its_first_use() {
-    let (outer, inner) = (Site::new(), Site::with(|builder| builder.max_bytes(10)));
-    let router = Router::new()
-        .route(
-            "/used",
-            get(async |session: WizSession| session.set("b", 2)),
-        )
-        .route("/optional", get(async |_: Option<WizSession>| ()))
-        .route("/unused", get(async || "fine"))
-        .layer(inner.layer.clone())
-        .layer(from_fn(count))
-        .layer(outer.layer.clone());
-    let mut browser = outer.browser();
-    for path in ["/used", "/optional"] {
-        let reply = browser.send(
-            router.clone(),
-            Request::get(path).body(Body::empty()).unwrap(),
-        );
-        let reply = reply.await;
-        assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
-        assert!(
-            reply
-                .body
-                .contains("two different session layers use the cookie `__Host-sid`")
-        );
-    }
-    let reply = browser
-        .send(router, Request::get("/unused").body(Body::empty()).unwrap())
-        .await;
-    assert_eq!((reply.status, &*reply.body), (StatusCode::OK, "fine"));
-    assert_eq!(inner.store.take_calls(), []);
-}
 
 #[tokio::test]
 async fn each_layer_gives_its_own_session() {
@@ -131,99 +60,6 @@ async fn each_layer_gives_its_own_session() {
         2
     );
     assert_eq!(browser.read::<String>("at").await.as_deref(), Some("shop"));
-}
-
-#[tokio::test]
-async fn the_outermost_layer_sees_the_final_status() {
-    let site = Site::new();
-    let rescue = async |request: Request, next: Next| {
-        let response = next.run(request).await;
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        StatusCode::OK
-    };
-    let fail = async |session: WizSession| {
-        session.set("a", 2).unwrap();
-        StatusCode::INTERNAL_SERVER_ERROR
-    };
-    let router = Router::new()
-        .route("/", get(fail))
-        .layer(site.layer.clone())
-        .layer(from_fn(rescue))
-        .layer(site.layer.clone());
-    let mut browser = site.visitor().await;
-    browser
-        .send(router, Request::default())
-        .await
-        .is_ok_without_cookie();
-    assert_eq!(browser.read("a").await, Some(2));
-}
-
-#[tokio::test]
-async fn layers_of_two_names_are_two_sessions() {
-    let shop = Site::new();
-    let admin = Site::with(|builder| builder.cookie(CookieOptions::new("__Host-admin")));
-    let router = Router::new()
-        .route(
-            "/",
-            get(async |session: WizSession| session.set("role", "root")),
-        )
-        .layer(admin.layer.clone())
-        .layer(from_fn(count))
-        .layer(shop.layer.clone());
-    let mut browser = shop.browser();
-    let reply = browser.send(router.clone(), Request::default()).await;
-    let names: Vec<_> = reply
-        .cookies()
-        .iter()
-        .map(|cookie| cookie.name().to_owned())
-        .collect();
-    assert_eq!(names, ["__Host-admin", "__Host-sid"]);
-    assert_eq!(reply.lines(VARY), ["Cookie"]);
-    browser
-        .send(router, Request::default())
-        .await
-        .is_ok_without_cookie();
-
-    assert_eq!(
-        (
-            browser.read("in").await,
-            browser.read::<String>("role").await
-        ),
-        (Some(2), None)
-    );
-    let mut as_admin = browser.at(&admin);
-    assert_eq!(as_admin.read("role").await, Some("root".to_owned()));
-    assert_eq!(as_admin.read::<u32>("in").await, None);
-    as_admin.visit(async |session| session.clear()).await;
-    assert_eq!(browser.read("in").await, Some(2), "the other one lives on");
-}
-
-#[tokio::test]
-async fn all_extractors_of_a_request_are_one_session_loaded_once() {
-    let site = Site::new();
-    let both = async |one: WizSession, two: WizSession, three: Option<WizSession>| {
-        one.set("b", 2)?;
-        assert_eq!(two.get("b")?, Some(2));
-        assert_eq!(three.unwrap().update("b", |b: &mut u32| *b += 1)?, 3);
-        Ok::<_, Error>(())
-    };
-    let router = Router::new()
-        .route("/", get(both))
-        .layer(from_fn(count))
-        .layer(site.layer.clone());
-    let mut browser = site.visitor().await;
-    browser
-        .send(router, Request::default())
-        .await
-        .is_ok_without_cookie();
-    assert_eq!(
-        site.store.take_calls(),
-        [StoreMethod::Load, StoreMethod::Replace]
-    );
-    assert_eq!(
-        (browser.read("b").await, browser.read("out").await),
-        (Some(3), Some(1))
-    );
 }
 
 #[tokio::test]
@@ -305,161 +141,60 @@ async fn plain_tower_needs_no_axum() {
     assert!(error.to_string().contains("WizSessionLayer"));
 }
 
-#[tokio::test]
-async fn below_a_cookie_jar_the_cookie_goes_through_it() {
-    let site = Site::new();
-    let agrees = async |jar: Cookies, request: Request, next: Next| {
-        let response = next.run(request).await;
-        assert!(
-            !response.headers().contains_key(SET_COOKIE),
-            "left to the jar"
-        );
-        let value = jar
-            .get("__Host-sid")
-            .map(|cookie| cookie.value().to_owned());
-        (response.status(), value.unwrap_or_default())
-    };
-    let serve = |handler: fn(&WizSession)| {
-        let handler = async move |session: WizSession, jar: Cookies| {
-            jar.add(Cookie::new("theme", "dark"));
-            handler(&session);
-        };
-        Router::new()
-            .route("/", get(handler))
-            .layer(site.layer.clone())
-            .layer(from_fn(agrees))
-            .layer(CookieManagerLayer::new())
-    };
-    let mut browser = site.browser();
-    let set = serve(|session| session.set("a", 1).unwrap());
-    let reply = browser.send(set, Request::default()).await;
-    let mut names: Vec<_> = reply
-        .cookies()
-        .iter()
-        .map(|c| c.name().to_owned())
-        .collect();
-    names.sort();
-    assert_eq!(names, ["__Host-sid", "theme"]);
-    let mut direct = site.browser();
-    direct.keep("__Host-sid", &reply.body);
-    assert_eq!(
-        direct.read("a").await,
-        Some(1),
-        "the jar has what the client gets"
-    );
-
-    let set = direct.write("b", 1).await;
-    set.is_ok_without_cookie();
-    let clear = serve(WizSession::clear);
-    let reply = browser.send(clear, Request::default()).await;
-    let ours = |line: &&String| line.starts_with("__Host-sid=");
-    let lines = reply.lines(SET_COOKIE);
-    let removal = "__Host-sid=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0";
-    assert_eq!(lines.iter().filter(ours).collect::<Vec<_>>(), [removal]);
-    assert_eq!(reply.body, "");
-    assert_eq!(site.sessions().await, 0);
-}
-
-/// `encodeURIComponent` of a server that forwards, a jar, a bearer token: the session is the same.
-#[tokio::test]
-async fn no_encoder_on_the_way_changes_the_value() {
-    let site = Site::new();
-    let browser = site.visitor().await;
-    let value = browser.value();
-
-    let strictest = url_encoded(value);
-    assert_eq!(strictest, value);
-
-    let jar = Cookies::default();
-    jar.add(Cookie::new("__Host-sid", value.to_owned()));
-    let kept = jar.get("__Host-sid").expect("it was added");
-    assert_eq!(
-        (kept.value(), kept.encoded().to_string()),
-        (value, kept.to_string())
-    );
-
-    let bearer = format!("Bearer {value}");
-    let token = bearer.strip_prefix("Bearer ").expect("a token");
-    let line = format!("__Host-sid={token}");
-    let mut read = None;
-    let handler = async |session: WizSession| read = session.get::<u32>("a").expect("a number");
-    site.visit_with(&[line.as_bytes()], handler).await;
-    assert_eq!(read, Some(1));
-}
-
-/// Leaves fewer characters alone than `encodeURIComponent` does.
-fn url_encoded(text: &str) -> String {
-    let encoded = |byte: u8| match byte {
-        b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encoded).collect()
+/// What of a request says how it went, whatever its body has become on the way.
+async fn count_up<B>(request: http::Request<B>) -> Result<Response, BoxError> {
+    let session = WizSession::from_extensions(request.extensions()).await?;
+    let count = session.update("count", |count: &mut u32| *count += 1)?;
+    Ok(count.to_string().into_response())
 }
 
 #[tokio::test]
-async fn a_cookie_jar_below_stays_out_of_it() {
+async fn the_layer_stands_outside_of_those_that_change_the_type_of_a_body() {
     let site = Site::new();
-    let handler = async |session: WizSession, jar: Cookies| {
-        jar.add(Cookie::new("theme", "dark"));
-        session
-            .update("n", |n: &mut u32| *n += 1)
-            .map(|n| n.to_string())
-    };
-    let router = Router::new()
-        .route("/", get(handler))
+    let second = Duration::from_secs(1);
+    let service = ServiceBuilder::new()
         .layer(site.layer.clone())
-        .layer(CookieManagerLayer::new())
-        .layer(site.layer.clone());
-    let mut browser = site.browser();
-    let reply = browser.send(router.clone(), Request::default()).await;
-    let names: Vec<_> = reply
-        .cookies()
-        .iter()
-        .map(|c| c.name().to_owned())
-        .collect();
-    assert_eq!(names, ["theme", "__Host-sid"]);
-    let reply = browser.send(router, Request::default()).await;
-    assert_eq!((reply.body.as_str(), reply.cookie().name()), ("2", "theme"));
-    let service = site
-        .layer
-        .layer(CookieManagerLayer::new().layer(handle(async |session| {
-            session.clear();
-        })));
-    let reply = browser.send(service, Request::default()).await;
-    let lines = reply.lines(SET_COOKIE);
-    assert_eq!(lines.len(), 1);
-    assert!(lines[0].starts_with("__Host-sid=;"));
+        .layer(TraceLayer::new_for_http())
+        .layer(RequestBodyLimitLayer::new(1024))
+        .layer(ResponseBodyTimeoutLayer::new(second))
+        .service(service_fn(count_up));
+    let first = service.clone().oneshot(http::Request::new(Body::empty()));
+    let first = first.await.unwrap();
+    let cookie = first.headers()[SET_COOKIE].to_str().unwrap();
+    let pair = cookie.split(';').next().unwrap().to_owned();
+    assert_eq!(text(first.into_body()).await, "1");
+
+    let again = http::Request::builder().header(COOKIE, pair);
+    let again = service.oneshot(again.body(Body::empty()).unwrap());
+    assert_eq!(text(again.await.unwrap().into_body()).await, "2");
+}
+
+async fn text<B: HttpBody<Error: std::fmt::Debug>>(body: B) -> String {
+    let bytes = body.collect().await.expect("the body ends").to_bytes();
+    String::from_utf8(bytes.to_vec()).expect("the body is text")
 }
 
 #[tokio::test]
-async fn a_refused_commit_takes_the_body_and_what_describes_it_and_leaves_other_headers() {
+async fn a_router_takes_the_layer_in_one_stack_with_others() {
     let site = Site::new();
-    site.store.fault(StoreMethod::Create, Fault::Fail);
-    let reply = site
-        .browser()
-        .visit(async |session| {
-            session.set("a", 1)?;
-            let headers = [
-                ("content-type", "text/plain"),
-                ("content-length", "4"),
-                ("etag", "1"),
-                ("location", "/paid"),
-                ("cache-control", "public"),
-                ("set-cookie", "theme=dark"),
-                ("access-control-allow-origin", "https://shop.example"),
-                ("x-request-id", "7"),
-            ];
-            Ok::<_, Error>((StatusCode::CREATED, headers, Body::from("paid")))
-        })
+    let count = async |session: WizSession| {
+        let count = session.update("count", |count: &mut u32| *count += 1)?;
+        Ok::<_, Error>(count.to_string())
+    };
+    let stack = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .layer(site.layer.clone())
+        .layer(RequestBodyLimitLayer::new(1024))
+        .layer(ResponseBodyTimeoutLayer::new(Duration::from_secs(1)));
+    let router = Router::new().route("/", get(count)).layer(stack);
+    let mut browser = site.browser();
+    for visit in 1..=2 {
+        let reply = browser.send(router.clone(), Request::default()).await;
+        assert_eq!(reply.body, visit.to_string());
+    }
+    let large = Request::get("/").header("content-length", "2000");
+    let reply = browser
+        .send(router, large.body(Body::empty()).unwrap())
         .await;
-    assert_eq!(
-        (reply.status, reply.body.as_str()),
-        (StatusCode::SERVICE_UNAVAILABLE, "")
-    );
-    let mut kept: Vec<_> = reply.headers.keys().map(|name| name.as_str()).collect();
-    kept.sort_unstable();
-    assert_eq!(
-        kept,
-        ["access-control-allow-origin", "vary", "x-request-id"]
-    );
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
 }

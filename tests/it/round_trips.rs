@@ -1,4 +1,4 @@
-//! What a request costs: DESIGN §4 counts the calls of the store.
+//! What a request costs, in calls of the store.
 
 use axum::extract::Request;
 use http::header::COOKIE;

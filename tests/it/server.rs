@@ -26,7 +26,7 @@ async fn read(session: WizSession) -> Result<String, Error> {
 }
 
 #[tokio::test]
-async fn c19_c24_raw_bytes_in_a_cookie_line_spoil_nothing() {
+async fn raw_bytes_in_a_cookie_line_spoil_nothing() {
     let site = Site::new();
     let browser = site.visitor().await;
     let router = Router::new()
@@ -66,7 +66,7 @@ impl Drop for Running {
 }
 
 #[tokio::test]
-async fn f39_a_client_that_hangs_up_leaves_nothing_behind() {
+async fn a_client_that_hangs_up_leaves_nothing_behind() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let progress = Arc::<Progress>::default();
@@ -98,7 +98,7 @@ async fn f39_a_client_that_hangs_up_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn f39_a_client_that_hangs_up_during_the_commit_leaves_no_lock() {
+async fn a_client_that_hangs_up_during_the_commit_leaves_no_lock() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let write = get(async |session: WizSession| session.set("a", 2));
@@ -149,7 +149,7 @@ async fn talk(upgrade: WebSocketUpgrade, session: WizSession) -> Response {
 }
 
 #[tokio::test]
-async fn e35_a_websocket_reads_saves_and_reloads_and_begins_nothing() {
+async fn a_websocket_reads_saves_and_reloads_and_begins_nothing() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let router = Router::new()

@@ -1,4 +1,4 @@
-//! A. `Set-Cookie` only when needed.
+//! `Set-Cookie` only when it is needed.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use http::{
 use tower::Layer;
 use wiz_session::{CookieOptions, SameSite};
 
-use crate::support::{Site, StoreMethod, ignore};
+use crate::support::{Fault, Site, StoreMethod, ignore, key};
 
 #[tokio::test]
-async fn a1_a_handler_that_ignores_the_session_costs_nothing() {
+async fn a_handler_that_ignores_the_session_costs_nothing() {
     let site = Site::new();
     let mut browser = site.browser();
     let reply = browser
@@ -30,7 +30,7 @@ async fn a1_a_handler_that_ignores_the_session_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a2_reading_creates_nothing() {
+async fn reading_creates_nothing() {
     let site = Site::new();
     let reply = site
         .browser()
@@ -52,7 +52,7 @@ async fn a2_reading_creates_nothing() {
 }
 
 #[tokio::test]
-async fn a3_the_first_write_sets_one_cookie_with_every_attribute() {
+async fn the_first_write_sets_one_cookie_with_every_attribute() {
     let all = CookieOptions::new("__Secure-shop")
         .path("/app")
         .domain("example.com")
@@ -88,7 +88,7 @@ async fn a3_the_first_write_sets_one_cookie_with_every_attribute() {
 }
 
 #[tokio::test]
-async fn a4_reading_a_live_session_writes_nothing() {
+async fn reading_a_live_session_writes_nothing() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let reply = browser
@@ -103,7 +103,7 @@ async fn a4_reading_a_live_session_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a5_writing_a_live_session_keeps_the_id_and_is_durable() {
+async fn writing_a_live_session_keeps_the_id_and_is_durable() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let mut tab = browser.clone();
@@ -122,7 +122,7 @@ async fn a5_writing_a_live_session_keeps_the_id_and_is_durable() {
 }
 
 #[tokio::test]
-async fn a6_what_changes_nothing_is_not_written() {
+async fn what_changes_nothing_is_not_written() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     browser.write("a", 1).await.is_ok_without_cookie();
@@ -146,7 +146,7 @@ async fn a6_what_changes_nothing_is_not_written() {
 }
 
 #[tokio::test]
-async fn a7_what_is_written_and_emptied_in_one_request_leaves_nothing() {
+async fn what_is_written_and_emptied_in_one_request_leaves_nothing() {
     let site = Site::new();
     let reply = site
         .browser()
@@ -164,7 +164,7 @@ async fn a7_what_is_written_and_emptied_in_one_request_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a8_a_session_emptied_key_by_key_stays() {
+async fn a_session_emptied_key_by_key_stays() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let handle = browser.handle().await;
@@ -177,4 +177,53 @@ async fn a8_a_session_emptied_key_by_key_stays() {
         (browser.read::<u32>("a").await, site.sessions().await),
         (None, 1)
     );
+}
+
+#[tokio::test]
+async fn a_late_refresh_under_the_new_key_leaves_the_newer_cookie() {
+    let old = Site::new();
+    let rotated = old.relaunched(key(2), |builder| builder.previous_keys([key(1)]));
+    let mut browser = old.visitor().await.at(&rotated);
+    let mut tab = browser.clone();
+    browser
+        .visit(async |session| {
+            tab.visit(async |session| session.log_in("alice")).await;
+            assert_eq!(session.get("a").unwrap(), Some(1));
+        })
+        .await
+        .is_ok_without_cookie();
+}
+
+#[tokio::test]
+async fn a_touch_that_finds_nothing_refreshes_no_cookie() {
+    let old = Site::new();
+    let rotated = old.relaunched(key(2), |builder| builder.previous_keys([key(1)]));
+    let mut browser = old.visitor().await.at(&rotated);
+    let mut tab = browser.clone();
+    browser
+        .visit(async |_session| {
+            tab.visit(async |session| session.clear()).await;
+            rotated.pass(3);
+        })
+        .await
+        .is_ok_without_cookie();
+}
+
+#[tokio::test]
+async fn a_cookie_of_a_previous_key_is_signed_anew_by_the_next_request_if_the_store_fails() {
+    let old = Site::new();
+    let browser = old.visitor().await;
+    let site = old.relaunched(key(2), |builder| builder.previous_keys([key(1)]));
+    let mut browser = browser.at(&site);
+    browser
+        .visit(async |session| {
+            site.store.fault(StoreMethod::Load, Fault::Fail);
+            session.get::<u32>("a").map(drop)
+        })
+        .await
+        .is_ok_without_cookie();
+    site.store.heal();
+    let before = browser.value().to_owned();
+    assert_eq!(browser.read("a").await, Some(1));
+    assert_ne!(browser.value(), before);
 }

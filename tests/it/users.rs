@@ -1,24 +1,11 @@
-//! Logging in and out, and looking at sessions from outside.
+//! Logging in and out.
 
 use std::time::Duration;
 
-use wiz_session::{Error, Handle};
+use http::StatusCode;
+use wiz_session::Error;
 
-use crate::support::{Browser, Site, StoreMethod};
-
-/// A browser in which this user is logged in.
-async fn login(site: &Site, user: &str) -> Browser {
-    let mut browser = site.browser();
-    browser.visit(async |session| session.log_in(user)).await;
-    site.store.take_calls();
-    browser
-}
-
-async fn user(browser: &mut Browser) -> Option<String> {
-    let mut user = None;
-    browser.visit(async |session| user = session.user()).await;
-    user
-}
+use crate::support::{Site, StoreMethod};
 
 #[tokio::test]
 async fn a_login_takes_the_visitors_data_to_a_new_id() {
@@ -53,7 +40,7 @@ async fn a_login_takes_the_visitors_data_to_a_new_id() {
         })
         .await
         .is_ok_without_cookie();
-    assert_eq!((old.handle().await, user(&mut old).await), (None, None));
+    assert_eq!((old.handle().await, old.user().await), (None, None));
     assert_eq!(site.sessions().await, 1);
 }
 
@@ -63,13 +50,13 @@ async fn a_login_alone_is_enough_to_begin_a_session() {
     let mut browser = site.browser();
     browser.visit(async |session| session.log_in("alice")).await;
     assert_eq!(site.store.take_calls(), [StoreMethod::Create]);
-    assert_eq!(user(&mut browser).await.as_deref(), Some("alice"));
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
 }
 
 #[tokio::test]
 async fn the_same_user_again_keeps_the_data_under_a_new_id() {
     let site = Site::new();
-    let mut browser = login(&site, "alice").await;
+    let mut browser = site.logged_in("alice").await;
     browser.write("a", 1).await;
     let (mut old, former) = (browser.clone(), browser.handle().await);
     let reply = browser.visit(async |session| session.log_in("alice")).await;
@@ -84,7 +71,7 @@ async fn the_same_user_again_keeps_the_data_under_a_new_id() {
 #[tokio::test]
 async fn another_user_starts_empty() {
     let site = Site::new();
-    let mut browser = login(&site, "alice").await;
+    let mut browser = site.logged_in("alice").await;
     browser.write("a", 1).await;
     site.pass(1);
     browser
@@ -115,7 +102,7 @@ async fn another_user_starts_empty() {
 #[tokio::test]
 async fn another_user_starts_empty_also_where_the_first_has_just_written() {
     let site = Site::new();
-    let mut browser = login(&site, "alice").await;
+    let mut browser = site.logged_in("alice").await;
     let mut tab = browser.clone();
     browser
         .visit(async |session| {
@@ -126,13 +113,13 @@ async fn another_user_starts_empty_also_where_the_first_has_just_written() {
     browser
         .visit(async |session| assert!(session.is_empty()))
         .await;
-    assert_eq!(user(&mut browser).await.as_deref(), Some("bob"));
+    assert_eq!(browser.user().await.as_deref(), Some("bob"));
 }
 
 #[tokio::test]
 async fn another_user_stays_empty_through_explicit_io() {
     let site = Site::new();
-    let mut browser = login(&site, "alice").await;
+    let mut browser = site.logged_in("alice").await;
     browser.write("a", 1).await;
     let empty = async |session: wiz_session::WizSession| {
         session.log_in("bob");
@@ -143,7 +130,7 @@ async fn another_user_stays_empty_through_explicit_io() {
         Ok::<_, Error>(())
     };
     browser.visit(empty).await;
-    assert_eq!(user(&mut browser).await.as_deref(), Some("bob"));
+    assert_eq!(browser.user().await.as_deref(), Some("bob"));
     assert_eq!(browser.read::<u32>("a").await, None);
 }
 
@@ -159,7 +146,7 @@ async fn the_last_of_two_logins_counts_and_takes_nothing_of_the_first() {
             Ok::<_, Error>(())
         })
         .await;
-    assert_eq!(user(&mut browser).await.as_deref(), Some("bob"));
+    assert_eq!(browser.user().await.as_deref(), Some("bob"));
     assert_eq!(browser.read::<u32>("for alice").await, None);
     assert_eq!(site.sessions().await, 1);
 }
@@ -167,10 +154,10 @@ async fn the_last_of_two_logins_counts_and_takes_nothing_of_the_first() {
 #[tokio::test]
 async fn logging_out_is_clear() {
     let site = Site::new();
-    let mut browser = login(&site, "alice").await;
+    let mut browser = site.logged_in("alice").await;
     let reply = browser
         .visit(async |session| {
-            session.log_out();
+            assert!(session.log_out(), "there was one to end");
             assert_eq!((session.user(), session.authenticated_at()), (None, None));
             assert!(session.is_new());
         })
@@ -184,9 +171,96 @@ async fn logging_out_is_clear() {
 }
 
 #[tokio::test]
+async fn log_out_answers_whether_there_was_a_session_to_end() {
+    let site = Site::new();
+    let mut ended = None;
+    let mut visitor = site.browser();
+    visitor
+        .visit(async |session| {
+            session.set("a", 1).unwrap();
+            ended = Some(session.log_out());
+        })
+        .await;
+    assert_eq!(ended, Some(false), "nothing was stored");
+
+    let mut browser = site.logged_in("alice").await;
+    let mut replayed = browser.clone();
+    let mut moved = site.logged_in("alice").await;
+    let mut late = moved.clone();
+    moved.visit(async |session| session.regenerate()).await;
+    for (browser, was_there) in [
+        (&mut browser, true),
+        (&mut replayed, false),
+        (&mut late, false),
+        (&mut moved, true),
+    ] {
+        browser
+            .visit(async |session| ended = Some(session.log_out()))
+            .await;
+        assert_eq!(ended, Some(was_there));
+    }
+    assert_eq!(site.sessions().await, 0);
+}
+
+#[tokio::test]
+async fn a_user_is_read_as_the_type_of_the_applications_ids() {
+    let site = Site::new();
+    let mut browser = site.logged_in(-7).await;
+    let mut nobody = site.visitor().await;
+    browser
+        .visit(async |session| {
+            assert_eq!(session.user_as::<i64>()?, Some(-7));
+            assert_eq!(session.user_as::<String>()?.as_deref(), Some("-7"));
+            let error = session.user_as::<u64>().unwrap_err();
+            assert!(error.is_decode(), "{error}");
+            let text = error.to_string();
+            assert!(text.contains("`u64`") && !text.contains("-7"), "{text}");
+            session.log_in(u64::MAX);
+            assert_eq!(session.user_as::<u64>()?, Some(u64::MAX));
+            Ok::<_, Error>(())
+        })
+        .await;
+    nobody
+        .visit(async |session| assert_eq!(session.user_as::<i64>().unwrap(), None))
+        .await;
+}
+
+#[tokio::test]
+async fn a_user_whose_name_is_too_long_is_413_and_nothing_is_stored() {
+    let site = Site::new();
+    let log_in = async |session: wiz_session::WizSession| session.log_in("x".repeat(70_000));
+    let mut visitor = site.browser();
+    let reply = visitor.visit(log_in).await;
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(reply.cookies().is_empty());
+    assert_eq!(
+        (site.sessions().await, site.store.take_calls()),
+        (0, vec![])
+    );
+
+    let mut browser = site.logged_in("alice").await;
+    browser.write("a", 1).await;
+    for save in [false, true] {
+        let reply = browser
+            .visit(async |session| {
+                log_in(session.clone()).await;
+                match save {
+                    true => session.save().await,
+                    false => Ok(()),
+                }
+            })
+            .await;
+        assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(reply.cookies().is_empty());
+        assert_eq!(browser.user().await.as_deref(), Some("alice"));
+        assert_eq!(browser.read("a").await, Some(1));
+    }
+}
+
+#[tokio::test]
 async fn a_login_after_clear_takes_nothing_along() {
     let site = Site::new();
-    let mut browser = login(&site, "alice").await;
+    let mut browser = site.logged_in("alice").await;
     browser.write("a", 1).await;
     let reply = browser
         .visit(async |session| {
@@ -196,14 +270,14 @@ async fn a_login_after_clear_takes_nothing_along() {
         .await;
     assert_eq!(reply.cookie().value(), browser.value());
     assert_eq!(browser.read::<u32>("a").await, None);
-    assert_eq!(user(&mut browser).await.as_deref(), Some("alice"));
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
     assert_eq!(site.sessions().await, 1);
 }
 
 #[tokio::test]
 async fn regenerate_keeps_the_user_and_the_login_time() {
     let site = Site::new();
-    let mut browser = login(&site, "alice").await;
+    let mut browser = site.logged_in("alice").await;
     let mut before = None;
     browser
         .visit(async |session| before = session.authenticated_at())
@@ -216,128 +290,4 @@ async fn regenerate_keeps_the_user_and_the_login_time() {
             assert_eq!(session.authenticated_at(), before);
         })
         .await;
-}
-
-#[tokio::test]
-async fn sessions_of_a_user_are_listed_by_their_handles() {
-    let site = Site::new();
-    let sessions = site.layer.sessions();
-    let mut phone = login(&site, "alice").await;
-    site.pass(1);
-    let mut desk = login(&site, "alice").await;
-    login(&site, "bob").await;
-    site.visitor().await;
-
-    let mut listed: Vec<_> = sessions.list("alice").await.unwrap();
-    listed.sort_by_key(wiz_session::SessionInfo::created_at);
-    let handles: Vec<_> = listed.iter().map(|info| Some(info.handle())).collect();
-    assert_eq!(handles, [phone.handle().await, desk.handle().await]);
-    for info in &listed {
-        assert_eq!(info.user(), Some("alice"));
-        assert_eq!(info.authenticated_at(), Some(info.created_at()));
-        assert_eq!(
-            info.expires_at(),
-            info.created_at() + Duration::from_secs(30 * 60)
-        );
-        assert_eq!(info.last_used_at(), info.created_at());
-    }
-    assert_eq!(sessions.count().await.unwrap(), 4);
-    assert_eq!(sessions.list("nobody").await.unwrap().len(), 0);
-
-    site.pass(29);
-    assert_eq!(
-        sessions.list("alice").await.unwrap().len(),
-        1,
-        "the other has expired"
-    );
-    assert_eq!(sessions.count().await.unwrap(), 3);
-}
-
-#[tokio::test]
-async fn one_session_can_be_ended_by_its_handle() {
-    let site = Site::new();
-    let sessions = site.layer.sessions();
-    let mut browser = login(&site, "alice").await;
-    let mut other = login(&site, "alice").await;
-    // As an application gets it: through a form.
-    let handle: Handle = browser.handle().await.unwrap().to_string().parse().unwrap();
-    assert!(sessions.revoke(handle).await.unwrap());
-    assert!(!sessions.revoke(handle).await.unwrap());
-    assert_eq!(user(&mut browser).await, None);
-    assert_eq!(user(&mut other).await.as_deref(), Some("alice"));
-}
-
-#[tokio::test]
-async fn all_sessions_of_a_user_can_be_ended() {
-    let site = Site::new();
-    let mut browsers = [login(&site, "alice").await, login(&site, "alice").await];
-    let mut bob = login(&site, "bob").await;
-    let sessions = site.layer.sessions();
-    assert_eq!(sessions.revoke_user("alice").await.unwrap(), 2);
-    assert_eq!(sessions.revoke_user("alice").await.unwrap(), 0);
-    for browser in &mut browsers {
-        assert_eq!(user(browser).await, None);
-    }
-    assert_eq!(user(&mut bob).await.as_deref(), Some("bob"));
-}
-
-#[tokio::test]
-async fn a_session_that_is_ended_from_outside_stays_dead_whoever_writes_late() {
-    let site = Site::new();
-    let mut browser = login(&site, "alice").await;
-    let reply = browser
-        .visit(async |session| {
-            site.layer.sessions().revoke_user("alice").await?;
-            session.set("a", 1)?;
-            session.regenerate();
-            Ok::<_, Error>(())
-        })
-        .await;
-    reply.is_ok_without_cookie();
-    assert_eq!((user(&mut browser).await, site.sessions().await), (None, 0));
-}
-
-#[tokio::test]
-async fn a_user_can_log_out_everywhere_else() {
-    let site = Site::new();
-    let sessions = site.layer.sessions();
-    let mut here = login(&site, "alice").await;
-    let mut there = login(&site, "alice").await;
-    let mut ended = None;
-    here.visit(async |session| ended = Some(sessions.revoke_others(&session).await.unwrap()))
-        .await
-        .is_ok_without_cookie();
-    assert_eq!(ended, Some(1));
-    assert_eq!(user(&mut here).await.as_deref(), Some("alice"));
-    assert_eq!(user(&mut there).await, None);
-
-    site.visitor()
-        .await
-        .visit(async |session| ended = Some(sessions.revoke_others(&session).await.unwrap()))
-        .await;
-    assert_eq!(ended, Some(0), "nobody is logged in");
-}
-
-#[tokio::test]
-async fn a_login_can_end_all_others_of_the_user() {
-    let site = Site::new();
-    let sessions = site.layer.sessions();
-    let mut there = login(&site, "alice").await;
-    for anonymous in [true, false] {
-        let mut here = if anonymous {
-            site.visitor().await
-        } else {
-            login(&site, "alice").await
-        };
-        let log_in = async |session: wiz_session::WizSession| {
-            session.log_in("alice");
-            sessions.revoke_others(&session).await.map(drop)
-        };
-        let reply = here.visit(log_in).await;
-        assert_eq!(reply.cookie().value(), here.value());
-        assert_eq!(user(&mut here).await.as_deref(), Some("alice"));
-        assert_eq!(user(&mut there).await, None);
-        assert_eq!(sessions.list("alice").await.unwrap().len(), 1);
-        there = here;
-    }
 }

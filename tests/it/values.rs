@@ -241,24 +241,6 @@ async fn by_default_a_session_holds_64_kib() {
 }
 
 #[tokio::test]
-async fn a_closure_may_use_the_session_it_changes() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    browser
-        .visit(async |session| {
-            let same = session.clone();
-            session
-                .update("b", move |b: &mut u32| {
-                    *b += same.get_or("a", 0).unwrap();
-                })
-                .map(drop)
-        })
-        .await
-        .is_ok_without_cookie();
-    assert_eq!(browser.read("b").await, Some(1));
-}
-
-#[tokio::test]
 async fn floats_come_back_to_the_last_bit() {
     let site = Site::new();
     let mut browser = site.browser();
@@ -275,40 +257,6 @@ async fn floats_come_back_to_the_last_bit() {
             .zip(&kept)
             .all(|(a, b)| a.to_bits() == b.to_bits())
     );
-}
-
-#[tokio::test]
-async fn an_update_sees_what_changed_while_its_closure_ran() {
-    let site = Site::new();
-    let mut browser = site.browser();
-    browser
-        .visit(async |session| {
-            let same = session.clone();
-            let update = move |n: &mut u32| {
-                if *n == 0 {
-                    same.set("n", 10).unwrap();
-                }
-                *n += 1;
-            };
-            session.update("n", update).map(drop)
-        })
-        .await;
-    assert_eq!(browser.read("n").await, Some(11));
-}
-
-#[tokio::test]
-async fn an_update_that_changes_its_own_key_is_given_up() {
-    let site = Site::new();
-    site.browser()
-        .visit(async |session| {
-            let same = session.clone();
-            let updated = session.update("n", move |n: &mut u32| {
-                same.update("n", |n: &mut u32| *n += 1).unwrap();
-                *n += 1;
-            });
-            assert!(updated.unwrap_err().is_conflict());
-        })
-        .await;
 }
 
 /// What a request may do in this order it may do again in another.

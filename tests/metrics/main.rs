@@ -15,6 +15,10 @@ use wiz_session::{
     test_util::{Fault, StoreMethod, TestStore, logged_in, session_cookie, with_session},
 };
 
+#[path = "../it/support/intruder.rs"]
+mod intruder;
+mod recorder;
+
 const PAGE: &str = include_str!("../../docs/observability.md");
 
 /// What was counted on this thread since the last look.

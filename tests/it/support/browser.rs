@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{collections::BTreeMap, convert::Infallible, time::SystemTime};
 
 use axum::{
     RequestExt,
@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cookie::Cookie;
+use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{COOKIE, HeaderName, SET_COOKIE},
@@ -40,6 +41,12 @@ impl Browser {
     ) -> Reply {
         let service = self.layer.layer(handle(handler));
         self.send(service, Request::default()).await
+    }
+
+    /// Sends a request, and hangs up where it waits for the first time.
+    pub(crate) fn visit_and_leave(&mut self, handler: impl AsyncFnOnce(WizSession)) {
+        let answer = self.visit(handler).now_or_never();
+        assert!(answer.is_none(), "it did not wait");
     }
 
     /// Sends a request with this browser's cookies to a service, and keeps those that come back.
@@ -84,6 +91,20 @@ impl Browser {
         handle
     }
 
+    /// Visits and asks who is logged in.
+    pub(crate) async fn user(&mut self) -> Option<String> {
+        let mut user = None;
+        self.visit(async |session| user = session.user()).await;
+        user
+    }
+
+    /// Visits and asks when the session ends.
+    pub(crate) async fn expires_at(&mut self) -> Option<SystemTime> {
+        let mut at = None;
+        self.visit(async |session| at = session.expires_at()).await;
+        at
+    }
+
     /// The value of the one cookie it has.
     pub(crate) fn value(&self) -> &str {
         let mut values = self.cookies.values();
@@ -103,8 +124,13 @@ impl Browser {
 
     /// The same cookies, but visiting another site.
     pub(crate) fn at(&self, site: &Site) -> Self {
+        self.through(site.layer.clone())
+    }
+
+    /// The same cookies, but through another layer.
+    pub(crate) fn through(&self, layer: WizSessionLayer) -> Self {
         Self {
-            layer: site.layer.clone(),
+            layer,
             cookies: self.cookies.clone(),
         }
     }

@@ -1,9 +1,14 @@
-use std::{cell::RefCell, io, sync::Once};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    sync::Once,
+};
 
 use tracing::level_filters::LevelFilter;
 
 thread_local! {
     static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    static HOOK: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 /// Every line that this thread logs, at every level, while it lives.
@@ -25,6 +30,11 @@ impl Log {
         Self(())
     }
 
+    /// Runs this whenever the thread has logged a line, inside of the subscriber.
+    pub(crate) fn at_each_line(&self, hook: fn()) {
+        HOOK.set(Some(hook));
+    }
+
     pub(crate) fn text(&self) -> String {
         let lines = LINES.with_borrow(Clone::clone).unwrap_or_default();
         String::from_utf8(lines).expect("the log is text")
@@ -40,6 +50,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         LINES.set(None);
+        HOOK.set(None);
     }
 }
 
@@ -53,6 +64,9 @@ impl io::Write for Lines {
                 lines.extend_from_slice(bytes);
             }
         });
+        if let Some(hook) = HOOK.get() {
+            hook();
+        }
         Ok(bytes.len())
     }
 

@@ -4,7 +4,7 @@ use wiz_session::{
     Clock, Handle, Key, Record, SessionStore, WizSessionLayer, WizSessionLayerBuilder,
 };
 
-use super::{Browser, TestStore};
+use super::{Browser, TestStore, Yielding};
 
 /// A layer on a store that is watched, with a clock that the test moves.
 pub(crate) struct Site {
@@ -63,6 +63,14 @@ impl Site {
         browser
     }
 
+    /// A browser in which this user is logged in. The calls that did it are not counted.
+    pub(crate) async fn logged_in(&self, user: impl ToString) -> Browser {
+        let mut browser = self.browser();
+        browser.visit(async |session| session.log_in(user)).await;
+        self.store.take_calls();
+        browser
+    }
+
     /// Lets time pass.
     pub(crate) fn pass(&self, minutes: u64) {
         self.clock.advance(Duration::from_secs(60 * minutes));
@@ -76,10 +84,23 @@ impl Site {
 
     /// How many sessions live. Not counted as a call.
     pub(crate) async fn sessions(&self) -> u64 {
-        let unwatched = self.store.sessions().clone();
-        let layer = WizSessionLayer::builder(unwatched, key(1)).clock(self.clock.clone());
-        let sessions = layer.build().expect("the settings are valid").sessions();
-        sessions.count().await.expect("memory counts")
+        let count = self.unwatched().sessions().count().await;
+        count.expect("memory counts")
+    }
+
+    /// A layer on the same sessions whose calls are neither counted nor fail.
+    pub(crate) fn unwatched(&self) -> WizSessionLayer {
+        self.layer_on(Yielding(self.store.sessions().clone()))
+    }
+
+    /// A layer on the same sessions whose store lets others go first at each call.
+    pub(crate) fn yielding(&self) -> WizSessionLayer {
+        self.layer_on(Yielding(self.store.clone()))
+    }
+
+    fn layer_on(&self, store: impl SessionStore) -> WizSessionLayer {
+        let builder = WizSessionLayer::builder(store, key(1)).clock(self.clock.clone());
+        builder.build().expect("the settings are valid")
     }
 }
 

@@ -1,4 +1,4 @@
-//! B. End and regenerate.
+//! Ending a session, and giving it a new id.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use wiz_session::{CookieOptions, SameSite};
 use crate::support::{Fault, Site, StoreMethod};
 
 #[tokio::test]
-async fn b9_clear_removes_the_cookie_as_it_was_set_and_kills_the_id() {
+async fn clear_removes_the_cookie_as_it_was_set_and_kills_the_id() {
     let all = CookieOptions::new("__Secure-shop")
         .path("/app")
         .domain("example.com")
@@ -45,7 +45,7 @@ async fn b9_clear_removes_the_cookie_as_it_was_set_and_kills_the_id() {
 }
 
 #[tokio::test]
-async fn b10_clear_without_a_cookie_sends_none() {
+async fn clear_without_a_cookie_sends_none() {
     let site = Site::new();
     let reply = site
         .browser()
@@ -61,7 +61,7 @@ async fn b10_clear_without_a_cookie_sends_none() {
 }
 
 #[tokio::test]
-async fn b11_clear_then_write_begins_a_new_session() {
+async fn clear_then_write_begins_a_new_session() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let mut old = browser.clone();
@@ -88,7 +88,7 @@ async fn b11_clear_then_write_begins_a_new_session() {
 }
 
 #[tokio::test]
-async fn b11_the_last_of_clears_and_writes_counts() {
+async fn the_last_of_clears_and_writes_counts() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let reply = browser
@@ -106,7 +106,7 @@ async fn b11_the_last_of_clears_and_writes_counts() {
 }
 
 #[tokio::test]
-async fn b11_whatever_comes_before_a_clear_is_over() {
+async fn whatever_comes_before_a_clear_is_over() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let reply = browser
@@ -132,7 +132,7 @@ async fn b11_whatever_comes_before_a_clear_is_over() {
 }
 
 #[tokio::test]
-async fn b12_regenerate_keeps_the_data_and_the_absolute_deadline() {
+async fn regenerate_keeps_the_data_and_the_absolute_deadline() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let mut old = browser.clone();
@@ -182,7 +182,7 @@ async fn created_at(browser: &mut crate::support::Browser) -> Option<std::time::
 }
 
 #[tokio::test]
-async fn b12_the_old_id_neither_writes_nor_loses_the_new_cookie_for_a_while() {
+async fn the_old_id_neither_writes_nor_loses_the_new_cookie_for_a_while() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let mut late = browser.clone();
@@ -219,7 +219,7 @@ async fn b12_the_old_id_neither_writes_nor_loses_the_new_cookie_for_a_while() {
 }
 
 #[tokio::test]
-async fn b12_a_login_from_the_old_id_succeeds() {
+async fn a_login_from_the_old_id_succeeds() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let mut late = browser.clone();
@@ -239,7 +239,7 @@ async fn b12_a_login_from_the_old_id_succeeds() {
 }
 
 #[tokio::test]
-async fn b13_regenerating_nothing_creates_nothing() {
+async fn regenerating_nothing_creates_nothing() {
     let site = Site::new();
     let regenerate = async |session: wiz_session::WizSession| session.regenerate();
     site.browser()
@@ -260,7 +260,7 @@ async fn b13_regenerating_nothing_creates_nothing() {
 }
 
 #[tokio::test]
-async fn b14_a_regeneration_that_fails_leaves_the_old_session() {
+async fn a_regeneration_that_fails_leaves_the_old_session() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let attempt = async |session: wiz_session::WizSession| {
@@ -296,58 +296,47 @@ async fn b14_a_regeneration_that_fails_leaves_the_old_session() {
     );
 }
 
-/// DESIGN §3.4: a removal would take the cookie of the newer session.
+/// As after a change of the cookie's path or domain, when a browser sends both.
 #[tokio::test]
-async fn a_clear_that_comes_too_late_leaves_the_newer_cookie() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    let mut tab = browser.clone();
-    let reply = browser
-        .visit(async |session| {
-            tab.visit(async |session| session.log_in("alice")).await;
-            session.clear();
-        })
-        .await;
-    reply.is_ok_without_cookie();
-    let mut user = None;
-    tab.visit(async |session| user = session.user()).await;
-    assert_eq!(user.as_deref(), Some("alice"));
+async fn a_logout_ends_the_sessions_of_all_cookies_of_its_name() {
+    for names in [["alice", "bob"], ["bob", "alice"]] {
+        let site = Site::new();
+        let mut browsers = Vec::new();
+        for name in names {
+            browsers.push(site.logged_in(name).await);
+        }
+        let pairs = browsers
+            .iter()
+            .map(|browser| format!("__Host-sid={}", browser.value()));
+        let line = pairs.collect::<Vec<_>>().join("; ");
+        let mut user = None;
+        let reply = site
+            .visit_with(&[line.as_bytes()], async |session| {
+                user = session.user();
+                assert!(session.log_out());
+            })
+            .await;
+        assert_eq!(user.as_deref(), Some(names[0]), "the first one counts");
+        assert!(reply.cookie().value().is_empty());
+        assert_eq!(site.sessions().await, 0);
+        for browser in &mut browsers {
+            assert_eq!(browser.user().await, None);
+        }
+    }
 }
 
-/// DESIGN §3.4.
 #[tokio::test]
-async fn writes_to_a_session_that_ended_meanwhile_are_dropped_without_a_cookie() {
+async fn a_logout_with_a_dead_cookie_ends_the_live_session_of_another_of_its_name() {
     let site = Site::new();
-    let mut browser = site.visitor().await;
-    let mut tab = browser.clone();
-    let reply = browser
-        .visit(async |session| {
-            tab.visit(async |session| session.clear()).await;
-            session.set("b", 2)?;
-            session.regenerate();
-            Ok::<_, wiz_session::Error>(())
+    let dead = site.logged_in("alice").await;
+    dead.clone().visit(async |session| session.clear()).await;
+    let mut live = site.logged_in("bob").await;
+    let line = format!("__Host-sid={}; __Host-sid={}", dead.value(), live.value());
+    let reply = site
+        .visit_with(&[line.as_bytes()], async |session| {
+            assert!(session.log_out());
         })
         .await;
-    reply.is_ok_without_cookie();
-    assert_eq!(site.sessions().await, 0);
-}
-
-/// DESIGN §3.4: only a login goes on, with this request's own operations.
-#[tokio::test]
-async fn a_login_on_a_session_that_ended_meanwhile_begins_a_new_one() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    let mut tab = browser.clone();
-    let reply = browser
-        .visit(async |session| {
-            tab.visit(async |session| session.clear()).await;
-            session.log_in("alice");
-            session.set("b", 2)
-        })
-        .await;
-    assert_eq!(reply.cookie().value(), browser.value());
-    assert_eq!(
-        (browser.read::<u32>("a").await, browser.read("b").await),
-        (None, Some(2))
-    );
+    assert!(reply.cookie().value().is_empty());
+    assert_eq!(live.user().await, None);
 }

@@ -1,4 +1,4 @@
-//! C. Hostile cookies.
+//! Cookies that no browser of ours would send.
 
 use http::StatusCode;
 use wiz_session::{CookieOptions, WizSession};
@@ -27,7 +27,7 @@ async fn unknown() -> String {
 }
 
 #[tokio::test]
-async fn c15_nothing_is_stored_under_an_id_that_the_store_does_not_know() {
+async fn nothing_is_stored_under_an_id_that_the_store_does_not_know() {
     let site = Site::new();
     let offered = unknown().await;
     let mut browser = site.browser();
@@ -47,7 +47,7 @@ async fn c15_nothing_is_stored_under_an_id_that_the_store_does_not_know() {
 }
 
 #[tokio::test]
-async fn c16_a_bad_mac_is_not_looked_up() {
+async fn a_bad_mac_is_not_looked_up() {
     let site = Site::new();
     let value = site.visitor().await.value().to_owned();
     let (mac, id) = value.split_at(43);
@@ -67,7 +67,7 @@ async fn c16_a_bad_mac_is_not_looked_up() {
 }
 
 #[tokio::test]
-async fn c17_what_was_not_signed_for_this_cookie_by_these_keys_is_nothing() {
+async fn what_was_not_signed_for_this_cookie_by_these_keys_is_nothing() {
     let site = Site::new();
     let mut browser = site.visitor().await;
     let value = browser.value().to_owned();
@@ -102,7 +102,7 @@ async fn c17_what_was_not_signed_for_this_cookie_by_these_keys_is_nothing() {
 }
 
 #[tokio::test]
-async fn c18_a_previous_key_is_taken_and_the_cookie_signed_anew() {
+async fn a_previous_key_is_taken_and_the_cookie_signed_anew() {
     let old = Site::new();
     let browser = old.visitor().await;
     let rotated = old.relaunched(key(2), |builder| builder.previous_keys([key(3), key(1)]));
@@ -136,7 +136,7 @@ async fn c18_a_previous_key_is_taken_and_the_cookie_signed_anew() {
 }
 
 #[tokio::test]
-async fn c19_nonsense_is_an_anonymous_visitor() {
+async fn nonsense_is_an_anonymous_visitor() {
     let site = Site::new();
     let table: [&[u8]; 18] = [
         b"",
@@ -173,7 +173,7 @@ async fn c19_nonsense_is_an_anonymous_visitor() {
 }
 
 #[tokio::test]
-async fn c20_a_huge_value_is_an_anonymous_visitor_and_not_logged() {
+async fn a_huge_value_is_an_anonymous_visitor_and_not_logged() {
     let log = Log::capture();
     let site = Site::new();
     let valid = unknown().await;
@@ -188,7 +188,7 @@ async fn c20_a_huge_value_is_an_anonymous_visitor_and_not_logged() {
 }
 
 #[tokio::test]
-async fn c21_quotes_are_no_part_of_the_value() {
+async fn quotes_are_no_part_of_the_value() {
     let site = Site::new();
     let browser = site.visitor().await;
     assert_eq!(
@@ -198,7 +198,7 @@ async fn c21_quotes_are_no_part_of_the_value() {
 }
 
 #[tokio::test]
-async fn c22_of_several_cookies_the_valid_one_counts() {
+async fn of_several_cookies_the_valid_one_counts() {
     let site = Site::new();
     let value = site.visitor().await.value().to_owned();
     let unknown = unknown().await;
@@ -233,7 +233,7 @@ async fn c22_of_several_cookies_the_valid_one_counts() {
 }
 
 #[tokio::test]
-async fn c22_a_hundred_signed_cookies_are_three_lookups() {
+async fn a_hundred_signed_cookies_are_three_lookups() {
     let site = Site::new();
     let mut values = Vec::new();
     for _ in 0..100 {
@@ -245,7 +245,7 @@ async fn c22_a_hundred_signed_cookies_are_three_lookups() {
 
 /// Eight forged cookies hide the real one, seven do not; of another length there may be as many as the header holds.
 #[tokio::test]
-async fn c53_eight_signatures_are_checked() {
+async fn eight_signatures_are_checked() {
     let site = Site::new();
     let value = site.visitor().await.value().to_owned();
     let line = |forged: &str, times: usize| {
@@ -263,7 +263,7 @@ async fn c53_eight_signatures_are_checked() {
 }
 
 #[tokio::test]
-async fn c23_several_cookie_headers_are_one() {
+async fn several_cookie_headers_are_one() {
     let site = Site::new();
     let browser = site.visitor().await;
     let valid = line(browser.value());
@@ -273,7 +273,7 @@ async fn c23_several_cookie_headers_are_one() {
 }
 
 #[tokio::test]
-async fn c24_the_real_cookie_is_found_among_strange_ones() {
+async fn the_real_cookie_is_found_among_strange_ones() {
     let site = Site::new();
     let value = site.visitor().await.value().to_owned();
     let valid = format!("{NAME}={value}");
@@ -305,7 +305,7 @@ async fn c24_the_real_cookie_is_found_among_strange_ones() {
 }
 
 #[tokio::test]
-async fn c25_a_record_that_cannot_be_read_is_503_and_stays() {
+async fn a_record_that_cannot_be_read_is_503_and_stays() {
     let log = Log::capture();
     let site = Site::new();
     let mut browser = site.visitor().await;

@@ -1,0 +1,64 @@
+//! Commits in doubt that others commit after: whether they were done can be told, up to a point.
+
+use http::StatusCode;
+use wiz_session::Error;
+
+use crate::support::{Fault, Site, StoreMethod};
+
+/// How an update in doubt, done or not, ends if so many others commit before anybody looks.
+async fn resolved_after(others: u32, fault: Fault) -> (Option<Error>, Option<u32>) {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    let mut error = None;
+    browser
+        .visit(async |session| {
+            session.update("a", |a: &mut u32| *a += 1).unwrap();
+            site.store.fault(StoreMethod::Replace, fault);
+            site.store.fault(StoreMethod::Load, Fault::Fail);
+            assert!(session.save().await.unwrap_err().is_in_doubt());
+            site.store.heal();
+            for n in 0..others {
+                tab.write("n", n).await;
+            }
+            error = session.save().await.err();
+            session.set("later", 1).unwrap();
+            session.save().await.unwrap();
+        })
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(browser.read("later").await, Some(1), "the handle works on");
+    assert_eq!(browser.read("n").await, others.checked_sub(1));
+    (error, browser.read("a").await)
+}
+
+#[tokio::test]
+async fn a_commit_that_too_many_others_came_after_is_an_error_and_not_a_second_time() {
+    for others in [0, 1, 7] {
+        let (error, a) = resolved_after(others, Fault::DoneThenFail).await;
+        assert!(error.is_none(), "{others}: {error:?}");
+        assert_eq!(a, Some(2), "{others}");
+    }
+    for others in [8, 9, 20] {
+        let (error, a) = resolved_after(others, Fault::DoneThenFail).await;
+        let error = error.expect("nobody can tell any more");
+        assert!(error.is_in_doubt(), "{others}: {error}");
+        assert!(error.to_string().contains("can no longer be told"));
+        assert_eq!(error.status(), StatusCode::CONFLICT);
+        assert_eq!(a, Some(2), "{others}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_was_not_done_is_done_unless_too_many_others_came_after_it() {
+    for others in [0, 1, 8] {
+        let (error, a) = resolved_after(others, Fault::Fail).await;
+        assert!(error.is_none(), "{others}: {error:?}");
+        assert_eq!(a, Some(2), "{others}");
+    }
+    for others in [9, 20] {
+        let (error, a) = resolved_after(others, Fault::Fail).await;
+        assert!(error.is_some_and(|error| error.is_in_doubt()), "{others}");
+        assert_eq!(a, Some(1), "{others}");
+    }
+}
