@@ -123,7 +123,7 @@ impl Commit {
     /// The state for the transaction's closure to run on.
     pub(crate) fn start_run(&mut self) -> &mut SessionState {
         let Work { unit, ran, .. } = &mut self.work;
-        ran.insert(unit.state.clone())
+        ran.insert(Box::new(unit.state.clone()))
     }
 
     /// The closure has run.
@@ -171,7 +171,7 @@ impl Commit {
             plan @ Plan::End(_) => self.carry_out(plan, now, policy),
             _ if verdict.is_some() => {
                 let turn = verdict.take().expect("there is one");
-                self.turn(turn)
+                self.turn(*turn)
             }
             _ if self.gives_up && unit.end_copy() => self.plan(now, policy),
             _ if self.gives_up => State::Done(Some(Done::Unstored)),

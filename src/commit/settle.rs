@@ -1,5 +1,6 @@
 use super::{
     base::Base,
+    intent::Intent,
     state::{CookieAction, Endings, SessionState, record},
     unit::Unit,
 };
@@ -15,14 +16,17 @@ impl SessionState {
             // Whatever keys the transaction changes.
             self.changes.keep_all();
         }
-        Unit::new(copy, in_flight, is_transaction)
+        let intent = copy.intent.clone();
+        Unit::new(copy, intent, in_flight, is_transaction)
     }
 
     /// As [`begin`](Self::begin), where nobody else can see this session any more: all of it is taken.
+    #[inline]
     pub(crate) fn take(&mut self) -> Unit {
         let nothing = Self::new(self.changes.max_bytes());
         let state = std::mem::replace(self, nothing);
-        Unit::new(state, InFlight::nothing(), false)
+        // Nobody is left to see what of it is done.
+        Unit::new(state, Intent::default(), InFlight::nothing(), false)
     }
 
     /// A commit is over, and led to this base. Replays what came later on top of it.

@@ -40,9 +40,15 @@ pub(super) enum Attempt {
 }
 
 impl Unit {
-    pub(super) fn new(state: SessionState, in_flight: InFlight, is_transaction: bool) -> Self {
+    #[inline]
+    pub(super) fn new(
+        state: SessionState,
+        intent: Intent,
+        in_flight: InFlight,
+        is_transaction: bool,
+    ) -> Self {
         Self {
-            intent: state.intent.clone(),
+            intent,
             state,
             in_flight,
             commit: None,
@@ -147,9 +153,8 @@ impl Unit {
         may_have_copied
     }
 
-    /// What the response has to do to the client's cookie though this unit failed, and the session it is about.
-    pub(crate) fn into_state(self) -> SessionState {
-        self.state
+    pub(crate) fn state(&self) -> &SessionState {
+        &self.state
     }
 
     /// The records that it may have left, if nobody goes on with it.

@@ -15,13 +15,13 @@ use crate::{
 pub(super) struct Work {
     pub(super) unit: Unit,
     /// Of a transaction: the unit's state together with what its closure did in the last run.
-    pub(super) ran: Option<SessionState>,
+    pub(super) ran: Option<Box<SessionState>>,
     /// The record is the newest: it was looked at in this commit.
     pub(super) is_fresh: bool,
     pub(super) conflicts: u32,
     pub(super) ids_taken: u32,
     /// Where it leads once what is left under the new id is deleted.
-    pub(super) verdict: Option<Turn>,
+    pub(super) verdict: Option<Box<Turn>>,
 }
 
 /// How often a store that answers at once is asked again before this commit waits in line.
@@ -46,7 +46,7 @@ impl Work {
     /// The work as it is to be committed.
     #[inline]
     pub(super) fn state(&self) -> &SessionState {
-        self.ran.as_ref().unwrap_or(&self.unit.state)
+        self.ran.as_deref().unwrap_or(&self.unit.state)
     }
 
     pub(super) fn stored(&self) -> &Stored {
@@ -98,7 +98,7 @@ impl Work {
             if self.unit.state.endings.is_empty() {
                 return turn;
             }
-            self.verdict = Some(turn);
+            self.verdict = Some(Box::new(turn));
             return Turn::Plan;
         }
         self.unit.rename();

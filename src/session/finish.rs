@@ -138,7 +138,7 @@ impl RequestSession {
         if self.config.store.is_immediate()
             && let Some(done) = self.driver().drive_now(&mut commit, now)
         {
-            return Finish::Done(self.finish_last(done, commit));
+            return Finish::Done(self.finish_last(&done, &commit));
         }
         let session = Arc::clone(self);
         Finish::Commit(Box::pin(async move {
@@ -156,16 +156,16 @@ impl RequestSession {
                     done = found;
                 }
             }
-            session.finish_last(done, commit)
+            session.finish_last(&done, &commit)
         }))
     }
 
-    fn finish_last(&self, done: Done, commit: Commit) -> Finished {
-        let state = commit.into_unit().into_state();
+    fn finish_last(&self, done: &Done, commit: &Commit) -> Finished {
+        let state = commit.unit().state();
         match done {
-            Done::Settled(Settled { base, cookie, .. }) => self.finished(None, cookie, &base),
+            Done::Settled(Settled { base, cookie, .. }) => self.finished(None, *cookie, base),
             Done::Failed(error) => {
-                let refused = refusal(&error);
+                let refused = refusal(error);
                 self.finished(refused, state.cookie_after_failure(), &state.base)
             }
             Done::Unstored | Done::Aborted => self.finished(None, state.cookie, &state.base),
