@@ -76,6 +76,8 @@ pub(crate) struct Settled {
     pub(crate) cookie: Option<CookieAction>,
     /// Changes were dropped, as their session had ended.
     pub(crate) discards: bool,
+    /// They were stored before their session moved to another id.
+    pub(crate) has_moved: bool,
 }
 
 /// What happened, for events, metrics and those who watch a session.

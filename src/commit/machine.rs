@@ -230,11 +230,19 @@ impl Commit {
                 base,
                 cookie,
                 discards: false,
+                has_moved: false,
+            }),
+            Turn::SettleMoved => Done::Settled(Settled {
+                base: Base::Gone,
+                cookie: None,
+                discards: false,
+                has_moved: true,
             }),
             Turn::Discard => Done::Settled(Settled {
                 base: Base::Gone,
                 cookie: None,
                 discards: work.state().has_changes(),
+                has_moved: false,
             }),
             Turn::Fail(error) => return State::Done(Some(Done::Failed(error))),
         };

@@ -26,7 +26,6 @@ pub(super) struct Moving {
 impl Moving {
     pub(super) fn begin(work: &mut Work, now: Timestamp, policy: &Policy) -> Result<Self, Error> {
         let record = work.record_to_store(now, policy)?;
-        let commit = work.commit_id(policy);
         let (id, handle) = work.unit.new_id();
         let stored = work.stored();
         let (old, expected) = (stored.handle, stored.record.version());
@@ -34,7 +33,7 @@ impl Moving {
         Ok(Self {
             old,
             expected,
-            tombstone: Record::tombstone(expected.next(), now, commit),
+            tombstone: Record::tombstone(expected.next(), now).after(&record),
             new: Stored { id, handle, record },
         })
     }

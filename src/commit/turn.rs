@@ -16,6 +16,8 @@ pub(super) enum Turn {
     /// Keep this session alive until then, and tell its client by this cookie.
     Touch(Stored, Timestamp, Option<CookieAction>),
     Settle(Base, Option<CookieAction>),
+    /// It was stored, and then another request moved the session to another id.
+    SettleMoved,
     /// The session is over, and what was to be done with it goes with it.
     Discard,
     Fail(Error),

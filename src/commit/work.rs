@@ -190,6 +190,9 @@ impl Work {
                 let event = Event::Moved { from, to: handle };
                 (moved, Some(CookieAction::Set), event)
             }
+            Some(Attempt::Replace(_) | Attempt::Delete(_)) | None if record.is_tombstone() => {
+                return (Turn::SettleMoved, Some(Event::Replaced));
+            }
             Some(Attempt::Replace(_) | Attempt::Delete(_)) | None => {
                 let record = record.clone();
                 let stored = Stored {

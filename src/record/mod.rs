@@ -101,7 +101,7 @@ impl Record {
     }
 
     /// What stays under an old id for a while after a session moved to a new one.
-    pub(crate) fn tombstone(version: Version, now: Timestamp, commit: Option<CommitId>) -> Self {
+    pub(crate) fn tombstone(version: Version, now: Timestamp) -> Self {
         let expires_at = now.saturating_add(Self::TOMBSTONE_AGE);
         let body = Body {
             created_at: now,
@@ -110,9 +110,7 @@ impl Record {
             remember: None,
             user: None,
             tombstone: true,
-            commits: commit.map_or_else(CommitIds::default, |commit| {
-                CommitIds::default().with(commit)
-            }),
+            commits: CommitIds::default(),
             data: Data::default(),
         };
         Self::new(version, expires_at, body)
@@ -195,10 +193,19 @@ impl Record {
     /// This tombstone, with the id of the commit that wrote the moved record and one of its own, which tells attempts
     /// apart. Unchanged if that record has no ids.
     pub(crate) fn left_by(&self, moved: &Self) -> Self {
-        let Some(commit) = moved.body.commits.latest() else {
+        if !moved.has_commits() {
             return self.clone();
-        };
-        let commits = CommitIds::default().with(commit).with(CommitId::random());
+        }
+        self.with_commits(moved.body.commits.with(CommitId::random()))
+    }
+
+    /// This tombstone, with the ids of the commits of the moved record: so a commit that was done before the session
+    /// moved is recognised as well.
+    pub(crate) fn after(&self, moved: &Self) -> Self {
+        self.with_commits(moved.body.commits.clone())
+    }
+
+    fn with_commits(&self, commits: CommitIds) -> Self {
         let body = Body {
             commits,
             ..Body::clone(&self.body)
@@ -384,17 +391,20 @@ mod tests {
             assert_eq!(record(other).is_same_commit(&record(one)), same);
         }
 
-        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000), None);
+        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000));
         let [one, other] = [(); 2].map(|()| stone.left_by(&record(second)));
         assert!(one.is_same_commit(&one) && !one.is_same_commit(&other));
-        assert!(one.is_tombstone_of(&record(second)) && !one.is_tombstone_of(&record(first)));
+        assert!(
+            one.is_tombstone_of(&record(second))
+                && !one.is_tombstone_of(&record("000000000000000c"))
+        );
         assert_eq!(stone.left_by(&record(none)).to_json(), stone.to_json());
         assert!(!record(second).is_tombstone_of(&record(second)));
     }
 
     #[test]
     fn a_tombstone_keeps_nothing_of_the_session() {
-        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000), None);
+        let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(1_000));
         let json = r#"{"v":1,"created_at":1000,"deadline":31000,"tombstone":true,"data":{}}"#;
         assert_eq!(stone.to_json(), json);
         assert!(

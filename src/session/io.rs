@@ -28,10 +28,8 @@ impl RequestSession {
     ) -> Result<R, E> {
         let _io = self.io_lock().await?;
         self.ensure_not_rolled_back()?;
-        match self.resolve(false).await {
-            Err(error) if !error.is_gone() => return Err(error.into()),
-            _ => {}
-        }
+        // Also that the session is over: then what was pending is lost, be there a login since.
+        self.resolve(false).await?;
         let unit = self.begin(true);
         let mut flight = Flight::new(self, Commit::new(unit));
         let mut result = None;
@@ -53,10 +51,7 @@ impl RequestSession {
     pub(crate) async fn reload(&self) -> Result<(), Error> {
         let _io = self.io_lock().await?;
         self.lock().rolled_back = false;
-        match self.resolve(false).await {
-            Err(error) if !error.is_gone() => return Err(error),
-            _ => {}
-        }
+        self.resolve(false).await?;
         self.refresh().await
     }
 
@@ -193,7 +188,16 @@ impl<'a> Flight<'a> {
         let unit = unit.expect("it lands once");
         let session = self.session;
         match done {
-            Done::Settled(Settled { base, cookie, .. }) => session.ack(&unit, &base, cookie),
+            Done::Settled(Settled {
+                base,
+                cookie,
+                has_moved,
+                ..
+            }) => match session.ack(&unit, &base, cookie) {
+                // All of it is stored; the next call says that the session is over.
+                Err(error) if error.is_gone() && has_moved => Ok(()),
+                acked => acked,
+            },
             Done::Unstored | Done::Aborted => {
                 session.edit(|state| state.abort(&unit));
                 Ok(())

@@ -211,7 +211,6 @@ async fn a_login_that_an_answer_of_500_drops_leaves_nothing_in_the_former_users_
 }
 
 #[tokio::test]
-#[ignore = "it answers that the session has ended"]
 async fn a_transaction_that_was_done_before_its_session_moved_does_not_say_that_nothing_was_written()
  {
     let app = App::new();
@@ -239,7 +238,6 @@ async fn a_transaction_that_was_done_before_its_session_moved_does_not_say_that_
 }
 
 #[tokio::test]
-#[ignore = "it answers Ok"]
 async fn a_transaction_after_a_login_does_not_say_ok_for_what_an_earlier_one_lost() {
     let app = App::new();
     let cookie = app.begin(None).await;

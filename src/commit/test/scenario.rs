@@ -46,7 +46,7 @@ pub(super) fn with_body(record: &Record, change: impl FnOnce(&mut Body)) -> Reco
 
 /// What another request's login leaves.
 pub(super) fn tombstone(version: Version) -> Record {
-    Record::tombstone(version, at(1), Some(CommitId::random()))
+    Record::tombstone(version, at(1))
 }
 
 /// A record that so many commits of others came after.

@@ -33,7 +33,7 @@ pub(super) fn record(user: Option<&str>, json: &str) -> Record {
 }
 
 pub(super) fn tombstone() -> Record {
-    Record::tombstone(Version::FIRST, Timestamp::from(SystemTime::now()), None)
+    Record::tombstone(Version::FIRST, Timestamp::from(SystemTime::now()))
 }
 
 pub(super) async fn create(store: &impl SessionStore, record: &Record) -> Handle {

@@ -91,7 +91,7 @@ impl Site {
 
     fn regenerate(&self, old: Handle, user: Option<&str>) -> Handle {
         let stored = self.store.load(old).unwrap();
-        let stone = Record::tombstone(Version::FIRST, self.clock.timestamp(), None);
+        let stone = Record::tombstone(Version::FIRST, self.clock.timestamp());
         let new = SessionId::random().handle();
         let moved = self.record(user, MINUTE);
         let answer = self
@@ -509,7 +509,7 @@ fn the_account_is_exact_when_threads_meet() {
                             _ => {
                                 let old = mine[fastrand::usize(..mine.len())];
                                 let stone =
-                                    Record::tombstone(Version::FIRST, site.clock.timestamp(), None);
+                                    Record::tombstone(Version::FIRST, site.clock.timestamp());
                                 let new = SessionId::random().handle();
                                 let record = site.record(Some(&user), MINUTE);
                                 let first = Version::FIRST;
