@@ -1,3 +1,5 @@
+// Over 250 lines: one type, its predicates and its messages, which have to agree.
+
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// Over 250 lines: the view and the operations on it, which have to agree in what they count.
+
 use serde_json::{Map, Value};
 
 use super::{

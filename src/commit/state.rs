@@ -1,3 +1,5 @@
+// Over 250 lines: one value and what the application and others do to it.
+
 use std::time::Duration;
 
 use super::{

@@ -1,3 +1,5 @@
+// Over 250 lines: the public methods of one type, with their documentation.
+
 use std::{
     fmt,
     str::FromStr,

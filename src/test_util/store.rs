@@ -157,9 +157,9 @@ impl TestStore {
     /// assert_eq!(TestStore::new().calls_of(StoreMethod::Touch), 0);
     /// ```
     #[must_use]
-    pub fn calls_of(&self, verb: StoreMethod) -> usize {
+    pub fn calls_of(&self, method: StoreMethod) -> usize {
         let calls = self.0.calls.lock();
-        calls.iter().filter(|call| **call == verb).count()
+        calls.iter().filter(|call| **call == method).count()
     }
 
     /// Returns the [calls](Self::calls) and clears the record of them.
@@ -190,8 +190,8 @@ impl TestStore {
     /// assert!(layer.sessions().count().await.unwrap_err().is_store());
     /// # }
     /// ```
-    pub fn fail(&self, verb: StoreMethod) {
-        self.fault(verb, Fault::Fail);
+    pub fn fail(&self, method: StoreMethod) {
+        self.fault(method, Fault::Fail);
     }
 
     /// Makes every call fail, as if the store were down.
@@ -206,8 +206,8 @@ impl TestStore {
     /// # }
     /// ```
     pub fn fail_all(&self) {
-        for verb in StoreMethod::ALL {
-            self.fail(verb);
+        for method in StoreMethod::ALL {
+            self.fail(method);
         }
     }
 
@@ -219,8 +219,8 @@ impl TestStore {
     /// store.fault(StoreMethod::Replace, Fault::Conflict);
     /// store.fault(StoreMethod::Touch, Fault::Hang);
     /// ```
-    pub fn fault(&self, verb: StoreMethod, fault: Fault) {
-        self.0.faults.lock().insert(verb, fault);
+    pub fn fault(&self, method: StoreMethod, fault: Fault) {
+        self.0.faults.lock().insert(method, fault);
     }
 
     /// Makes calls of this method wait until the gate is opened: for tests of concurrent requests.
@@ -238,9 +238,9 @@ impl TestStore {
     /// # }
     /// ```
     #[must_use]
-    pub fn pause(&self, verb: StoreMethod) -> Gate {
+    pub fn pause(&self, method: StoreMethod) -> Gate {
         let gate = Gate::default();
-        self.fault(verb, Fault::Pause(gate.clone()));
+        self.fault(method, Fault::Pause(gate.clone()));
         gate
     }
 
@@ -276,9 +276,9 @@ impl TestStore {
         &self.0.sessions
     }
 
-    async fn enter(&self, verb: StoreMethod) -> Result<(), Error> {
-        self.0.calls.lock().push(verb);
-        let fault = self.0.faults.lock().get(&verb).cloned();
+    async fn enter(&self, method: StoreMethod) -> Result<(), Error> {
+        self.0.calls.lock().push(method);
+        let fault = self.0.faults.lock().get(&method).cloned();
         match fault {
             None | Some(Fault::Conflict | Fault::DoneThenFail | Fault::DoneThenHang) => Ok(()),
             Some(Fault::Fail) => Err(Error::store("the test store was told to fail")),
@@ -302,9 +302,9 @@ impl TestStore {
         }
     }
 
-    fn conflicts(&self, verb: StoreMethod) -> bool {
+    fn conflicts(&self, method: StoreMethod) -> bool {
         let faults = self.0.faults.lock();
-        matches!(faults.get(&verb), Some(Fault::Conflict))
+        matches!(faults.get(&method), Some(Fault::Conflict))
     }
 }
 

@@ -26,8 +26,8 @@ enum Engine {
 
 /// Runs one expression for every engine, or one for the three SQL engines and one for Redis.
 macro_rules! each {
-    ($engine:expr, $store:ident => $verb:expr) => {
-        each!($engine, $store => $verb, $store => $verb)
+    ($engine:expr, $store:ident => $call:expr) => {
+        each!($engine, $store => $call, $store => $call)
     };
     ($engine:expr, $sql:ident => $in_sql:expr, $redis:pat => $in_redis:expr) => {
         match $engine {

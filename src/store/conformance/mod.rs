@@ -22,10 +22,10 @@
 //! Run it on a runtime with several threads, against the real engine, and some ten times: the races are only
 //! as good as the parallelism.
 
+mod methods;
 mod races;
 mod support;
 mod users;
-mod verbs;
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ use super::SessionStore;
 /// If the store breaks a rule. The message says which.
 pub async fn run(store: impl SessionStore) {
     let store = Arc::new(store);
-    verbs::check(&*store).await;
+    methods::check(&*store).await;
     users::check(&*store).await;
     races::check(&store).await;
 }

@@ -1,5 +1,7 @@
-//! Every verb against every other that it could meet. Each check is a race that a store can only lose sometimes, so
+//! Every method against every other that it could meet. Each check is a race that a store can only lose sometimes, so
 //! each is run many times.
+
+// Over 250 lines: a list of checks, one for each pair of methods that meet.
 
 use std::{
     sync::Arc,

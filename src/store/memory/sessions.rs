@@ -1,3 +1,5 @@
+// Over 250 lines: the methods of the store contract, which share one order of locks.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;

@@ -51,7 +51,7 @@ impl Script {
 }
 
 fn command<'a>(
-    verb: &str,
+    method: &str,
     script: &str,
     keys: impl Iterator<Item = &'a str> + Clone,
     arguments: &[&[u8]],
@@ -59,10 +59,10 @@ fn command<'a>(
     let (count, bytes) = keys.clone().fold((0_usize, 1), |(count, bytes), key| {
         (count + 1, bytes + key.len())
     });
-    let bytes = bytes + verb.len() + script.len();
+    let bytes = bytes + method.len() + script.len();
     let bytes = bytes + arguments.iter().map(|word| word.len()).sum::<usize>();
     let mut command = Cmd::with_capacity(3 + count + arguments.len(), bytes);
-    command.arg(verb).arg(script).arg(count);
+    command.arg(method).arg(script).arg(count);
     for key in keys {
         command.arg(key);
     }

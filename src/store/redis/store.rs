@@ -1,3 +1,5 @@
+// Over 250 lines: the methods of the store contract, one script each.
+
 use std::{collections::HashSet, fmt, iter::once, sync::Arc, time::SystemTime};
 
 use futures_util::future::try_join_all;

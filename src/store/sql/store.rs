@@ -1,3 +1,5 @@
+// Over 250 lines: the methods of the store contract over one body of statements.
+
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use sqlx::{Database, Pool, pool::PoolOptions};

@@ -1,4 +1,6 @@
-//! What each verb does and answers when nobody else is there.
+//! What each method does and answers when nobody else is there.
+
+// Over 250 lines: a list of checks, one for each rule of a method.
 
 use std::time::{Duration, SystemTime};
 
