@@ -47,6 +47,28 @@ async fn logs_in_by_a_form() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_remembered_has_a_cookie_of_a_month() {
+    let server = Server::start();
+    let browser = Browser::new(&server);
+    let month = "Max-Age=2592000";
+    for (remember, lasts) in [(true, true), (false, false)] {
+        let wish =
+            json!({ "email": "bob@example.com", "password": "builder", "remember": remember });
+        let answer = browser.post("/api/login", wish).await.expect(200);
+        let cookie = answer.set_cookie().expect("a new id");
+        assert_eq!(cookie.contains(month), lasts, "{cookie}");
+    }
+    let fields = [
+        ("email", "bob@example.com"),
+        ("password", "builder"),
+        ("remember", "true"),
+    ];
+    let answer = browser.form("/api/login", &fields).await.expect(200);
+    let cookie = answer.set_cookie().expect("a new id");
+    assert!(cookie.contains(month), "{cookie}");
+}
+
+#[tokio::test]
 async fn login_keeps_the_cart_and_kills_the_old_cookie() {
     let server = Server::start();
     let browser = Browser::new(&server);
