@@ -201,8 +201,11 @@ impl Record {
 
     /// This tombstone, with the ids of the commits of the moved record: so a commit that was done before the session
     /// moved is recognised as well.
-    pub(crate) fn after(&self, moved: &Self) -> Self {
-        self.with_commits(moved.body.commits.clone())
+    pub(crate) fn after(self, moved: &Self) -> Self {
+        match moved.has_commits() {
+            true => self.with_commits(moved.body.commits.clone()),
+            false => self,
+        }
     }
 
     fn with_commits(&self, commits: CommitIds) -> Self {
