@@ -1,6 +1,6 @@
 //! What is done with a session when its handler is over, and what that comes to.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
@@ -118,7 +118,8 @@ impl RequestSession {
             (Some(CookieAction::Set), Some(stored)) => {
                 let remembered = stored.record.body().remember.is_some();
                 let left = || stored.record.expires().since(self.config.clock.timestamp());
-                Some(self.config.cookie.set(stored.id, remembered.then(left)))
+                let max_age = remembered.then(|| whole_seconds(left()));
+                Some(self.config.cookie.set(stored.id, max_age))
             }
             (Some(CookieAction::Set), None) | (None, _) => None,
         };
@@ -234,4 +235,9 @@ fn refusal(error: &Error) -> Option<StatusCode> {
     }
     observe::commit_failed(error);
     Some(error.status())
+}
+
+/// Rounded up: the moment that the commit took is not to cost a remembered session a second.
+fn whole_seconds(left: Duration) -> Duration {
+    Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }

@@ -57,16 +57,26 @@ pub fn filled(count: usize) -> (MemoryStore, Vec<Handle>, Record) {
     (store, handles, record())
 }
 
-/// The same of one record, which is faster made.
+/// The same of one record, which is faster made; and with so many tombstones that their queues do not grow either.
 fn grown() -> MemoryStore {
     let (store, _, record) = filled(0);
     let mut rng = fastrand::Rng::with_seed(2);
-    for _ in 0..168 * 300 {
-        let handle = Handle::from_bytes(rng.u128(..).to_ne_bytes());
-        now(store.create(handle, &record)).expect("the memory store answers");
-    }
+    let mut fill = |count, record: &Record| {
+        for _ in 0..count * SHARDS {
+            let handle = Handle::from_bytes(rng.u128(..).to_ne_bytes());
+            now(store.create(handle, record)).expect("the memory store answers");
+        }
+    };
+    fill(148, &record);
+    let tombstone =
+        r#"{"v":1,"created_at":0,"deadline":253402300799999,"tombstone":true,"data":{}}"#;
+    let tombstone = Record::from_json(tombstone, Version::FIRST, record.expires_at());
+    fill(20, &tombstone.expect("it is format 1"));
     store
 }
+
+/// Of the memory store.
+const SHARDS: usize = 300;
 
 /// The memory store answers at once.
 pub fn now<T>(call: impl Future<Output = T>) -> T {

@@ -129,6 +129,7 @@ impl UserShard {
             self.rank(user, before);
         } else {
             self.unrank(user, before);
+            self.publish();
             self.users.remove(user);
         }
     }
@@ -148,12 +149,13 @@ impl UserShard {
         self.publish();
     }
 
+    /// To be [published](Self::publish) only once the user is where they belong: others read the board without a lock,
+    /// and would take a user with many sessions for one with none.
     fn unrank(&mut self, user: &str, before: usize) {
-        if before > 1 {
-            if let Some((user, _)) = self.users.get_key_value(user) {
-                self.ranking.remove(&(before, user.clone()));
-            }
-            self.publish();
+        if before > 1
+            && let Some((user, _)) = self.users.get_key_value(user)
+        {
+            self.ranking.remove(&(before, user.clone()));
         }
     }
 
