@@ -493,7 +493,9 @@ impl WizSession {
         self.session.edit(|state| state.log_in(user, at));
     }
 
-    /// Ends the session, as [`clear`](Self::clear) does, and returns whether there was a stored session to end.
+    /// Ends the session, as [`clear`](Self::clear) does, and returns whether there was a stored session to end. `false`
+    /// for a visitor without one, and for an old id: that session is [over or has moved](Self::is_ended), and what it
+    /// moved to lives on.
     ///
     /// ```
     /// # fn f(session: wiz_session::WizSession) {
