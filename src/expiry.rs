@@ -85,7 +85,7 @@ impl Expiry {
         self.is_in_time(record, now, now)
     }
 
-    /// The same for a request that `found` its session alive, however long ago that was: others may have kept it alive
+    /// [`is_live`](Self::is_live) for a request that `found` its session alive long ago: others may have kept it alive
     /// since.
     #[inline]
     pub(crate) fn is_in_time(&self, record: &Record, found: Timestamp, now: Timestamp) -> bool {

@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// What a request did to its session's values: operations, and what the view that they make of a record comes to.
 ///
-/// The record is kept by whoever keeps these, and handed in. Nothing that no operation touches is copied or encoded
+/// The caller keeps the record, and hands it in. Nothing that no operation touches is copied or encoded
 /// before [`to_data`](Self::to_data).
 #[derive(Debug, Clone)]
 pub(crate) struct Changes {

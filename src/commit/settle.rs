@@ -70,7 +70,7 @@ impl SessionState {
         }
     }
 
-    /// Where a commit has led, but for the data. Answers `false` if the session was cleared since it began.
+    /// Takes over where a commit has led, except the data. Answers `false` if the session was cleared since it began.
     fn take_over(&mut self, unit: &Unit, base: Base, cookie: Option<CookieAction>) -> bool {
         if self.clear_epoch != unit.state.clear_epoch {
             // Cleared while the commit was in flight: what it stored has to end too.

@@ -1,4 +1,4 @@
-//! The one place from which what a commit did is made known: events, metrics, and whoever watches the session.
+//! The one place from which what a commit did is made known: events, metrics, and later those who watch the session.
 
 use crate::{
     commit::{Done, Event},

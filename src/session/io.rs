@@ -148,7 +148,7 @@ impl RequestSession {
         }
     }
 
-    /// Waits for other I/O of this session, but not for ever: somebody may keep its future and no longer poll it.
+    /// Waits for other I/O of this session, up to `store_timeout`: a future may be kept without being polled.
     pub(super) async fn io_lock(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, Error> {
         let io = &self.loaded().io;
         if let Ok(lock) = io.try_lock() {

@@ -34,7 +34,7 @@ impl Shared {
         self.rolled_back |= self.state.roll_back();
     }
 
-    /// Whoever has looked at the state and goes by that has to look again.
+    /// Invalidates what was computed from an earlier look at the state.
     pub(super) fn note_change(&mut self) {
         self.revision += 1;
     }

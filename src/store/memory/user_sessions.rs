@@ -77,7 +77,7 @@ impl UserSessions {
         }
     }
 
-    /// The one that came first, but for one.
+    /// The oldest session other than `except`.
     pub(super) fn oldest(&mut self, except: Option<Handle>) -> Option<Handle> {
         match self {
             Self::One(only) => Some(*only).filter(|only| Some(*only) != except),

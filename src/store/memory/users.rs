@@ -90,7 +90,7 @@ impl UserShard {
         sessions.map(UserSessions::to_vec).unwrap_or_default()
     }
 
-    /// The session that the user has had for the longest time, but for one.
+    /// The user's oldest session other than `except`.
     pub(super) fn oldest(&mut self, user: &str, except: Option<Handle>) -> Option<Handle> {
         self.users.get_mut(user)?.oldest(except)
     }
@@ -108,7 +108,7 @@ impl UserShard {
         self.keep(user, |sessions| sessions.remove(handle));
     }
 
-    /// Removes all sessions of a user, but for one.
+    /// Removes all sessions of a user except one.
     pub(super) fn remove_all(&mut self, user: &str, except: Option<Handle>) {
         self.keep(user, |sessions| {
             let kept = except.filter(|handle| sessions.contains(*handle));
