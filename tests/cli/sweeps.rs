@@ -23,7 +23,10 @@ async fn full(sessions: u64) -> Place<SqliteStore> {
         sessions - 1
     );
     let pool = place.store.pool();
-    sqlx::query(&copies).execute(pool).await.expect("copies");
+    sqlx::query(sqlx::AssertSqlSafe(copies.as_str()))
+        .execute(pool)
+        .await
+        .expect("copies");
     assert_eq!(left(&place).await, sessions);
     place
 }

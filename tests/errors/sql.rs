@@ -41,7 +41,9 @@ async fn create(store: &impl SessionStore) -> Met {
 
 /// Runs statements beside the store.
 async fn run<'c, E: Executor<'c>>(on: E, sql: &'static str) {
-    on.execute(sqlx::raw_sql(sql)).await.expect(sql);
+    on.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))
+        .await
+        .expect(sql);
 }
 
 pub(crate) async fn meet_postgres() -> Vec<Met> {
@@ -233,7 +235,11 @@ fn address(file: &Path) -> String {
 async fn damage(store: &SqlStore<sqlx::Sqlite>, change: &str, met: &mut Vec<Met>) {
     store.create(HANDLE, &record()).await.expect("a create");
     let update = format!("UPDATE wiz_sessions SET {change}");
-    store.pool().execute(update.as_str()).await.expect("damage");
+    store
+        .pool()
+        .execute(sqlx::AssertSqlSafe(update))
+        .await
+        .expect("damage");
     met.push(failure(store.list(SECRET).await));
     run(store.pool(), "DELETE FROM wiz_sessions").await;
 }

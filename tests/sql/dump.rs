@@ -18,7 +18,7 @@ async fn a_dump_opens_no_session() {
     bob.visit(&app, "/clear").await;
 
     let select = format!("SELECT s::text, handle FROM {} AS s", fresh.table);
-    let rows = sqlx::query(&select)
+    let rows = sqlx::query(sqlx::AssertSqlSafe(select.as_str()))
         .fetch_all(fresh.store.pool())
         .await
         .expect("a dump");

@@ -7,7 +7,8 @@ use std::{
 };
 
 use sqlx::{
-    Executor, mysql::MySqlConnectOptions, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+    AssertSqlSafe, Executor, mysql::MySqlConnectOptions, postgres::PgConnectOptions,
+    sqlite::SqliteConnectOptions,
 };
 use wiz_session::{
     Error, Record, SessionStore, Version,
@@ -262,7 +263,7 @@ async fn a_damaged_row() {
         fresh
             .store
             .pool()
-            .execute(damage.as_str())
+            .execute(AssertSqlSafe(damage.as_str()))
             .await
             .expect("damage");
         match fresh.store.load(handle).await {
@@ -286,7 +287,7 @@ async fn a_value_that_is_refused() {
     postgres
         .store
         .pool()
-        .execute(check.as_str())
+        .execute(AssertSqlSafe(check))
         .await
         .expect("a constraint");
     let refused = postgres
@@ -304,7 +305,7 @@ async fn a_value_that_is_refused() {
     mysql
         .store
         .pool()
-        .execute(narrow.as_str())
+        .execute(AssertSqlSafe(narrow))
         .await
         .expect("a narrower column");
     let json = format!(r#"{{"v":1,"created_at":1,"deadline":1,"data":{{"text":"🛒{SECRET}"}}}}"#);
@@ -404,7 +405,7 @@ async fn a_full_disk_under_postgresql() {
     let space = format!("CREATE TABLESPACE small LOCATION '{}'", folder.display());
     store
         .pool()
-        .execute(space.as_str())
+        .execute(AssertSqlSafe(space))
         .await
         .expect("a tablespace");
     store

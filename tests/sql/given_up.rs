@@ -200,7 +200,7 @@ async fn an_administrator_ends_the_connections_to_mysql() {
         let others = "SELECT id FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()";
         for row in admin.fetch_all(others).await.expect("the connections") {
             let end = format!("KILL {}", row.get::<i64, _>(0));
-            admin.execute(&*end).await.expect("it is ended");
+            admin.execute(sqlx::AssertSqlSafe(end)).await.expect("it is ended");
         }
     })
     .await;

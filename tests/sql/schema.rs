@@ -216,7 +216,7 @@ async fn mysql_finds_handles_and_users_by_index() {
             "EXPLAIN SELECT version FROM {} WHERE {column} = ?",
             fresh.table
         );
-        let plan = sqlx::query(&explain)
+        let plan = sqlx::query(sqlx::AssertSqlSafe(explain.as_str()))
             .bind(value)
             .fetch_one(fresh.store.pool())
             .await
@@ -240,7 +240,7 @@ async fn rows_read_well() {
         "SELECT record::json #>> '{{data,cart,1}}' FROM {} WHERE handle = $1 AND user_id = '앨리스'",
         fresh.table
     );
-    let row = sqlx::query(&select)
+    let row = sqlx::query(sqlx::AssertSqlSafe(select.as_str()))
         .bind(handle.to_string())
         .fetch_one(fresh.store.pool())
         .await

@@ -116,7 +116,7 @@ async fn postgresql_skips_what_is_locked() {
     }
     let mut other = fresh.store.pool().begin().await.expect("a transaction");
     let lock = format!("SELECT 1 FROM {} WHERE handle = $1 FOR UPDATE", fresh.table);
-    sqlx::query(&lock)
+    sqlx::query(sqlx::AssertSqlSafe(lock.as_str()))
         .bind(locked.to_string())
         .execute(&mut *other)
         .await
@@ -140,7 +140,7 @@ async fn mysql_skips_what_is_locked() {
     }
     let mut other = fresh.store.pool().begin().await.expect("a transaction");
     let lock = format!("SELECT 1 FROM {} WHERE handle = ? FOR UPDATE", fresh.table);
-    sqlx::query(&lock)
+    sqlx::query(sqlx::AssertSqlSafe(lock.as_str()))
         .bind(locked.to_string())
         .execute(&mut *other)
         .await
@@ -183,7 +183,7 @@ async fn many_rows_are_swept_while_others_read_and_write() {
         fresh.table
     );
     let json = record(None, in_an_hour()).to_json();
-    sqlx::query(&fill)
+    sqlx::query(sqlx::AssertSqlSafe(fill.as_str()))
         .bind(json)
         .bind(rows.cast_signed())
         .execute(fresh.store.pool())

@@ -79,7 +79,10 @@ macro_rules! driver {
         }
 
         async fn run_script(pool: &sqlx::Pool<Self>, sql: &str) -> Result<(), sqlx::Error> {
-            sqlx::raw_sql(sql).execute(pool).await.map(drop)
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+                .execute(pool)
+                .await
+                .map(drop)
         }
 
         fn number(row: &Self::Row, column: usize) -> Result<i64, sqlx::Error> {
@@ -96,17 +99,14 @@ macro_rules! driver {
 /// A query with a value bound to each placeholder.
 macro_rules! bind {
     ($statement:expr, $values:expr) => {
-        $statement
-            .order
-            .iter()
-            .fold(
-                sqlx::query(&$statement.sql),
-                |query, &index| match $values[index] {
-                    super::value::Value::Text(text) => query.bind(text),
-                    super::value::Value::Number(number) => query.bind(number),
-                    super::value::Value::Flag(flag) => query.bind(flag),
-                },
-            )
+        $statement.order.iter().fold(
+            sqlx::query(sqlx::AssertSqlSafe(std::sync::Arc::clone(&$statement.sql))),
+            |query, &index| match $values[index] {
+                super::value::Value::Text(text) => query.bind(text),
+                super::value::Value::Number(number) => query.bind(number),
+                super::value::Value::Flag(flag) => query.bind(flag),
+            },
+        )
     };
 }
 

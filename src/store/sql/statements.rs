@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::syntax::Syntax;
 use crate::error::ConfigError;
 
@@ -26,7 +28,7 @@ pub(super) struct Statements {
 /// A prepared statement's SQL, and which value each placeholder takes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Statement {
-    pub(super) sql: String,
+    pub(super) sql: Arc<str>,
     /// For each placeholder, the index of its value.
     pub(super) order: Vec<usize>,
 }
@@ -108,7 +110,10 @@ impl Statement {
             }
             sql.push_str(rest);
         }
-        Self { sql, order }
+        Self {
+            sql: sql.into(),
+            order,
+        }
     }
 }
 
