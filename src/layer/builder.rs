@@ -5,7 +5,7 @@ use ::cookie::Key;
 use super::WizSessionLayer;
 use crate::{
     commit::Policy,
-    cookie::{CookieOptions, SessionCookie},
+    cookie::{CookieOptions, Keys, SessionCookie},
     drive::Queue,
     error::ConfigError,
     expiry::Expiry,
@@ -38,9 +38,10 @@ use crate::{
 #[must_use]
 pub struct WizSessionLayerBuilder {
     store: Box<OpenStore>,
-    key: Key,
-    previous_keys: Vec<Key>,
+    keys: Keys,
     cookie: CookieOptions,
+    next_cookie: Option<CookieOptions>,
+    previous_cookies: Vec<CookieOptions>,
     expiry: Expiry,
     /// Whether the application gave it. A default is raised to fit the other timeouts.
     has_absolute_timeout: bool,
@@ -57,9 +58,10 @@ impl WizSessionLayerBuilder {
     pub(super) fn new(store: impl SessionStore, key: Key) -> Self {
         Self {
             store: Box::new(|timeout, clock| StoreClient::new(store, timeout, clock)),
-            key,
-            previous_keys: Vec::new(),
+            keys: key.into(),
             cookie: CookieOptions::default(),
+            next_cookie: None,
+            previous_cookies: Vec::new(),
             expiry: Expiry::default(),
             has_absolute_timeout: false,
             has_remember_limit: false,
@@ -72,6 +74,41 @@ impl WizSessionLayerBuilder {
     /// The cookie's name and attributes. Defaults to `__Host-sid; HttpOnly; SameSite=Lax; Secure; Path=/`.
     pub fn cookie(mut self, cookie: CookieOptions) -> Self {
         self.cookie = cookie;
+        self
+    }
+
+    /// Cookies that carried the sessions before: under another name, or with another domain or path. They are still
+    /// accepted. The response then sets the current cookie and removes them. Defaults to none.
+    ///
+    /// Where several processes share the sessions, let all of them accept the new cookie as
+    /// [`next_cookie`](Self::next_cookie) before the first one sets it.
+    pub fn previous_cookies(mut self, cookies: impl IntoIterator<Item = CookieOptions>) -> Self {
+        self.previous_cookies = cookies.into_iter().collect();
+        self
+    }
+
+    /// The cookie that will carry the sessions after the next deployment. It is accepted already, and never set. Defaults
+    /// to none.
+    ///
+    /// This is the first of two steps by which several processes rename their cookie without a logout:
+    ///
+    /// ```
+    /// # use wiz_session::{ConfigError, CookieOptions, Key, MemoryStore, WizSessionLayer};
+    /// let (before, after) = (CookieOptions::new("sid").domain("example.com"), CookieOptions::new("__Host-shop"));
+    /// # fn f(store: MemoryStore, key: Key, before: CookieOptions, after: CookieOptions) -> Result<WizSessionLayer, ConfigError> {
+    /// // First deployment: everywhere, before the second begins.
+    /// WizSessionLayer::builder(store, key).cookie(before).next_cookie(after).build()
+    /// # }
+    /// # fn g(store: MemoryStore, key: Key, before: CookieOptions, after: CookieOptions) -> Result<WizSessionLayer, ConfigError> {
+    /// // Second deployment.
+    /// WizSessionLayer::builder(store, key).cookie(after).previous_cookies([before]).build()
+    /// # }
+    /// # f(MemoryStore::new(), Key::generate(), before.clone(), after.clone())?;
+    /// # g(MemoryStore::new(), Key::generate(), before, after)?;
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    pub fn next_cookie(mut self, cookie: CookieOptions) -> Self {
+        self.next_cookie = Some(cookie);
         self
     }
 
@@ -106,8 +143,33 @@ impl WizSessionLayerBuilder {
 
     /// Keys that signed cookies in the past. Their cookies are still accepted, and are sent again signed with the current
     /// key. Defaults to none.
+    ///
+    /// Where several processes share the sessions, let all of them accept the new key as [`next_key`](Self::next_key)
+    /// before the first one signs with it: a process that does not know it takes its cookies for forged.
     pub fn previous_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
-        self.previous_keys = keys.into_iter().collect();
+        self.keys.previous = keys.into_iter().collect();
+        self
+    }
+
+    /// The key that will sign after the next deployment. Its cookies are accepted already; no cookie is signed with it.
+    /// Defaults to none.
+    ///
+    /// This is the first of the [two steps](crate::guide::security#the-key) by which several processes change their key
+    /// without a logout, however long old and new processes run side by side:
+    ///
+    /// ```
+    /// # use wiz_session::{ConfigError, Key, MemoryStore, WizSessionLayer};
+    /// # fn f(store: MemoryStore, key: Key, new_key: Key) -> Result<WizSessionLayer, ConfigError> {
+    /// // First deployment: everywhere, before the second begins.
+    /// WizSessionLayer::builder(store, key).next_key(new_key).build()
+    /// # }
+    /// # fn g(store: MemoryStore, key: Key, new_key: Key) -> Result<WizSessionLayer, ConfigError> {
+    /// // Second deployment.
+    /// WizSessionLayer::builder(store, new_key).previous_keys([key]).build()
+    /// # }
+    /// ```
+    pub fn next_key(mut self, key: Key) -> Self {
+        self.keys.next = Some(key);
         self
     }
 
@@ -165,7 +227,11 @@ impl WizSessionLayerBuilder {
                 is_immediate: store.is_immediate(),
             },
             store,
-            cookie: SessionCookie::new(self.cookie, &self.key, &self.previous_keys),
+            cookie: SessionCookie::new(self.cookie, &self.keys).with_others(
+                self.next_cookie,
+                self.previous_cookies,
+                &self.keys,
+            ),
             clock: self.clock,
             max_bytes: self.max_bytes,
             store_timeout: self.store_timeout,
@@ -177,7 +243,7 @@ impl WizSessionLayerBuilder {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        self.cookie.validate()?;
+        self.validate_cookies()?;
         let Expiry {
             idle_timeout: idle,
             absolute_timeout: absolute,
@@ -221,6 +287,21 @@ impl WizSessionLayerBuilder {
                 "max_bytes is {}: give `.max_bytes(…)` from 1 byte to 1 GiB",
                 self.max_bytes
             ));
+        }
+        Ok(())
+    }
+
+    fn validate_cookies(&self) -> Result<(), ConfigError> {
+        self.cookie.validate()?;
+        for other in self.next_cookie.iter().chain(&self.previous_cookies) {
+            other.validate()?;
+            if other.is_same_cookie(&self.cookie) {
+                return Err(ConfigError::new(format!(
+                    "the cookie {} is the current one and a next or previous one too: give `.cookie(…)` or the other \
+                     another name, domain or path",
+                    other.cookie_name()
+                )));
+            }
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ fn refused(setting: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilde
     setting(builder).build().expect_err("it makes no sense")
 }
 
-fn of_the_layer() -> [ConfigError; 6] {
+fn of_the_layer() -> [ConfigError; 7] {
     let minute = Duration::from_secs(60);
     [
         refused(|layer| layer.idle_timeout(Duration::ZERO)),
@@ -33,6 +33,7 @@ fn of_the_layer() -> [ConfigError; 6] {
         refused(|layer| layer.idle_timeout(minute).touch_threshold(minute)),
         refused(|layer| layer.store_timeout(Duration::ZERO)),
         refused(|layer| layer.max_bytes(0)),
+        refused(|layer| layer.next_cookie(CookieOptions::default())),
     ]
 }
 

@@ -25,6 +25,7 @@ mod polling;
 mod random_changes;
 mod remember;
 mod responses;
+mod rolling_deployments;
 mod round_trips;
 mod save_and_reload;
 mod saves_tried_again;
