@@ -19,8 +19,6 @@ use crate::{error::Error, record::Record, time::Timestamp};
 /// One commit under way.
 pub(crate) struct Commit {
     work: Work,
-    /// Nothing but what was cleared is done any more: the unit is given up unless it is found to be done.
-    gives_up: bool,
     state: State,
 }
 
@@ -46,7 +44,6 @@ impl Commit {
     pub(crate) fn new(unit: Unit) -> Self {
         Self {
             work: Work::new(unit),
-            gives_up: false,
             state: State::Planning,
         }
     }
@@ -55,14 +52,24 @@ impl Commit {
     /// committed again, unless it was a transaction or is `only_verified`.
     pub(crate) fn resume(mut unit: Unit, only_verified: bool) -> Self {
         unit.was_unknown |= unit.is_in_doubt();
-        Self {
-            gives_up: only_verified || unit.is_transaction,
-            state: match unit.is_in_doubt() {
-                true => State::Verifying(Verifying::new(After::Resumed)),
-                false => State::Planning,
-            },
-            ..Self::new(unit)
+        let mut commit = Self::new(unit);
+        let Work { unit, gives_up, .. } = &mut commit.work;
+        *gives_up = only_verified || unit.is_transaction;
+        if unit.is_in_doubt() {
+            commit.state = State::Verifying(Verifying::new(After::Resumed));
         }
+        commit
+    }
+
+    /// Of a look at the newest record, by a unit that [changes nothing](SessionState::begin_reload). It counts as a use.
+    pub(crate) fn reload(unit: Unit) -> Self {
+        let mut commit = Self::new(unit);
+        let base = &commit.work.unit.state.base;
+        commit.state = match base {
+            Base::Live(_) => commit.turn(Turn::Refresh(Why::Reload)),
+            Base::New | Base::Gone => commit.turn(commit.work.settle_as_is()),
+        };
+        commit
     }
 
     pub(crate) fn into_unit(self) -> Unit {
@@ -166,15 +173,20 @@ impl Commit {
     }
 
     fn plan(&mut self, now: Timestamp, policy: &Policy) -> State {
-        let Work { unit, verdict, .. } = &mut self.work;
+        let Work {
+            unit,
+            gives_up,
+            verdict,
+            ..
+        } = &mut self.work;
         match unit.state.plan(|| now, &policy.expiry) {
             plan @ Plan::End(_) => self.carry_out(plan, now, policy),
             _ if verdict.is_some() => {
                 let turn = verdict.take().expect("there is one");
                 self.turn(*turn)
             }
-            _ if self.gives_up && unit.end_copy() => self.plan(now, policy),
-            _ if self.gives_up => State::Done(Some(Done::Unstored)),
+            _ if *gives_up && unit.end_copy() => self.plan(now, policy),
+            _ if *gives_up => State::Done(Some(Done::Unstored)),
             _ if unit.is_transaction && unit.state.is_gone() => self.turn(Turn::Discard),
             _ if unit.is_transaction => {
                 self.work.ran = None;

@@ -29,6 +29,40 @@ impl SessionState {
         Unit::new(state, Intent::default(), InFlight::nothing(), false)
     }
 
+    /// For a look at the newest record: where the session stands, and nothing of what is pending.
+    pub(crate) fn begin_reload(&self) -> Unit {
+        let mut state = Self::new(self.changes.max_bytes());
+        state.base = self.base.clone();
+        state.clear_epoch = self.clear_epoch;
+        state.skip_touch = self.skip_touch;
+        state.in_time = self.in_time;
+        state.headers_sent = self.headers_sent;
+        Unit::new(state, Intent::default(), InFlight::nothing(), false)
+    }
+
+    /// A look at the newest record is over. What is pending stays so, on top of it.
+    ///
+    /// # Errors
+    /// If what is pending cannot be replayed. Then nothing is changed.
+    pub(crate) fn reloaded(
+        &mut self,
+        unit: &Unit,
+        base: &Base,
+        cookie: Option<CookieAction>,
+    ) -> Result<(), Error> {
+        let newer = match base {
+            _ if self.clear_epoch != unit.state.clear_epoch => return Ok(()),
+            Base::New => return Ok(()),
+            Base::Live(stored) => Some(stored.record.clone()),
+            Base::Gone => None,
+        };
+        self.apply_newer(newer)?;
+        if cookie.is_some() && !self.headers_sent {
+            self.cookie = cookie;
+        }
+        Ok(())
+    }
+
     /// A commit is over, and led to this base. Replays what came later on top of it.
     ///
     /// # Errors

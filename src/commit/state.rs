@@ -34,7 +34,7 @@ pub(crate) struct SessionState {
     /// The client came with a session that has ended.
     came_with_ended: bool,
     /// When the request found its session alive, until its response head has left: what it does until then is in time.
-    in_time: Option<Timestamp>,
+    pub(super) in_time: Option<Timestamp>,
     /// The response head has left: no cookie can be sent any more, and the snapshot may be old.
     pub(crate) headers_sent: bool,
     /// What the response has to do to the client's cookie, so far.
@@ -195,7 +195,7 @@ impl SessionState {
     }
 
     /// Whether a record is that of a session which lives for this request.
-    pub(crate) fn is_live(&self, record: &Record, now: Timestamp, expiry: &Expiry) -> bool {
+    pub(super) fn is_live(&self, record: &Record, now: Timestamp, expiry: &Expiry) -> bool {
         !record.is_tombstone() && expiry.is_in_time(record, self.in_time.unwrap_or(now), now)
     }
 
@@ -283,25 +283,15 @@ impl SessionState {
 /// What others have done to the session.
 impl SessionState {
     /// Whether the request counts as a use of the session.
-    pub(crate) fn counts_as_use(&self) -> bool {
+    pub(super) fn counts_as_use(&self) -> bool {
         !self.skip_touch
-    }
-
-    /// The session was kept alive: the client of one that is remembered has to be told that its cookie lasts longer.
-    pub(crate) fn note_touch(&mut self) {
-        let stored = self.base.live();
-        if !self.headers_sent
-            && stored.is_some_and(|stored| stored.record.body().remember.is_some())
-        {
-            self.cookie = Some(CookieAction::Set);
-        }
     }
 
     /// The newest record, or `None` if the session is over. What is pending stays, on top of it.
     ///
     /// # Errors
     /// If what is pending cannot be replayed. Then nothing is changed.
-    pub(crate) fn apply_newer(&mut self, newer: Option<Record>) -> Result<(), Error> {
+    pub(super) fn apply_newer(&mut self, newer: Option<Record>) -> Result<(), Error> {
         let Some(record) = newer else {
             if self.has_login() {
                 self.changes.rebase(None)?;

@@ -28,8 +28,10 @@ pub(super) enum Turn {
 pub(super) enum Why {
     /// Another request was faster.
     Conflict,
-    /// The snapshot is too old to decide from, or to be shown.
+    /// The snapshot is too old to decide from.
     Snapshot,
+    /// The application wants to see it.
+    Reload,
     /// The cookie is to be sent again, which it may only be while the session has no newer one.
     Reissue,
     /// The transaction read what may no longer be true.

@@ -14,6 +14,8 @@ use crate::{
 /// What the states of one commit work on.
 pub(super) struct Work {
     pub(super) unit: Unit,
+    /// Nothing but what was cleared is done any more: the unit is given up unless it is found to be stored.
+    pub(super) gives_up: bool,
     /// Of a transaction: the unit's state together with what its closure did in the last run.
     pub(super) ran: Option<Box<SessionState>>,
     /// The record is the newest: it was looked at in this commit.
@@ -35,6 +37,7 @@ impl Work {
     pub(super) fn new(unit: Unit) -> Self {
         Self {
             unit,
+            gives_up: false,
             ran: None,
             is_fresh: false,
             conflicts: 0,
@@ -61,14 +64,51 @@ impl Work {
         Turn::Settle(base, cookie)
     }
 
-    /// Nothing is left to do but to note the use: all that was pending is in the newest record already.
+    /// Nothing is left to do but to note the use of the session: this is its newest record, and all that was pending is
+    /// in it already.
+    pub(super) fn settle_on(
+        &self,
+        record: Record,
+        cookie: Option<CookieAction>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Turn {
+        let due = policy.expiry.touch_due(&record, now);
+        let is_remembered = record.body().remember.is_some();
+        let stored = Stored {
+            record,
+            ..*self.stored()
+        };
+        let SessionState {
+            headers_sent,
+            cookie: earlier,
+            ..
+        } = *self.state();
+        let cookie = cookie.or(earlier);
+        match due.filter(|_| self.unit.state.counts_as_use()) {
+            // Its client has to be told that the cookie lasts longer.
+            Some(until) if is_remembered && !headers_sent => {
+                Turn::Touch(stored, until, Some(CookieAction::Set))
+            }
+            Some(until) => Turn::Touch(stored, until, cookie),
+            None => Turn::Settle(Base::Live(stored), cookie),
+        }
+    }
+
+    /// As [`settle_on`](Self::settle_on), where the unit was rebased on the newest record.
     pub(super) fn settle_fresh(&self, now: Timestamp, policy: &Policy) -> Turn {
-        let stored = self.unit.state.base.live();
-        let stored = stored.filter(|_| self.state().counts_as_use());
-        let due = stored.and_then(|stored| policy.expiry.touch_due(&stored.record, now));
-        match (stored, due) {
-            (Some(stored), Some(until)) => Turn::Touch(stored.clone(), until, None),
-            _ => self.settle_as_is(),
+        match self.unit.state.base.live() {
+            Some(stored) => self.settle_on(stored.record.clone(), None, now, policy),
+            None => self.settle_as_is(),
+        }
+    }
+
+    /// Plans again, on top of the newest record.
+    pub(super) fn rebase(&mut self, newest: Record) -> Turn {
+        self.is_fresh = true;
+        match self.unit.rebase(newest) {
+            Ok(()) => Turn::Plan,
+            Err(error) => Turn::Fail(error),
         }
     }
 

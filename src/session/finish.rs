@@ -4,9 +4,9 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
-use super::{load::Loaded, request::RequestSession, shared::Locked};
+use super::{io::no_closure, load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
-    commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled, Unit},
+    commit::{Base, Commit, CookieAction, Done, Plan, SessionState, Settled, Unit},
     cookie::SetCookie,
     error::Error,
     observe,
@@ -143,7 +143,6 @@ impl RequestSession {
         }
         let session = Arc::clone(self);
         Finish::Commit(Box::pin(async move {
-            let no_closure = |_: &mut SessionState| Ran::Failed;
             let driver = session.driver();
             let mut done = driver.drive(&mut commit, || false, no_closure).await;
             if let Done::Failed(error) = &done

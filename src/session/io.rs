@@ -1,9 +1,13 @@
 use super::{request::RequestSession, transaction::Transaction};
 use crate::{
-    commit::{Base, Commit, CookieAction, Done, Ran, SessionState, Settled, Stored, Unit},
+    commit::{Base, Commit, CookieAction, Done, Ran, SessionState, Settled, Unit},
     error::Error,
-    record::Record,
 };
+
+/// Of a commit that is no transaction.
+pub(super) fn no_closure(_: &mut SessionState) -> Ran {
+    unreachable!("only a transaction runs a closure")
+}
 
 /// The I/O of a session. What it commits stays with the session until its outcome is known: a future that is dropped at
 /// an await, or an error, leaves it to the next call, which looks up what became of it.
@@ -89,7 +93,6 @@ impl RequestSession {
 
     async fn fly(&self, commit: Commit) -> Result<(), Error> {
         let mut flight = Flight::new(self, commit);
-        let no_closure = |_: &mut SessionState| Ran::Failed;
         let done = flight.fly(no_closure).await;
         flight.land(done)
     }
@@ -98,47 +101,24 @@ impl RequestSession {
         self.edit(|state| state.begin(is_transaction))
     }
 
-    /// Looks for a newer record, and keeps the session alive as a request would.
+    /// Looks for a newer record, and keeps the session alive as a request would. Nothing is committed, so nothing can be
+    /// in doubt. What is pending on a session that is over is given up.
     async fn refresh(&self) -> Result<(), Error> {
-        let stored = self.view(|state| state.base.live().cloned());
-        if let Some(stored) = stored {
-            let (newer, is_touched) = self.load_newer(&stored).await?;
-            self.swap_unlocked(|state| state.apply_newer(newer.clone()))?;
-            if is_touched {
-                self.edit(SessionState::note_touch);
+        let unit = self.view(|state| state.begin_reload());
+        let mut commit = Commit::reload(unit);
+        let headers_sent = || self.headers_sent.is_marked();
+        let done = self
+            .driver()
+            .drive(&mut commit, headers_sent, no_closure)
+            .await;
+        match done {
+            Done::Settled(Settled { base, cookie, .. }) => {
+                self.swap_unlocked(|state| state.reloaded(commit.unit(), &base, cookie))?;
+                self.view(|state| state.ensure_live())
             }
+            Done::Failed(error) => Err(error),
+            Done::Unstored | Done::Aborted => unreachable!("a reload commits nothing"),
         }
-        self.view(|state| state.ensure_live())
-    }
-
-    /// The newest record, or `None` if the session is over; and whether it was touched, as that was due.
-    async fn load_newer(&self, stored: &Stored) -> Result<(Option<Record>, bool), Error> {
-        let config = &*self.config;
-        let loaded = config.store.load(stored.handle).answer().await?;
-        let now = config.clock.timestamp();
-        let expiry = &config.policy.expiry;
-        let lives = |record: &Record| self.view(|state| state.is_live(record, now, expiry));
-        let Some(mut record) = loaded.filter(lives) else {
-            return Ok((None, false));
-        };
-        let mut is_touched = false;
-        let due = expiry.touch_due(&record, now);
-        if let Some(until) = due.filter(|_| self.view(|state| state.counts_as_use())) {
-            let touched = config
-                .store
-                .touch(stored.handle, until.into())
-                .answer()
-                .await;
-            match touched {
-                Ok(true) => {
-                    record.touch(until);
-                    is_touched = true;
-                }
-                Ok(false) => {}
-                Err(error) => crate::observe::touch_failed(stored.handle, &error),
-            }
-        }
-        Ok((Some(record), is_touched))
     }
 
     fn ensure_not_rolled_back(&self) -> Result<(), Error> {
