@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// What is to be done next.
-pub(crate) enum Next {
-    Ask(Call),
+pub(crate) enum Next<'a> {
+    Ask(Call<'a>),
     /// Run the transaction's closure on [`Commit::start_run`], then tell [`Commit::ran`].
     Run,
     /// Wait for other commits of this session, then tell [`Commit::waited`]. So many conflicts there were.
@@ -21,19 +21,19 @@ pub(crate) enum Next {
 }
 
 /// A call to the store.
-#[derive(Debug)]
-pub(crate) enum Call {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Call<'a> {
     Load(Handle),
     /// A load that tells what became of a call without an answer.
     Verify(Handle),
-    Create(Handle, Record),
-    Replace(Handle, Version, Record),
+    Create(Handle, &'a Record),
+    Replace(Handle, Version, &'a Record),
     Regenerate {
         old: Handle,
         expected: Version,
-        tombstone: Record,
+        tombstone: &'a Record,
         new: Handle,
-        record: Record,
+        record: &'a Record,
     },
     Touch(Handle, Timestamp),
     Delete(Handle),

@@ -13,6 +13,7 @@ use super::{
     unit::Unit,
     verifying::Verifying,
     work::Work,
+    write::{Unwritten, Write},
 };
 use crate::{error::Error, record::Record, time::Timestamp};
 
@@ -72,6 +73,26 @@ impl Commit {
         commit
     }
 
+    /// Of a write that was begun [the plain way](Write), and was not simply stored.
+    pub(crate) fn unwritten(
+        mut unit: Unit,
+        unwritten: Unwritten,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> (Self, Option<Event>) {
+        let Unwritten { write, answer } = unwritten;
+        let (attempt, state) = match write {
+            Write::Create(creating) => (creating.attempt(), State::Creating(creating)),
+            Write::Replace(replacing) => (replacing.attempt(), State::Replacing(replacing)),
+            Write::Move(moving) => (moving.attempt(), State::Moving(moving)),
+        };
+        unit.attempt(attempt);
+        let mut commit = Self::new(unit);
+        commit.state = state;
+        let event = commit.answered(answer, now, policy);
+        (commit, event)
+    }
+
     pub(crate) fn into_unit(self) -> Unit {
         self.work.unit
     }
@@ -81,7 +102,7 @@ impl Commit {
     }
 
     /// What is to be done now. Once the headers are sent no cookie can be sent any more.
-    pub(crate) fn next(&mut self, now: Timestamp, headers_sent: bool, policy: &Policy) -> Next {
+    pub(crate) fn next(&mut self, now: Timestamp, headers_sent: bool, policy: &Policy) -> Next<'_> {
         if headers_sent && !self.work.unit.state.headers_sent {
             self.work.unit.state.mark_headers_sent();
         }

@@ -41,6 +41,7 @@ mod turn;
 mod unit;
 mod verifying;
 mod work;
+mod write;
 
 #[cfg(test)]
 mod test;
@@ -52,4 +53,5 @@ pub(crate) use self::{
     plan::Plan,
     state::{CookieAction, SessionState},
     unit::Unit,
+    write::{Unwritten, Write, Written},
 };

@@ -22,7 +22,7 @@ impl Refreshing {
         }
     }
 
-    pub(super) fn call(&self) -> Call {
+    pub(super) fn call(&self) -> Call<'static> {
         Call::Load(self.handle)
     }
 

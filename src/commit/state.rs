@@ -117,6 +117,13 @@ impl SessionState {
         self.changes.keep_redundant();
     }
 
+    /// The session in the store, where it is certain that there is one.
+    #[inline]
+    pub(super) fn stored(&self) -> &Stored {
+        let stored = self.base.live();
+        stored.expect("only a live session is changed in the store")
+    }
+
     /// The record whose data the request sees and changes.
     #[inline]
     pub(crate) fn record(&self) -> Option<&Record> {
@@ -167,21 +174,6 @@ impl SessionState {
             Base::New => self.came_with_ended,
             Base::Live(_) => false,
             Base::Gone => true,
-        }
-    }
-
-    /// Whether the user's name fits beside the data.
-    ///
-    /// # Errors
-    /// [`Error::is_too_large`].
-    pub(super) fn check_size(&self, record: &Record) -> Result<(), Error> {
-        let Some(Login { user, .. }) = &self.intent.login else {
-            return Ok(());
-        };
-        let limit = self.changes.max_bytes();
-        match record.data().bytes() + user.len() > limit {
-            true => Err(Error::user_too_large(limit)),
-            false => Ok(()),
         }
     }
 

@@ -25,7 +25,7 @@ impl Touching {
         }
     }
 
-    pub(super) fn call(&self) -> Call {
+    pub(super) fn call(&self) -> Call<'static> {
         Call::Touch(self.stored.handle, self.until)
     }
 

@@ -19,7 +19,7 @@ impl Verifying {
         Self(after)
     }
 
-    pub(super) fn call(&self, unit: &mut Unit) -> Call {
+    pub(super) fn call(&self, unit: &mut Unit) -> Call<'static> {
         let handle = match &unit.attempt {
             Some(Attempt::Delete(handle)) => *handle,
             Some(Attempt::Replace(_) | Attempt::Move(..)) => {

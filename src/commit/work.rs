@@ -53,8 +53,7 @@ impl Work {
     }
 
     pub(super) fn stored(&self) -> &Stored {
-        let stored = self.unit.state.base.live();
-        stored.expect("only a live session is changed in the store")
+        self.unit.state.stored()
     }
 
     /// Nothing is left to do.
@@ -174,33 +173,8 @@ impl Work {
         (!policy.is_immediate).then(|| self.unit.commit_id())
     }
 
-    /// The record that this commit is to store, if it fits.
-    pub(super) fn record_to_store(
-        &mut self,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Result<Record, Error> {
-        let commit = self.commit_id(policy);
-        let state = self.state();
-        let record = state.to_record(now, &policy.expiry, commit);
-        state.check_size(&record)?;
-        Ok(record)
-    }
-
     pub(super) fn is_live(&self, record: &Record, now: Timestamp, policy: &Policy) -> bool {
         self.unit.state.is_live(record, now, &policy.expiry)
-    }
-
-    pub(super) fn cookie_after_write(
-        &self,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Option<CookieAction> {
-        let state = self.state();
-        match state.changes_cookie(now, &policy.expiry) {
-            true => Some(CookieAction::Set),
-            false => state.cookie,
-        }
     }
 
     /// Nobody can tell any more whether the write that was in doubt is stored.
@@ -239,7 +213,7 @@ impl Work {
                     record,
                     ..*self.stored()
                 };
-                let cookie = self.cookie_after_write(now, policy);
+                let cookie = self.state().cookie_after_write(now, &policy.expiry);
                 (stored, cookie, Event::Replaced)
             }
         };

@@ -44,7 +44,7 @@ impl Driver<'_> {
         loop {
             match commit.next(clock.timestamp(), headers_sent(), policy) {
                 Next::Ask(call) => {
-                    let answer = self.ask(&call, started).await;
+                    let answer = self.ask(call, started).await;
                     let event = commit.answered(answer, clock.timestamp(), policy);
                     publish::event(event);
                 }
@@ -77,26 +77,26 @@ impl Driver<'_> {
         }
     }
 
-    async fn ask(self, call: &Call, started: Instant) -> Result<Answer, Error> {
+    async fn ask(self, call: Call<'_>, started: Instant) -> Result<Answer, Error> {
         let store = self.store;
-        Ok(match *call {
+        Ok(match call {
             Call::Load(handle) => Answer::Loaded(store.load(handle).answer().await?),
             Call::Verify(handle) => {
                 let load = store.load(handle).within(self.time_to_verify(started));
                 Answer::Loaded(load.answer().await?)
             }
-            Call::Create(handle, ref record) => {
+            Call::Create(handle, record) => {
                 Answer::Created(store.create(handle, record).answer().await?)
             }
-            Call::Replace(handle, expected, ref record) => {
+            Call::Replace(handle, expected, record) => {
                 Answer::Replaced(store.replace(handle, expected, record).answer().await?)
             }
             Call::Regenerate {
                 old,
                 expected,
-                ref tombstone,
+                tombstone,
                 new,
-                ref record,
+                record,
             } => {
                 let asked = store.regenerate(old, expected, tombstone, new, record);
                 Answer::Replaced(asked.answer().await?)

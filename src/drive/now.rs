@@ -1,12 +1,41 @@
 use super::{Driver, publish};
 use crate::{
-    commit::{Answer, Call, Commit, Done, Next},
+    commit::{
+        Answer, Call, Commit, CookieAction, Done, Next, Stored, Unit, Unwritten, Write, Written,
+    },
     error::Error,
     store::StoreClient,
     time::Timestamp,
 };
 
 impl Driver<'_> {
+    /// Stores a write, over a store that answers at once.
+    ///
+    /// # Errors
+    /// Unless it is stored by now: then a commit [takes it over](Self::take_over).
+    #[inline]
+    pub(crate) fn write_now(
+        self,
+        write: Write,
+    ) -> Result<(Stored, Option<CookieAction>), Box<Unwritten>> {
+        let answer = ask_now(self.store, write.call());
+        let Written {
+            stored,
+            cookie,
+            event,
+        } = write.answered(answer)?;
+        publish::event(Some(event));
+        Ok((stored, cookie))
+    }
+
+    /// The commit that goes on from a write of this unit.
+    #[cold]
+    pub(crate) fn take_over(self, unit: Unit, unwritten: Unwritten, now: Timestamp) -> Commit {
+        let (commit, event) = Commit::unwritten(unit, unwritten, now, self.policy);
+        publish::event(event);
+        commit
+    }
+
     /// Drives a commit over a store that answers at once, without a future. `None` at its first wait: then
     /// [`drive`](Self::drive) takes the same commit on.
     #[inline]
@@ -15,10 +44,8 @@ impl Driver<'_> {
         loop {
             match commit.next(now, false, policy) {
                 Next::Ask(call) => {
-                    let answer = ask_now(self.store, &call);
-                    if let Some(event) = commit.answered(answer, now, policy) {
-                        publish::event(Some(event));
-                    }
+                    let answer = ask_now(self.store, call);
+                    publish::event(commit.answered(answer, now, policy));
                 }
                 Next::Wait(..) | Next::Run => return None,
                 Next::Done(done) => {
@@ -30,19 +57,20 @@ impl Driver<'_> {
     }
 }
 
-fn ask_now(store: &StoreClient, call: &Call) -> Result<Answer, Error> {
-    Ok(match *call {
+#[inline]
+fn ask_now(store: &StoreClient, call: Call<'_>) -> Result<Answer, Error> {
+    Ok(match call {
         Call::Load(handle) | Call::Verify(handle) => Answer::Loaded(store.load(handle).now()?),
-        Call::Create(handle, ref record) => Answer::Created(store.create(handle, record).now()?),
-        Call::Replace(handle, expected, ref record) => {
+        Call::Create(handle, record) => Answer::Created(store.create(handle, record).now()?),
+        Call::Replace(handle, expected, record) => {
             Answer::Replaced(store.replace(handle, expected, record).now()?)
         }
         Call::Regenerate {
             old,
             expected,
-            ref tombstone,
+            tombstone,
             new,
-            ref record,
+            record,
         } => Answer::Replaced(
             store
                 .regenerate(old, expected, tombstone, new, record)

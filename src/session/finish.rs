@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::{io::no_closure, load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
-    commit::{Base, Commit, CookieAction, Done, Plan, SessionState, Settled, Unit},
+    commit::{Commit, CookieAction, Done, Plan, SessionState, Settled, Stored, Unit, Write},
     cookie::SetCookie,
     error::Error,
     observe,
@@ -104,16 +104,16 @@ impl RequestSession {
             shared.state.mark_headers_sent();
         }
         let cookie = shared.state.cookie.take();
-        self.finished(None, cookie, &shared.state.base)
+        self.finished(None, cookie, shared.state.base.live())
     }
 
     fn finished(
         &self,
         refused: Option<StatusCode>,
         cookie: Option<CookieAction>,
-        base: &Base,
+        stored: Option<&Stored>,
     ) -> Finished {
-        let cookie = match (cookie, base.live()) {
+        let cookie = match (cookie, stored) {
             (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {
                 let remembered = stored.record.body().remember.is_some();
@@ -133,10 +133,32 @@ impl RequestSession {
 /// The commit where nobody else has the session any more: there is nobody to tell anything, and what fails is over.
 impl RequestSession {
     fn commit_last(self: &Arc<Self>, mut shared: Locked<'_>, plan: Plan, now: Timestamp) -> Finish {
-        let mut commit = Commit::new(shared.state.take());
-        drop(shared);
-        commit.planned(plan, now, &self.config.policy);
-        if self.config.store.is_immediate()
+        let (driver, policy) = (self.driver(), &self.config.policy);
+        let write = match policy.is_immediate {
+            true => Write::begin(&shared.state, plan, now, policy),
+            false => None,
+        };
+        let mut commit = match write {
+            Some(write) => {
+                drop(shared);
+                match driver.write_now(write) {
+                    Ok((stored, cookie)) => {
+                        return Finish::Done(self.finished(None, cookie, Some(&stored)));
+                    }
+                    Err(unwritten) => {
+                        let unit = self.edit(SessionState::take);
+                        driver.take_over(unit, *unwritten, now)
+                    }
+                }
+            }
+            None => {
+                let mut commit = Commit::new(shared.state.take());
+                drop(shared);
+                commit.planned(plan, now, policy);
+                commit
+            }
+        };
+        if policy.is_immediate
             && let Some(done) = self.driver().drive_now(&mut commit, now)
         {
             return Finish::Done(self.finish_last(&done, &commit));
@@ -163,12 +185,14 @@ impl RequestSession {
     fn finish_last(&self, done: &Done, commit: &Commit) -> Finished {
         let state = commit.unit().state();
         match done {
-            Done::Settled(Settled { base, cookie, .. }) => self.finished(None, *cookie, base),
+            Done::Settled(Settled { base, cookie, .. }) => {
+                self.finished(None, *cookie, base.live())
+            }
             Done::Failed(error) => {
                 let refused = refusal(error);
-                self.finished(refused, state.cookie_after_failure(), &state.base)
+                self.finished(refused, state.cookie_after_failure(), state.base.live())
             }
-            Done::Unstored | Done::Aborted => self.finished(None, state.cookie, &state.base),
+            Done::Unstored | Done::Aborted => self.finished(None, state.cookie, state.base.live()),
         }
     }
 }
