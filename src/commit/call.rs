@@ -1,6 +1,6 @@
 //! What a commit says and is told.
 
-use super::{base::Base, state::CookieAction};
+use super::{base::Base, cookie_action::CookieAction};
 use crate::{
     error::Error,
     expiry::Expiry,

@@ -1,7 +1,8 @@
 use super::{
     base::Stored,
     call::{Answer, Call, Event, Policy},
-    state::{CookieAction, SessionState},
+    cookie_action::CookieAction,
+    state::SessionState,
     turn::{After, Turn},
     unit::Attempt,
     work::Work,

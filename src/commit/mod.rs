@@ -26,8 +26,10 @@
 
 mod base;
 mod call;
+mod cookie_action;
 mod creating;
 mod ending;
+mod endings;
 mod intent;
 mod machine;
 mod moving;
@@ -49,9 +51,10 @@ mod test;
 pub(crate) use self::{
     base::{Base, Stored},
     call::{Answer, Call, Done, Event, Next, Policy, Ran, Settled},
+    cookie_action::CookieAction,
     machine::Commit,
     plan::Plan,
-    state::{CookieAction, SessionState},
+    state::SessionState,
     unit::Unit,
     write::{Unwritten, Write, Written},
 };

@@ -1,7 +1,8 @@
 use super::{
     base::Base,
+    cookie_action::CookieAction,
     intent::{Intent, Login},
-    state::{CookieAction, SessionState},
+    state::SessionState,
 };
 use crate::{
     change::Data,
@@ -96,10 +97,7 @@ impl SessionState {
 
     #[cold]
     fn plan_ending(&self) -> Plan {
-        let mut endings = self.endings.own.iter().chain(&self.endings.others);
-        endings
-            .next()
-            .map_or(Plan::Nothing, |handle| Plan::End(*handle))
+        self.endings.first().map_or(Plan::Nothing, Plan::End)
     }
 
     /// What a write that leaves the session its id does to the cookie: the client needs it again with another age, or

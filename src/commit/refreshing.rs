@@ -1,6 +1,6 @@
 use super::{
     call::{Answer, Call, Event, Policy},
-    state::CookieAction,
+    cookie_action::CookieAction,
     turn::{Turn, Why},
     unit::Attempt,
     work::Work,

@@ -1,7 +1,9 @@
 use super::{
     base::Base,
+    cookie_action::CookieAction,
+    endings::Endings,
     intent::Intent,
-    state::{CookieAction, Endings, SessionState, record},
+    state::{SessionState, record},
     unit::Unit,
 };
 use crate::{change::InFlight, error::Error, record::Record};

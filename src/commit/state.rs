@@ -1,9 +1,9 @@
-// Over 250 lines: one value and what the application and others do to it.
-
 use std::time::Duration;
 
 use super::{
     base::{Base, Stored},
+    cookie_action::CookieAction,
+    endings::Endings,
     intent::{Intent, Login, Remember},
 };
 use crate::{
@@ -39,35 +39,6 @@ pub(crate) struct SessionState {
     pub(crate) headers_sent: bool,
     /// What the response has to do to the client's cookie, so far.
     pub(crate) cookie: Option<CookieAction>,
-}
-
-/// What a response does to the cookie of the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CookieAction {
-    /// Sets that of the live session.
-    Set,
-    Remove,
-}
-
-/// Sessions that were cleared and are not deleted yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Endings {
-    /// The request's own.
-    pub(super) own: Option<Handle>,
-    /// Those of other cookies that the client presented, and of commits that may have left a record behind.
-    pub(super) others: Vec<Handle>,
-}
-
-impl Endings {
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.own.is_none() && self.others.is_empty()
-    }
-
-    pub(super) fn remove(&mut self, handle: Handle) {
-        self.own = self.own.filter(|own| *own != handle);
-        self.others.retain(|other| *other != handle);
-    }
 }
 
 impl SessionState {

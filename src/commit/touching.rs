@@ -1,7 +1,7 @@
 use super::{
     base::{Base, Stored},
     call::{Answer, Call, Event},
-    state::CookieAction,
+    cookie_action::CookieAction,
     turn::Turn,
     work::Work,
 };

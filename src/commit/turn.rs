@@ -1,6 +1,6 @@
 use super::{
     base::{Base, Stored},
-    state::CookieAction,
+    cookie_action::CookieAction,
 };
 use crate::{error::Error, time::Timestamp};
 

@@ -1,7 +1,8 @@
 use super::{
     base::{Base, Stored},
     call::{Event, Policy},
-    state::{CookieAction, SessionState},
+    cookie_action::CookieAction,
+    state::SessionState,
     turn::{After, Turn, Why},
     unit::{Attempt, Unit},
 };

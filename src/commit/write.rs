@@ -1,11 +1,12 @@
 use super::{
     base::{Base, Stored},
     call::{Answer, Call, Event, Policy},
+    cookie_action::CookieAction,
     creating::Creating,
     moving::Moving,
     plan::Plan,
     replacing::Replacing,
-    state::{CookieAction, SessionState},
+    state::SessionState,
     turn::Turn,
 };
 use crate::{
@@ -51,6 +52,7 @@ impl Write {
             (id, id.handle())
         };
         match plan {
+            _ if state.headers_sent => None,
             Plan::Create => Creating::of(state, None, new_id(), now, policy)
                 .ok()
                 .map(Self::Create),

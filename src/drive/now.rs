@@ -39,10 +39,15 @@ impl Driver<'_> {
     /// Drives a commit over a store that answers at once, without a future. `None` at its first wait: then
     /// [`drive`](Self::drive) takes the same commit on.
     #[inline]
-    pub(crate) fn drive_now(self, commit: &mut Commit, now: Timestamp) -> Option<Done> {
+    pub(crate) fn drive_now(
+        self,
+        commit: &mut Commit,
+        now: Timestamp,
+        headers_sent: bool,
+    ) -> Option<Done> {
         let policy = self.policy;
         loop {
-            match commit.next(now, false, policy) {
+            match commit.next(now, headers_sent, policy) {
                 Next::Ask(call) => {
                     let answer = ask_now(self.store, call);
                     publish::event(commit.answered(answer, now, policy));

@@ -69,8 +69,15 @@ impl RequestSession {
                 let now = self.config.clock.timestamp();
                 return self.commit_last(shared, plan, now);
             }
+            drop(shared);
+            if self.config.policy.is_immediate
+                && let Some(committed) = self.commit_now()
+            {
+                return Finish::Done(self.finish_committed(committed));
+            }
+        } else {
+            drop(shared);
         }
-        drop(shared);
         drop(io);
         let session = Arc::clone(self);
         Finish::Commit(Box::pin(async move { session.commit_shared(failed).await }))
@@ -159,7 +166,7 @@ impl RequestSession {
             }
         };
         if policy.is_immediate
-            && let Some(done) = self.driver().drive_now(&mut commit, now)
+            && let Some(done) = self.driver().drive_now(&mut commit, now, false)
         {
             return Finish::Done(self.finish_last(&done, &commit));
         }
@@ -213,8 +220,12 @@ impl RequestSession {
             }
             committed => committed,
         };
-        let refused = committed.err().and_then(|error| refusal(&error));
         // Still with the lock: nobody saves anything now that needs a cookie.
+        self.finish_committed(committed)
+    }
+
+    fn finish_committed(self: &Arc<Self>, committed: Result<(), Error>) -> Finished {
+        let refused = committed.err().and_then(|error| refusal(&error));
         let mut shared = self.lock();
         if refused.is_some() {
             shared.state.cookie = shared.state.cookie_after_failure();

@@ -91,6 +91,14 @@ impl RequestSession {
         self.fly(Commit::new(self.begin(false))).await
     }
 
+    /// Commits what is pending over a store that answers at once, for who holds the [lock](Self::io_lock). `None` if it
+    /// would have to wait for other commits: then it is left to be resolved.
+    pub(super) fn commit_now(&self) -> Option<Result<(), Error>> {
+        let mut flight = Flight::new(self, Commit::new(self.begin(false)));
+        let done = flight.fly_now()?;
+        Some(flight.land(done))
+    }
+
     async fn fly(&self, commit: Commit) -> Result<(), Error> {
         let mut flight = Flight::new(self, commit);
         let done = flight.fly(no_closure).await;
@@ -160,6 +168,14 @@ impl<'a> Flight<'a> {
         let commit = commit.as_mut().expect("it has not landed");
         let headers_sent = || session.headers_sent.is_marked();
         session.driver().drive(commit, headers_sent, run).await
+    }
+
+    fn fly_now(&mut self) -> Option<Done> {
+        let Self { session, commit } = self;
+        let commit = commit.as_mut().expect("it has not landed");
+        let now = session.config.clock.timestamp();
+        let headers_sent = session.headers_sent.is_marked();
+        session.driver().drive_now(commit, now, headers_sent)
     }
 
     /// Hands the changes back, whatever became of them.

@@ -15,7 +15,7 @@ pub(crate) use wiz_session::test_util::{Fault, Gate, StoreMethod, TestStore};
 pub(crate) use self::{
     act::Act,
     browser::{Browser, Reply, handle, ignore},
-    immediate::Immediate,
+    immediate::{Contended, Immediate},
     intruder::Intruder,
     log::Log,
     never_hangs::never_hangs,
