@@ -91,10 +91,10 @@ pub(crate) enum Event {
     TouchFailed(Handle, Error),
 }
 
-/// What commits of one layer go by.
+/// The settings of a layer that its commits depend on.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) expiry: Expiry,
-    /// The store answers at once: no answer can be lost, so commits need no ids.
+    /// The store is immediate: no answer can be lost, so commits need no ids.
     pub(crate) is_immediate: bool,
 }

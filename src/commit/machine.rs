@@ -159,7 +159,7 @@ impl Commit {
         let state = self.work.state();
         let plan = state.plan(|| now, &policy.expiry);
         self.state = match ran {
-            // It failed, or writes nothing: no compare-and-swap tells whether what it read was still true.
+            // It failed, or writes nothing: no compare-and-swap verifies what it read.
             _ if state.base.live().is_some()
                 && !self.work.is_fresh
                 && (ran == Ran::Failed || !state.writes()) =>
@@ -171,7 +171,7 @@ impl Commit {
         };
     }
 
-    /// Other commits of this session have made way. The last of them may have left its record.
+    /// The wait for other commits of this session is over. The last of them may have left its record.
     pub(crate) fn waited(
         &mut self,
         newer: Option<Record>,

@@ -21,6 +21,9 @@
 //!   on, and the unit is kept with its names, so that another try does it once.
 //! - A conflict, an id in use or a missing record may be the unit's own doing, where a store sent it twice: `Refreshing`
 //!   and `Verifying` look for its commit id first.
+//! - Over a store that answers at once, most commits are a single [`Write`] that is stored by its first call. It is the
+//!   plain way through the machine: the same states' values, without a unit of work. Any other answer begins a commit in
+//!   that state.
 //! - The driver, in [`drive`](crate::drive), carries out what [`next`](Commit::next) says, tells
 //!   [`answered`](Commit::answered) what came of it, and publishes the [`Event`]s.
 
@@ -55,6 +58,7 @@ pub(crate) use self::{
     machine::Commit,
     plan::Plan,
     state::SessionState,
+    turn::Written,
     unit::Unit,
-    write::{Unwritten, Write, Written},
+    write::{Unwritten, Write},
 };

@@ -3,10 +3,9 @@ use super::{
     call::{Answer, Call, Event, Policy},
     cookie_action::CookieAction,
     state::SessionState,
-    turn::Turn,
+    turn::{Turn, Written},
     unit::Attempt,
     work::Work,
-    write::Written,
 };
 use crate::{
     error::Error,

@@ -123,7 +123,7 @@ impl SessionState {
         }
     }
 
-    /// The record as it is to be stored now, by this commit.
+    /// The record to store now, with the id of this commit.
     ///
     /// # Errors
     /// [`Error::is_too_large`] if the user's name does not fit beside the data.

@@ -22,7 +22,7 @@ impl SessionState {
         Unit::new(copy, intent, in_flight, is_transaction)
     }
 
-    /// As [`begin`](Self::begin), where nobody else can see this session any more: all of it is taken.
+    /// As [`begin`](Self::begin), but takes all of the state, as there is no other handle to observe it.
     #[inline]
     pub(crate) fn take(&mut self) -> Unit {
         let nothing = Self::new(self.changes.max_bytes());
@@ -124,7 +124,7 @@ impl SessionState {
             }
             return false;
         }
-        // What is wished for a session holds for the one that begins later in this request.
+        // Without a session, `remember` and `regenerate` stay, for one that begins later in this request.
         if !matches!(base, Base::New) {
             self.intent.ack(&unit.intent);
         }
@@ -142,7 +142,7 @@ impl SessionState {
         self.changes.abort(&unit.in_flight, data);
     }
 
-    /// Nobody can tell any more what became of a commit. It is not tried again, and its changes are dropped.
+    /// The outcome of a commit can no longer be determined. It is not tried again, and its changes are dropped.
     pub(crate) fn give_up(&mut self, unit: &Unit) {
         self.sync_endings(unit);
         if self.clear_epoch == unit.state.clear_epoch {

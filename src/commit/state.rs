@@ -15,7 +15,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a request knows of its session and wants done with it: a unit of work, as values only.
+/// What a request knows of its session and wants done with it: the content of a unit of work.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionState {
     pub(crate) base: Base,
@@ -33,9 +33,9 @@ pub(crate) struct SessionState {
     pub(super) skip_touch: bool,
     /// The client came with a session that has ended.
     came_with_ended: bool,
-    /// When the request found its session alive, until its response head has left: what it does until then is in time.
+    /// When the request found its session alive, until its response headers are sent: what it does until then is in time.
     pub(super) in_time: Option<Timestamp>,
-    /// The response head has left: no cookie can be sent any more, and the snapshot may be old.
+    /// The response headers are sent: no cookie can be set any more, and the snapshot may be old.
     pub(crate) headers_sent: bool,
     /// What the response has to do to the client's cookie, so far.
     pub(crate) cookie: Option<CookieAction>,
@@ -113,7 +113,7 @@ impl SessionState {
         Draft::new(record.map(Record::data), &mut self.changes)
     }
 
-    /// Whether something is pending, be it in vain.
+    /// Whether anything is pending, even if it would change nothing.
     pub(crate) fn has_changes(&self) -> bool {
         !self.endings.is_empty() || !self.intent.is_empty() || self.changes.has_pending()
     }
@@ -233,7 +233,7 @@ impl SessionState {
         }
     }
 
-    /// Gives up what is pending, but what was cleared stays cleared. Answers whether there was something.
+    /// Drops what is pending, except that what was cleared stays cleared. Answers whether anything was.
     pub(crate) fn roll_back(&mut self) -> bool {
         let had_changes = !self.intent.is_empty() || self.changes.has_pending();
         self.intent = Intent::default();
@@ -277,7 +277,7 @@ impl SessionState {
         Ok(())
     }
 
-    /// The own ending was nobody's work but another request's: it has ended or moved the session first.
+    /// Another request has ended or moved the session before it could be deleted.
     pub(super) fn lose_ending(&mut self) {
         self.endings.own = None;
         self.cookie = None;
@@ -288,8 +288,8 @@ impl SessionState {
         matches!(self.base, Base::Gone) && self.endings.own.is_none() && self.cookie.is_none()
     }
 
-    /// The cookie to send with a response that says that the commit failed: that of an earlier commit, or the removal
-    /// of what was deleted all the same.
+    /// The cookie to send with a response that reports a failed commit: that of an earlier commit, or the removal if the
+    /// session was deleted nevertheless.
     pub(crate) fn cookie_after_failure(&self) -> Option<CookieAction> {
         self.cookie.filter(|action| match action {
             CookieAction::Set => true,

@@ -12,7 +12,7 @@ use crate::{error::Error, time::Timestamp};
 pub(super) struct Touching {
     stored: Stored,
     until: Timestamp,
-    /// What the client is to be told once it is.
+    /// What the response then does to the client's cookie.
     cookie: Option<CookieAction>,
 }
 
@@ -29,7 +29,7 @@ impl Touching {
         Call::Touch(self.stored.handle, self.until)
     }
 
-    /// A touch that fails costs the session some of its idle time, and no request its answer.
+    /// A touch that fails costs the session some of its idle time, and fails no request.
     pub(super) fn answered(
         self,
         work: &Work,

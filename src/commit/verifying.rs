@@ -63,8 +63,7 @@ impl Verifying {
         let turn = match work.unit.attempt {
             Some(Attempt::Delete(handle)) => match loaded {
                 Some(record) if !record.is_tombstone() => not_found(work, after),
-                // A session that moved has left a tombstone. One that is missing was deleted by this commit, as far as
-                // anybody can tell.
+                // A session that moved has left a tombstone. One that is missing counts as deleted by this commit.
                 ended => {
                     let by_us = ended.is_none();
                     work.unit.attempt = None;

@@ -15,7 +15,7 @@ use crate::{
 /// What the states of one commit work on.
 pub(super) struct Work {
     pub(super) unit: Unit,
-    /// Nothing but what was cleared is done any more: the unit is given up unless it is found to be stored.
+    /// The unit is not committed again: apart from what was cleared, it is given up unless it is found to be stored.
     pub(super) gives_up: bool,
     /// Of a transaction: the unit's state together with what its closure did in the last run.
     pub(super) ran: Option<Box<SessionState>>,
@@ -30,7 +30,7 @@ pub(super) struct Work {
 /// How often a store that answers at once is asked again before this commit waits in line.
 const CONFLICTS_AT_ONCE: u32 = 8;
 
-/// How many new ids are tried. That one of 128 random bits is in use says that the store is not well.
+/// How many new ids are tried. If an id of 128 random bits is in use, something is wrong with the store.
 const IDS: u32 = 3;
 
 impl Work {
@@ -47,7 +47,7 @@ impl Work {
         }
     }
 
-    /// The work as it is to be committed.
+    /// What is to be committed: the unit's state, or what the transaction's closure made of it.
     #[inline]
     pub(super) fn state(&self) -> &SessionState {
         self.ran.as_deref().unwrap_or(&self.unit.state)
@@ -178,7 +178,7 @@ impl Work {
         self.unit.state.is_live(record, now, &policy.expiry)
     }
 
-    /// Nobody can tell any more whether the write that was in doubt is stored.
+    /// It can no longer be determined whether the write that was in doubt is stored.
     pub(super) fn forgotten(&mut self) -> Turn {
         self.unit.attempt = None;
         Turn::Fail(Error::forgotten())

@@ -1,13 +1,11 @@
 use super::{
-    base::{Base, Stored},
-    call::{Answer, Call, Event, Policy},
-    cookie_action::CookieAction,
+    call::{Answer, Call, Policy},
     creating::Creating,
     moving::Moving,
     plan::Plan,
     replacing::Replacing,
     state::SessionState,
-    turn::Turn,
+    turn::Written,
 };
 use crate::{
     error::Error,
@@ -23,13 +21,6 @@ pub(crate) enum Write {
     Create(Creating),
     Replace(Replacing),
     Move(Moving),
-}
-
-/// A write that is stored.
-pub(crate) struct Written {
-    pub(crate) stored: Stored,
-    pub(crate) cookie: Option<CookieAction>,
-    pub(crate) event: Event,
 }
 
 /// A write that is not, or not certainly: the store's answer says what comes next.
@@ -91,16 +82,5 @@ impl Write {
             }
             (write, answer) => Err(Box::new(Unwritten { write, answer })),
         }
-    }
-}
-
-impl Written {
-    pub(super) fn settle(self) -> (Turn, Option<Event>) {
-        let Self {
-            stored,
-            cookie,
-            event,
-        } = self;
-        (Turn::Settle(Base::Live(stored), cookie), Some(event))
     }
 }

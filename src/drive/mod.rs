@@ -26,12 +26,12 @@ pub(crate) struct Driver<'a> {
     pub(crate) queue: &'a Queue,
     pub(crate) clock: &'a Clock,
     pub(crate) policy: &'a Policy,
-    /// For waiting and trying again, altogether.
+    /// For all waits and retries together.
     pub(crate) time_limit: Duration,
 }
 
 impl Driver<'_> {
-    /// Drives a commit to its end. It may be dropped at every await: the commit then knows what is in doubt.
+    /// Drives a commit to its end. Cancel-safe: dropped at any await, the commit knows what is in doubt.
     pub(crate) async fn drive(
         self,
         commit: &mut Commit,
@@ -108,13 +108,14 @@ impl Driver<'_> {
         })
     }
 
-    /// What is left of the time limit, or a moment more.
+    /// What is left of the time limit, and at least a fifth of it.
     fn time_to_verify(self, started: Instant) -> Duration {
         let left = self.time_limit.saturating_sub(started.elapsed());
         left.max(self.time_limit / 5)
     }
 
-    /// At the first conflict, for those of this process; at others, which come from other processes, a random while.
+    /// After the first conflict it queues behind the commits of this process; after a further one, whose cause is another
+    /// process, it pauses for a random time.
     async fn wait<'q>(
         &'q self,
         ticket: &mut Option<Ticket<'q>>,
@@ -147,7 +148,7 @@ impl Driver<'_> {
 /// The time limit is used up by conflicts.
 struct OutOfTime;
 
-/// Up to a millisecond for none, twice as much for each further one, 64 at the most.
+/// A random time of up to a millisecond, doubled by each conflict, up to 64 ms.
 fn jitter(conflicts: u32) -> Duration {
     let most = 1_000_u64 << conflicts.min(6);
     let [first, second, ..] = id::random();

@@ -37,7 +37,7 @@ impl Driver<'_> {
     }
 
     /// Drives a commit over a store that answers at once, without a future. `None` at its first wait: then
-    /// [`drive`](Self::drive) takes the same commit on.
+    /// [`drive`](Self::drive) continues the same commit.
     #[inline]
     pub(crate) fn drive_now(
         self,

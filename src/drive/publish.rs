@@ -1,4 +1,4 @@
-//! The one place from which what a commit did is made known: events, metrics, and later those who watch the session.
+//! The one place that publishes what a commit did, as events and metrics.
 
 use crate::{
     commit::{Done, Event},

@@ -1,4 +1,4 @@
-//! What is done with a session when its handler is over, and what that comes to.
+//! What the layer does with a session once the handler has answered, and what comes of it.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -13,11 +13,11 @@ use crate::{
     time::Timestamp,
 };
 
-/// What the handler left for the layer to do.
+/// What is left for the layer to do once the handler has answered.
 pub(crate) enum Finish {
     /// The session was not asked for.
     Untouched,
-    /// It was, and there is nothing to store, or no more.
+    /// It was used, and there is nothing to store, or it is stored already.
     Done(Finished),
     Commit(CommitFuture),
 }
@@ -58,14 +58,14 @@ impl RequestSession {
         if failed {
             shared.roll_back();
         }
-        // Or else something is in flight, and may give the session an id that the client has to know.
+        // Otherwise a commit is in flight, or in doubt, and may give the session an id that the client has to learn.
         if (is_last || io.is_some()) && shared.in_doubt.is_none() {
             let plan = shared.state.plan(now, &self.config.policy.expiry);
             if plan == Plan::Nothing {
                 return Finish::Done(self.finish_response(shared));
             }
             if is_last {
-                // What is stored lives from now on, however long the handler took without waiting.
+                // The record's expiry counts from now, however long the handler took without waiting.
                 let now = self.config.clock.timestamp();
                 return self.commit_last(shared, plan, now);
             }
@@ -103,7 +103,7 @@ impl RequestSession {
         self.loaded.get()
     }
 
-    /// The cookies that the response has to carry, which is about to leave.
+    /// The cookies of the response, whose headers are about to be sent.
     fn finish_response(self: &Arc<Self>, mut shared: Locked<'_>) -> Finished {
         if !self.is_last_handle() {
             self.headers_sent.mark();
@@ -137,7 +137,8 @@ impl RequestSession {
     }
 }
 
-/// The commit where nobody else has the session any more: there is nobody to tell anything, and what fails is over.
+/// The commit of the last handle. No other handle can observe the session, so its state need not be kept up to date, and a
+/// commit that fails is not tried again.
 impl RequestSession {
     fn commit_last(self: &Arc<Self>, mut shared: Locked<'_>, plan: Plan, now: Timestamp) -> Finish {
         let (driver, policy) = (self.driver(), &self.config.policy);
@@ -178,7 +179,7 @@ impl RequestSession {
                 && !error.is_in_doubt()
                 && commit.unit().may_have_copied()
             {
-                // Nobody tries again: what it may have left under the new id has to go.
+                // It is not tried again: a copy that it may have left under the new id has to be deleted.
                 commit = Commit::resume(commit.into_unit(), true);
                 let found = driver.drive(&mut commit, || false, no_closure).await;
                 if matches!(found, Done::Settled(_)) {
@@ -204,7 +205,7 @@ impl RequestSession {
     }
 }
 
-/// The commit where others have the session as well, and may save it later.
+/// The commit of a session that has other handles, which may save it later.
 impl RequestSession {
     async fn commit_shared(self: &Arc<Self>, failed: bool) -> Finished {
         let io = self.io_lock().await;
@@ -215,12 +216,13 @@ impl RequestSession {
         };
         let committed = match committed {
             Err(error) if !error.is_in_doubt() && self.may_have_copied() => {
-                // The head leaves without the new id, so it cannot be tried again: what it may have left has to go.
+                // The headers are sent without the new id, so the move cannot be tried again: a copy it may have left has
+                // to be deleted.
                 self.resolve(true).await.and(Err(error))
             }
             committed => committed,
         };
-        // Still with the lock: nobody saves anything now that needs a cookie.
+        // With the I/O lock still held: no other handle can commit anything that needs a cookie before the headers are sent.
         self.finish_committed(committed)
     }
 
@@ -249,7 +251,7 @@ impl RequestSession {
             _ => {}
         }
         if failed {
-            // What was in doubt and is not stored is pending again.
+            // What was in doubt and turned out not to be stored is pending again.
             self.lock().roll_back();
         }
         let now = || self.config.clock.timestamp();
@@ -261,8 +263,8 @@ impl RequestSession {
     }
 }
 
-/// The status in place of the response, unless the changes are dropped in silence: the client has a newer session then,
-/// or wanted none.
+/// The status that replaces the response's. `None` if the changes are dropped silently, as the session has ended or moved:
+/// the client then has a newer session, or wanted none.
 fn refusal(error: &Error) -> Option<StatusCode> {
     if error.is_silent() {
         return None;
@@ -271,7 +273,7 @@ fn refusal(error: &Error) -> Option<StatusCode> {
     Some(error.status())
 }
 
-/// Rounded up: the moment that the commit took is not to cost a remembered session a second.
+/// Rounded up, so that the time the commit took does not cost a remembered session a second of its cookie's life.
 fn whole_seconds(left: Duration) -> Duration {
     Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }

@@ -32,7 +32,7 @@ impl RequestSession {
     ) -> Result<R, E> {
         let _io = self.io_lock().await?;
         self.ensure_not_rolled_back()?;
-        // Also that the session is over: then what was pending is lost, be there a login since.
+        // An error here may also say that the session has ended: then what was pending is lost, even if a login came since.
         self.resolve(false).await?;
         let unit = self.begin(true);
         let mut flight = Flight::new(self, Commit::new(unit));
@@ -190,7 +190,7 @@ impl<'a> Flight<'a> {
                 has_moved,
                 ..
             }) => match session.ack(&unit, &base, cookie) {
-                // All of it is stored; the next call says that the session is over.
+                // All of it is stored. The next call reports that the session has ended.
                 Err(error) if error.is_gone() && has_moved => Ok(()),
                 acked => acked,
             },
@@ -203,7 +203,7 @@ impl<'a> Flight<'a> {
                 Err(error)
             }
             Done::Failed(error) if error.is_in_doubt() => {
-                // Nobody can tell any more.
+                // The outcome can no longer be determined.
                 session.edit(|state| state.give_up(&unit));
                 Err(error)
             }
@@ -228,7 +228,7 @@ impl RequestSession {
         // Closures of what came later may run again, without the lock.
         match self.swap_unlocked(|state| state.ack(unit, base.clone(), cookie)) {
             Err(error) if error.is_conflict() => {
-                // They do not come to rest. What was committed counts all the same.
+                // Other handles changed the session each time. What is committed is acknowledged anyway.
                 self.edit(|state| state.ack_without_replay(unit, base.clone(), cookie));
                 Err(error)
             }
