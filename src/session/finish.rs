@@ -171,23 +171,24 @@ impl RequestSession {
         {
             return Finish::Done(self.finish_last(&done, &commit));
         }
-        let session = Arc::clone(self);
-        Finish::Commit(Box::pin(async move {
-            let driver = session.driver();
-            let mut done = driver.drive(&mut commit, || false, no_closure).await;
-            if let Done::Failed(error) = &done
-                && !error.is_in_doubt()
-                && commit.unit().may_have_copied()
-            {
-                // It is not tried again: a copy that it may have left under the new id has to be deleted.
-                commit = Commit::resume(commit.into_unit(), true);
-                let found = driver.drive(&mut commit, || false, no_closure).await;
-                if matches!(found, Done::Settled(_)) {
-                    done = found;
-                }
+        Finish::Commit(Box::pin(Arc::clone(self).drive_last(commit)))
+    }
+
+    async fn drive_last(self: Arc<Self>, mut commit: Commit) -> Finished {
+        let driver = self.driver();
+        let mut done = driver.drive(&mut commit, || false, no_closure).await;
+        if let Done::Failed(error) = &done
+            && !error.is_in_doubt()
+            && commit.unit().may_have_copied()
+        {
+            // It is not tried again: a copy that it may have left under the new id has to be deleted.
+            commit = Commit::resume(commit.into_unit(), true);
+            let found = driver.drive(&mut commit, || false, no_closure).await;
+            if matches!(found, Done::Settled(_)) {
+                done = found;
             }
-            session.finish_last(&done, &commit)
-        }))
+        }
+        self.finish_last(&done, &commit)
     }
 
     fn finish_last(&self, done: &Done, commit: &Commit) -> Finished {
