@@ -8,8 +8,8 @@ pub(crate) struct Intent {
     pub(super) regenerate: bool,
     pub(super) login: Option<Login>,
     pub(super) remember: Option<Remember>,
-    /// The session becomes another user's, so none of the stored data may stay. Numbered, to tell one such login from the
-    /// next.
+    /// The session becomes another user's, so none of the stored data may stay. Numbered, to tell one such login from
+    /// the next.
     user_epoch: Option<u32>,
 }
 
@@ -28,8 +28,8 @@ pub(super) struct Remember {
 }
 
 impl Remember {
-    /// Zero takes it back. Anything else is at least a second, the unit of a cookie's `Max-Age`, and whole milliseconds,
-    /// the unit of a record.
+    /// Zero takes it back. Anything else is at least a second, the unit of a cookie's `Max-Age`, and whole
+    /// milliseconds, the unit of a record.
     pub(super) fn new(how_long: Duration, number: u32) -> Self {
         let whole = || Duration::from_millis(millis(how_long)).max(Duration::from_secs(1));
         Self {

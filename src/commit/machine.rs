@@ -62,7 +62,8 @@ impl Commit {
         commit
     }
 
-    /// Of a look at the newest record, by a unit that [changes nothing](SessionState::begin_reload). It counts as a use.
+    /// Of a look at the newest record, by a unit that [changes nothing](SessionState::begin_reload). It counts as a
+    /// use.
     pub(crate) fn reload(unit: Unit) -> Self {
         let mut commit = Self::new(unit);
         let base = &commit.work.unit.state.base;

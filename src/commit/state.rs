@@ -33,7 +33,8 @@ pub(crate) struct SessionState {
     pub(super) skip_touch: bool,
     /// The client came with a session that has ended.
     came_with_ended: bool,
-    /// When the request found its session alive, until its response headers are sent: what it does until then is in time.
+    /// When the request found its session alive, until its response headers are sent: what it does until then is in
+    /// time.
     pub(super) in_time: Option<Timestamp>,
     /// The response headers are sent: no cookie can be set any more, and the snapshot may be old.
     pub(crate) headers_sent: bool,
@@ -288,8 +289,8 @@ impl SessionState {
         matches!(self.base, Base::Gone) && self.endings.own.is_none() && self.cookie.is_none()
     }
 
-    /// The cookie to send with a response that reports a failed commit: that of an earlier commit, or the removal if the
-    /// session was deleted nevertheless.
+    /// The cookie to send with a response that reports a failed commit: that of an earlier commit, or the removal if
+    /// the session was deleted nevertheless.
     pub(crate) fn cookie_after_failure(&self) -> Option<CookieAction> {
         self.cookie.filter(|action| match action {
             CookieAction::Set => true,

@@ -101,7 +101,8 @@ impl Unit {
         state.endings.remove(handle);
     }
 
-    /// Rebases the work on a newer record. Operations that change nothing there are kept, as they may change the next one.
+    /// Rebases the work on a newer record. Operations that change nothing there are kept, as they may change the next
+    /// one.
     pub(super) fn rebase(&mut self, record: Record) -> Result<(), Error> {
         self.attempt = None;
         self.was_unknown = false;
@@ -139,8 +140,8 @@ impl Unit {
         matches!(self.attempt, Some(Attempt::Move(..)))
     }
 
-    /// A move that is not continued: the copy that it [may have left](Self::may_have_copied) is ended first. Answers whether
-    /// there may be something.
+    /// A move that is not continued: the copy that it [may have left](Self::may_have_copied) is ended first. Answers
+    /// whether there may be something.
     pub(super) fn end_copy(&mut self) -> bool {
         let may_have_copied = self.may_have_copied();
         if may_have_copied {

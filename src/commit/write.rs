@@ -14,8 +14,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// The plain way through a commit, which most commits go: one write, stored by its first call, in a store that answers at
-/// once. It needs neither a unit of work nor a state to wait in. Any other answer is [left](Self::answered) to the
+/// The plain way through a commit, which most commits go: one write, stored by its first call, in a store that answers
+/// at once. It needs neither a unit of work nor a state to wait in. Any other answer is [left](Self::answered) to the
 /// [`Commit`](super::Commit), which goes on from there.
 pub(crate) enum Write {
     Create(Creating),

@@ -1,5 +1,5 @@
-//! Carries out what the [commit](crate::commit) says: talks to the store, waits, and publishes what became of it. The only
-//! place that is async, beside loading.
+//! Carries out what the [commit](crate::commit) says: talks to the store, waits, and publishes what became of it. The
+//! only place that is async, beside loading.
 
 mod now;
 mod publish;
@@ -114,8 +114,8 @@ impl Driver<'_> {
         left.max(self.time_limit / 5)
     }
 
-    /// After the first conflict it queues behind the commits of this process; after a further one, whose cause is another
-    /// process, it pauses for a random time.
+    /// After the first conflict it queues behind the commits of this process; after a further one, whose cause is
+    /// another process, it pauses for a random time.
     async fn wait<'q>(
         &'q self,
         ticket: &mut Option<Ticket<'q>>,

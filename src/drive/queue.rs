@@ -13,8 +13,8 @@ use crate::{
 
 /// Lets the commits of one session that met a conflict go one after the other, first come first served.
 ///
-/// They would otherwise race each other, and of n that try at once n - 1 would lose each time. Each leaves the record that it
-/// stored to the next, which rebases on it without a load.
+/// They would otherwise race each other, and of n that try at once n - 1 would lose each time. Each leaves the record
+/// that it stored to the next, which rebases on it without a load.
 #[derive(Default)]
 pub(crate) struct Queue(Mutex<HashMap<Handle, Waiters>>);
 

@@ -137,8 +137,8 @@ impl RequestSession {
     }
 }
 
-/// The commit of the last handle. No other handle can observe the session, so its state need not be kept up to date, and a
-/// commit that fails is not tried again.
+/// The commit of the last handle. No other handle can observe the session, so its state need not be kept up to date,
+/// and a commit that fails is not tried again.
 impl RequestSession {
     fn commit_last(self: &Arc<Self>, mut shared: Locked<'_>, plan: Plan, now: Timestamp) -> Finish {
         let (driver, policy) = (self.driver(), &self.config.policy);
@@ -217,13 +217,14 @@ impl RequestSession {
         };
         let committed = match committed {
             Err(error) if !error.is_in_doubt() && self.may_have_copied() => {
-                // The headers are sent without the new id, so the move cannot be tried again: a copy it may have left has
-                // to be deleted.
+                // The headers are sent without the new id, so the move cannot be tried again: a copy it may have left
+                // has to be deleted.
                 self.resolve(true).await.and(Err(error))
             }
             committed => committed,
         };
-        // With the I/O lock still held: no other handle can commit anything that needs a cookie before the headers are sent.
+        // With the I/O lock still held: no other handle can commit anything that needs a cookie before the headers are
+        // sent.
         self.finish_committed(committed)
     }
 
@@ -264,8 +265,8 @@ impl RequestSession {
     }
 }
 
-/// The status that replaces the response's. `None` if the changes are dropped silently, as the session has ended or moved:
-/// the client then has a newer session, or wanted none.
+/// The status that replaces the response's. `None` if the changes are dropped silently, as the session has ended or
+/// moved: the client then has a newer session, or wanted none.
 fn refusal(error: &Error) -> Option<StatusCode> {
     if error.is_silent() {
         return None;

@@ -32,7 +32,8 @@ impl RequestSession {
     ) -> Result<R, E> {
         let _io = self.io_lock().await?;
         self.ensure_not_rolled_back()?;
-        // An error here may also say that the session has ended: then what was pending is lost, even if a login came since.
+        // An error here may also say that the session has ended: then what was pending is lost, even if a login came
+        // since.
         self.resolve(false).await?;
         let unit = self.begin(true);
         let mut flight = Flight::new(self, Commit::new(unit));
@@ -109,8 +110,8 @@ impl RequestSession {
         self.edit(|state| state.begin(is_transaction))
     }
 
-    /// Looks for a newer record, and keeps the session alive as a request would. Nothing is committed, so nothing can be
-    /// in doubt. What is pending on a session that is over is given up.
+    /// Looks for a newer record, and keeps the session alive as a request would. Nothing is committed, so nothing can
+    /// be in doubt. What is pending on a session that is over is given up.
     async fn refresh(&self) -> Result<(), Error> {
         let unit = self.view(|state| state.begin_reload());
         let mut commit = Commit::reload(unit);

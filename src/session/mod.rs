@@ -10,7 +10,8 @@
 //!                              └▶ commit, driven by drive
 //! ```
 //!
-//! The way of a change from `set` to the store. What stands in brackets does what its name says, and need not be opened:
+//! The way of a change from `set` to the store. What stands in brackets does what its name says, and need not be
+//! opened:
 //!
 //! | | |
 //! |---|---|

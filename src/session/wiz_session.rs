@@ -892,9 +892,9 @@ impl WizSession {
     /// happened.
     ///
     /// # Errors
-    /// [`Error::is_gone`] if the session has ended; it reads as empty from now on. [`Error::is_store`],
-    /// [`Error::is_conflict`]: try again. [`Error::is_decode`], [`Error::is_too_large`] if the pending changes cannot be
-    /// replayed on the newer record; then nothing changes.
+    /// [`Error::is_gone`] if the session has ended: pending changes are discarded, except a login, and it reads as empty
+    /// from now on. [`Error::is_store`], [`Error::is_conflict`]: try again. [`Error::is_decode`],
+    /// [`Error::is_too_large`] if the pending changes cannot be replayed on the newer record; then nothing changes.
     ///
     /// # Cancel safety
     /// Cancel-safe. Dropped at any await, the session is what it was before or what was loaded.
