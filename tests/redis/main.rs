@@ -22,3 +22,4 @@ mod servers;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
+mod sweep;

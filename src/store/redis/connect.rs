@@ -56,6 +56,8 @@ impl RedisStore {
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
         self.keys = Arc::new(Keys::new(prefix));
+        // One that was paused has other keys.
+        self.paused_sweep = Arc::default();
         self
     }
 

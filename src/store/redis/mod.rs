@@ -11,6 +11,7 @@ mod reply;
 mod scan;
 mod script;
 mod store;
+mod sweep;
 mod users;
 
 pub use self::store::RedisStore;

@@ -12,6 +12,7 @@ use super::{
     keys::Keys,
     reply::{self, End, Reply, in_doubt, unexpected},
     script::{self, Script},
+    sweep::PausedSweep,
 };
 use crate::{
     error::Error,
@@ -84,6 +85,7 @@ use crate::{
 pub struct RedisStore {
     pub(super) connection: Arc<ConnectionManager>,
     pub(super) keys: Arc<Keys>,
+    pub(super) paused_sweep: Arc<PausedSweep>,
 }
 
 impl RedisStore {
@@ -91,6 +93,7 @@ impl RedisStore {
         Self {
             connection: Arc::new(ConnectionManager::new(server)),
             keys: Arc::new(Keys::new("wiz:")),
+            paused_sweep: Arc::default(),
         }
     }
 
@@ -249,6 +252,7 @@ impl SessionStore for RedisStore {
     }
 
     /// Keys expire by themselves, some minutes late. This is for those who want it at once: it looks at every session.
+    /// A call that reached its limit is gone on with by the next one, on this store or a clone.
     async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
         self.sweep(now.into(), limit).await
     }
