@@ -16,6 +16,7 @@ mod proxy;
 mod races;
 mod records;
 mod round_trips;
+mod sentinel;
 #[cfg(target_os = "linux")]
 mod server_clock;
 mod servers;

@@ -1,9 +1,6 @@
 //! Sweeping and counting: on one server, on a cluster, and on one node of it.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use wiz_session::{Error, Handle, Record, RedisStore, SessionStore, Version};
@@ -95,7 +92,7 @@ async fn an_answer_below_the_limit_says_that_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_was_dropped_is_gone_on_with() {
+async fn dropped_sweeps_come_to_an_end() {
     let redis = Redis::start(&[]);
     let store = redis.store().await;
     fill(&store, 300, 10).await;

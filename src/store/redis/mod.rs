@@ -10,6 +10,8 @@ mod keys;
 mod reply;
 mod scan;
 mod script;
+#[cfg(feature = "redis-sentinel")]
+mod sentinels;
 mod store;
 mod sweep;
 mod users;

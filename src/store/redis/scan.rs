@@ -2,12 +2,7 @@ use std::{collections::HashSet, vec};
 
 use redis::Value;
 
-use super::{
-    RedisStore,
-    connection::Request,
-    encoding::RecordHeader,
-    reply::{self, unexpected},
-};
+use super::{RedisStore, connection::Request, encoding::RecordHeader, reply::unexpected};
 use crate::{error::Error, id::Handle, time::Timestamp};
 
 /// How many keys the server looks at for one reply. Each of a page's commands holds others up for a fraction of a
@@ -91,7 +86,7 @@ async fn handles(store: &RedisStore, node: Node, cursor: u64) -> Result<(u64, Ve
     scan.arg("COUNT").arg(PAGE);
     let answer = store.connection.send(Request::One(&scan), node).await;
     let (cursor, names): (u64, Vec<Vec<u8>>) =
-        redis::from_redis_value(reply::value(answer.result)?).map_err(|_| unexpected())?;
+        redis::from_redis_value(store.value(answer)?).map_err(|_| unexpected())?;
     let handle = |name: &Vec<u8>| store.keys.handle(name);
     Ok((cursor, names.iter().filter_map(handle).collect()))
 }
@@ -110,7 +105,7 @@ async fn headers(
         get.cmd("GETRANGE").arg(key).arg(0).arg(RecordHeader::LAST);
     }
     let sent = store.connection.send(Request::Many(&get), node).await;
-    match reply::value(sent.result)? {
+    match store.value(sent)? {
         Value::Array(heads) => heads.iter().map(header).collect(),
         _ => Err(unexpected()),
     }
