@@ -3,6 +3,7 @@
 //! `WIZ_TEST_REDIS_URL` and `WIZ_TEST_REDIS_CLUSTER_URL` (nodes, with commas) make them use others where a test does
 //! not have to break its server.
 
+mod acl;
 #[path = "../support/client.rs"]
 mod client;
 mod commits_in_doubt;
