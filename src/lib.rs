@@ -70,7 +70,8 @@
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `metrics`: counters, a gauge and the store's latency, on the [metrics](https://docs.rs/metrics) facade.
 //! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
-//! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
+//! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them. `redis-sentinel`: for a
+//!   primary that sentinels name.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
 //! - `conformance`: the suite for authors of stores, `store::conformance`.

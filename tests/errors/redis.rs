@@ -55,16 +55,22 @@ pub(crate) async fn meet() -> Vec<Met> {
 
 async fn of_addresses() -> Vec<Met> {
     let nobody = format!("redis://app:{SECRET}@127.0.0.1:{}/", free_port());
+    let of_sentinel = nobody.replace("redis://", "redis+sentinel://") + "mymaster";
     let locked = Redis::start(&["--requirepass", "swordfish"]);
     let with_password = format!("redis://:{SECRET}@127.0.0.1:{}/", locked.port());
     let imposter = RedisStore::connect(&imposter::redis().await).await;
     vec![
         connect(&format!("http://app:{SECRET}@example.org")).await,
+        connect("redis+sentinel://127.0.0.1").await,
         connect("rediss://127.0.0.1/").await.because("TLS"),
         connect(&nobody).await.because("refused"),
         connect_cluster(&nobody).await,
+        connect(&of_sentinel).await.because("refused"),
         connect(&with_password).await,
         connect(&locked.url()).await,
+        connect(&imposter::answering("-LOADING Redis is loading the dataset in memory").await)
+            .await
+            .because("loading"),
         list(&imposter.expect("it takes it for Redis")).await,
     ]
 }
@@ -101,6 +107,13 @@ async fn of_a_server() -> Vec<Met> {
     let weak = format!("redis://weak:any@127.0.0.1:{}/", redis.port());
     let weak = RedisStore::connect(&weak).await.expect("it may ping");
     met.push(list(&weak).await.because("no permissions"));
+    // As after a failover to a server that has not had the scripts.
+    say::<()>(&redis, "ACL SETUSER weak +evalsha").await;
+    met.push(create(&weak).await.because("no permissions"));
+
+    say::<()>(&redis, "CONFIG SET min-replicas-to-write 1").await;
+    met.push(create(&store).await.because("NOREPLICAS"));
+    say::<()>(&redis, "CONFIG SET min-replicas-to-write 0").await;
 
     say::<()>(&redis, "CONFIG SET maxmemory 1").await;
     met.push(create(&store).await.because("OOM"));

@@ -1,4 +1,4 @@
-//! What is in Redis, and until when.
+//! The keys of a store: what they hold, and when they expire.
 
 use std::{collections::BTreeMap, time::Duration};
 

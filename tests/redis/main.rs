@@ -3,22 +3,25 @@
 //! `WIZ_TEST_REDIS_URL` and `WIZ_TEST_REDIS_CLUSTER_URL` (nodes, with commas) make them use others where a test does
 //! not have to break its server.
 
+mod acl;
 #[path = "../support/client.rs"]
 mod client;
-#[cfg(target_os = "linux")]
-mod clocks;
-mod conforms;
+mod commits_in_doubt;
+mod conformance;
 mod faults;
 mod keys;
 mod lost_answers;
-mod lost_commits;
+mod pipelining;
 mod proxy;
 #[path = "../support/races.rs"]
 mod races;
+mod records;
+mod round_trips;
+mod sentinel;
+#[cfg(target_os = "linux")]
+mod server_clock;
 mod servers;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
-mod together;
-mod trips;
-mod values;
+mod sweep;

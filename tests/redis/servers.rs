@@ -226,6 +226,62 @@ pub(crate) async fn cluster_store() -> RedisStore {
     store.expect("the cluster is there").with_prefix(&prefix())
 }
 
+/// Three sentinels that watch a primary. It fails over after a second.
+pub(crate) struct Sentinels(Vec<Redis>);
+
+impl Sentinels {
+    pub(crate) const NAME: &str = "mymaster";
+
+    /// With the same password for the primary, for its replicas and for the sentinels, each.
+    pub(crate) fn watch(primary: &Redis, password: &str) -> Self {
+        let sentinels = (0..3).map(|_| {
+            let (folder, port, name) = (folder(), free_port(), Self::NAME);
+            let configuration = folder.path().join("sentinel.conf");
+            let text = format!(
+                "port {port}\nbind 127.0.0.1\nrequirepass {password}\n\
+                 sentinel monitor {name} 127.0.0.1 {} 2\nsentinel auth-pass {name} {password}\n\
+                 sentinel down-after-milliseconds {name} 1000\nsentinel failover-timeout {name} 4000\n",
+                primary.port
+            );
+            std::fs::write(&configuration, text).expect("a folder to write to");
+            let configuration = configuration.to_str().expect("a name of the machine's").to_owned();
+            let arguments = [&*configuration, "--sentinel"];
+            let server = Server::start(folder, &installed("redis-server"), &arguments);
+            Redis { server, port }.answering()
+        });
+        let sentinels = Self(sentinels.collect());
+        sentinels.settle(password);
+        sentinels
+    }
+
+    /// Until each knows the others and the replica, so that they can fail over.
+    fn settle(&self, password: &str) {
+        wait_for("the sentinels to find one another", || {
+            let knows = |sentinel: &Redis| {
+                let url = format!("redis://:{password}@127.0.0.1:{}/", sentinel.port);
+                let client = redis::Client::open(url).expect("a valid URL");
+                let mut connection = client.get_connection().expect("it is there");
+                let info: String = redis::cmd("INFO")
+                    .arg("sentinel")
+                    .query(&mut connection)
+                    .expect("an answer");
+                info.contains("status=ok") && info.contains("slaves=1,sentinels=3")
+            };
+            self.0.iter().all(knows).then_some(())
+        });
+    }
+
+    /// As an address has them.
+    pub(crate) fn hosts(&self) -> String {
+        let hosts = self.0.iter().map(|one| format!("127.0.0.1:{}", one.port));
+        hosts.collect::<Vec<_>>().join(",")
+    }
+
+    pub(crate) fn nodes(&self) -> &[Redis] {
+        &self.0
+    }
+}
+
 /// A folder for a server's data that outlives the server.
 pub(crate) fn data() -> TempDir {
     folder()

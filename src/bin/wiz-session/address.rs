@@ -24,7 +24,8 @@ impl FromStr for Address {
             Some("postgres" | "postgresql") => Ok(Self::Postgres(url)),
             Some("mysql" | "mariadb") => Ok(Self::MySql(url)),
             Some(
-                "redis" | "rediss" | "redis+unix" | "valkey" | "valkeys" | "valkey+unix" | "unix",
+                "redis" | "rediss" | "redis+unix" | "redis+sentinel" | "rediss+sentinel" | "valkey"
+                | "valkeys" | "valkey+unix" | "valkey+sentinel" | "valkeys+sentinel" | "unix",
             ) => Ok(Self::Redis(url)),
             Some("redis+cluster" | "rediss+cluster" | "valkey+cluster" | "valkeys+cluster") => {
                 nodes(&url).map(Self::RedisCluster).ok_or_else(unknown)
@@ -53,7 +54,7 @@ fn nodes(url: &str) -> Option<Vec<String>> {
 fn unknown() -> Failure {
     Failure::of_usage(
         "the URL of the store is none that is known",
-        "it begins with sqlite:, postgres://, mysql://, redis:// or redis+cluster://; see `wiz-session --help`",
+        "it begins with sqlite:, postgres://, mysql://, redis://, redis+sentinel:// or redis+cluster://; see `wiz-session --help`",
     )
 }
 
@@ -75,6 +76,7 @@ mod tests {
             "rediss://h",
             "valkey://h",
             "redis+unix:///run/r",
+            "redis+sentinel://a,b/m",
         ] {
             assert_eq!(read(url), Address::Redis(url.to_owned()));
         }

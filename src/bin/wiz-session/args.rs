@@ -142,6 +142,7 @@ Stores:
   postgres://USER:PASSWORD@HOST/DATABASE
   mysql://USER:PASSWORD@HOST/DATABASE
   redis://USER:PASSWORD@HOST:PORT/NUMBER       also valkey://, redis+unix:///SOCKET
+  redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME
   redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT
 
   Others on the machine see the arguments of a program: put a URL with a password into the

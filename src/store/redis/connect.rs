@@ -1,11 +1,18 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{
-    Client, ConnectionInfo, IntoConnectionInfo,
+    Client, ConnectionInfo, IntoConnectionInfo, RedisError,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
-use super::{RedisStore, connection::Server, keys::Keys, reply::failed};
+#[cfg(feature = "redis-sentinel")]
+use super::sentinels::Sentinels;
+use super::{
+    RedisStore,
+    connection::{Server, Topology},
+    keys::Keys,
+    reply,
+};
 use crate::error::Error;
 
 /// Connecting.
@@ -25,7 +32,14 @@ impl RedisStore {
     /// # Ok(()) }
     /// ```
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        let client = info(url).and_then(|info| Client::open(info).map_err(failed))?;
+        #[cfg(feature = "redis-sentinel")]
+        if let Some(sentinels) = Sentinels::parse(url) {
+            let client = sentinels
+                .and_then(Sentinels::client)
+                .map_err(|error| reply::failed(error, Topology::Sentinel));
+            return Self::from_sentinel_client(client?).greeted().await;
+        }
+        let client = info(url).and_then(|info| Client::open(info).map_err(of_client))?;
         Self::from_client(client).greeted().await
     }
 
@@ -56,12 +70,36 @@ impl RedisStore {
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
         self.keys = Arc::new(Keys::new(prefix));
+        // One that was paused has other keys.
+        self.paused_sweep = Arc::default();
         self
     }
 
     async fn greeted(self) -> Result<Self, Error> {
         self.send(&redis::cmd("PING")).await?;
         Ok(self)
+    }
+}
+
+#[cfg(feature = "redis-sentinel")]
+/// Connecting to the primary that sentinels name.
+impl RedisStore {
+    /// A store on the primary that a client of the `redis` crate, version 1, finds by its sentinels. It connects when it
+    /// is first used.
+    ///
+    /// The client's server type has to be `Master`: replicas take no writes, and know later than others that a session
+    /// has ended. [`connect`](Self::connect) takes the address of sentinels too.
+    ///
+    /// ```no_run
+    /// use wiz_session::RedisStore;
+    ///
+    /// # fn f(client: redis::sentinel::SentinelClient) {
+    /// let store = RedisStore::from_sentinel_client(client);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn from_sentinel_client(client: redis::sentinel::SentinelClient) -> Self {
+        Self::build(Server::Sentinel(Arc::new(client.into())))
     }
 }
 
@@ -98,7 +136,7 @@ impl RedisStore {
             .max_retry_wait(500)
             .tcp_settings(tcp_settings())
             .build()
-            .map_err(failed)?;
+            .map_err(of_client)?;
         Self::from_cluster_client(client).greeted().await
     }
 
@@ -120,12 +158,17 @@ impl RedisStore {
 }
 
 fn info(url: &str) -> Result<ConnectionInfo, Error> {
-    let info = url.into_connection_info().map_err(failed)?;
+    let info = url.into_connection_info().map_err(of_client)?;
     Ok(info.set_tcp_settings(tcp_settings()))
 }
 
+/// Of an address, before there is a connection.
+fn of_client(error: RedisError) -> Error {
+    reply::failed(error, Topology::Single)
+}
+
 /// No Nagle's algorithm, and keep-alive probes that notice a peer which vanished while the connection is idle.
-fn tcp_settings() -> TcpSettings {
+pub(super) fn tcp_settings() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
     TcpSettings::default()
         .set_nodelay(true)

@@ -1,7 +1,11 @@
+#[cfg(feature = "redis-sentinel")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use parking_lot::Mutex;
+#[cfg(feature = "redis-sentinel")]
+use redis::sentinel::SentinelClient;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
     ServerErrorKind, Value, aio::ConnectionLike,
@@ -13,7 +17,7 @@ use redis::{
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
 };
 
-use super::batch::BatchedConnection;
+use super::{advice, batch::BatchedConnection};
 
 /// The one connection that all requests share, opened anew by the next request after it broke.
 ///
@@ -37,6 +41,13 @@ pub(super) struct Sent {
     pub(super) result: RedisResult<Value>,
     /// The server may have run it twice: the first connection broke while the request was in flight.
     pub(super) is_resent: bool,
+}
+
+impl Sent {
+    pub(super) fn fails_by(&self, kind: ServerErrorKind) -> bool {
+        let error = self.result.as_ref().err();
+        error.is_some_and(|error| error.kind() == ErrorKind::Server(kind))
+    }
 }
 
 /// Shorter than the layer's default `store_timeout`, so that a connection which went dead in silence is replaced.
@@ -72,13 +83,23 @@ impl ConnectionManager {
                 let result = Err(error);
                 return Sent { result, is_resent };
             }
-            is_resent = may_have_run && !is_read_only(&error);
+            is_resent = may_have_run && !is_refused_write(&error);
         }
         unreachable!("the last attempt returns")
     }
 
+    pub(super) fn topology(&self) -> Topology {
+        match self.server {
+            Server::Single(_) => Topology::Single,
+            #[cfg(feature = "redis-sentinel")]
+            Server::Sentinel(_) => Topology::Sentinel,
+            #[cfg(feature = "redis-cluster")]
+            Server::Cluster(_) => Topology::Cluster,
+        }
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
-        !matches!(self.server, Server::Single(..))
+        self.topology() == Topology::Cluster
     }
 
     /// Lets go of a broken connection, unless another request has.
@@ -90,9 +111,24 @@ impl ConnectionManager {
     }
 }
 
+/// What an error of a server means depends on what leads to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(all(feature = "redis-cluster", feature = "redis-sentinel")),
+    expect(dead_code, reason = "features add what to connect to")
+)]
+pub(super) enum Topology {
+    Single,
+    Sentinel,
+    Cluster,
+}
+
 /// What to connect to.
 pub(super) enum Server {
     Single(Client),
+    /// The primary that the sentinels name, each time a connection is opened.
+    #[cfg(feature = "redis-sentinel")]
+    Sentinel(Arc<tokio::sync::Mutex<SentinelClient>>),
     #[cfg(feature = "redis-cluster")]
     Cluster(Box<ClusterClient>),
 }
@@ -101,31 +137,11 @@ impl Server {
     /// Connects when it is first polled.
     fn open(&self) -> PendingConnection {
         match self {
-            Self::Single(client) => {
-                let client = client.clone();
-                let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                    .set_response_timeout(Some(RESPONSE_TIMEOUT));
-                let open = async move {
-                    let connected = client.get_multiplexed_async_connection_with_config(&config);
-                    let batched = |connection| BatchedConnection::new(connection, RESPONSE_TIMEOUT);
-                    connected.await.map(batched).map(Connection::Single)
-                };
-                open.boxed().shared()
-            }
+            Self::Single(client) => open_single(client.clone()).boxed().shared(),
+            #[cfg(feature = "redis-sentinel")]
+            Self::Sentinel(client) => open_sentinel(Arc::clone(client)).boxed().shared(),
             #[cfg(feature = "redis-cluster")]
-            Self::Cluster(client) => {
-                let client = client.clone();
-                let open = async move {
-                    // The crate limits the time for each node, not for all of them.
-                    let connected = client.get_async_connection();
-                    match tokio::time::timeout(2 * CONNECT_TIMEOUT, connected).await {
-                        Ok(connected) => connected.map(Connection::Cluster),
-                        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-                    }
-                };
-                open.boxed().shared()
-            }
+            Self::Cluster(client) => open_cluster(client.clone()).boxed().shared(),
         }
     }
 
@@ -136,6 +152,11 @@ impl Server {
             Self::Single(_) => {
                 error.is_unrecoverable_error() || error.is_timeout() || is_read_only(error)
             }
+            // One that has lost its replicas may have been replaced by one of them.
+            #[cfg(feature = "redis-sentinel")]
+            Self::Sentinel(_) => {
+                error.is_unrecoverable_error() || error.is_timeout() || is_refused_write(error)
+            }
             // The cluster's connection replaces those to single nodes by itself.
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(_) => error.is_unrecoverable_error(),
@@ -143,10 +164,51 @@ impl Server {
     }
 }
 
-/// Before version 7 a script's error has the code somewhere in its text.
+async fn open_single(client: Client) -> RedisResult<Connection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(RESPONSE_TIMEOUT));
+    let connected = client.get_multiplexed_async_connection_with_config(&config);
+    let batched = |connection| BatchedConnection::new(connection, RESPONSE_TIMEOUT);
+    connected.await.map(batched).map(Connection::Single)
+}
+
+/// Asks the sentinels anew each time, and the server whether it is a primary. Requests come to less than two seconds
+/// in all, as for a single server.
+#[cfg(feature = "redis-sentinel")]
+async fn open_sentinel(
+    sentinels: Arc<tokio::sync::Mutex<SentinelClient>>,
+) -> RedisResult<Connection> {
+    let find = async { sentinels.lock().await.async_get_client().await };
+    let client = limited(CONNECT_TIMEOUT, find).await?;
+    open_single(client).await
+}
+
+/// The crate limits the time for each node, not for all of them.
+#[cfg(feature = "redis-cluster")]
+async fn open_cluster(client: Box<ClusterClient>) -> RedisResult<Connection> {
+    let connected = limited(2 * CONNECT_TIMEOUT, client.get_async_connection());
+    connected.await.map(Connection::Cluster)
+}
+
+#[cfg(any(feature = "redis-cluster", feature = "redis-sentinel"))]
+async fn limited<T>(
+    limit: Duration,
+    answer: impl Future<Output = RedisResult<T>>,
+) -> RedisResult<T> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+    }
+}
+
+/// The server did nothing.
+fn is_refused_write(error: &RedisError) -> bool {
+    is_read_only(error) || advice::says(error, "NOREPLICAS")
+}
+
 fn is_read_only(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
-        || error.to_string().contains("-READONLY")
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) || advice::says(error, "READONLY")
 }
 
 #[derive(Clone, Copy)]

@@ -10,7 +10,10 @@ mod keys;
 mod reply;
 mod scan;
 mod script;
+#[cfg(feature = "redis-sentinel")]
+mod sentinels;
 mod store;
+mod sweep;
 mod users;
 
 pub use self::store::RedisStore;

@@ -1,6 +1,6 @@
-use redis::{RedisError, RedisResult, Value};
+use redis::{RedisError, Value};
 
-use super::{advice, encoding};
+use super::{advice, connection::Topology, encoding};
 use crate::error::Error;
 
 /// The reply to a command.
@@ -65,12 +65,13 @@ pub(super) enum End {
     NotTheirs,
 }
 
-pub(super) fn value(result: RedisResult<Value>) -> Result<Value, Error> {
-    result.map_err(failed)
+pub(super) fn failed(error: RedisError, topology: Topology) -> Error {
+    let advice = advice::on(&error, topology);
+    advised(error, advice)
 }
 
-pub(super) fn failed(error: RedisError) -> Error {
-    let advice = advice::on(&error);
+/// An error that names no value.
+pub(super) fn advised(error: RedisError, advice: Option<&'static str>) -> Error {
     // A server that does not know a command quotes its arguments.
     let text = error.to_string();
     match text.split_once(", with args") {

@@ -1,63 +1,30 @@
-use std::{collections::HashSet, iter::once, vec};
+use std::{collections::HashSet, vec};
 
-use futures_util::future::try_join_all;
 use redis::Value;
 
-use super::{
-    RedisStore,
-    connection::Request,
-    encoding::{self, RecordHeader},
-    reply::{self, unexpected},
-    script,
-};
+use super::{RedisStore, connection::Request, encoding::RecordHeader, reply::unexpected};
 use crate::{error::Error, id::Handle, time::Timestamp};
 
-/// How many keys the server looks at for one reply, which takes it less than a millisecond.
-const PAGE: usize = 1_000;
+/// How many keys the server looks at for one reply. Each of a page's commands holds others up for a fraction of a
+/// millisecond.
+const PAGE: usize = 500;
 
-/// The methods that scan all sessions.
 impl RedisStore {
     pub(super) async fn count_live(&self, now: Timestamp) -> Result<u64, Error> {
         let mut live = HashSet::new();
-        let mut scan = Scan::new(self).await?;
-        while let Some(page) = scan.next().await? {
+        let mut scan = Scan::begin(self).await?;
+        while let Some(page) = scan.next(self).await? {
             let lives =
                 |(_, header): &(_, RecordHeader)| header.expires_at > now && !header.is_tombstone;
             live.extend(page.into_iter().filter(lives).map(|(handle, _)| handle));
         }
         Ok(live.len() as u64)
     }
-
-    pub(super) async fn sweep(&self, now: Timestamp, limit: usize) -> Result<u64, Error> {
-        let mut swept = 0;
-        let mut scan = Scan::new(self).await?;
-        while swept < limit {
-            let Some(mut page) = scan.next().await? else {
-                break;
-            };
-            page.retain(|(_, header)| header.expires_at <= now);
-            page.truncate(limit - swept);
-            let expired = page.iter().map(|&(handle, _)| self.expire(handle, now));
-            let gone = try_join_all(expired).await?;
-            swept += gone.into_iter().filter(|gone| *gone).count();
-        }
-        Ok(swept as u64)
-    }
-
-    /// Deletes a record unless it was touched meanwhile.
-    async fn expire(&self, handle: Handle, now: Timestamp) -> Result<bool, Error> {
-        let (key, now) = (self.keys.record(handle), encoding::instant(now));
-        let reply = self
-            .run(&script::EXPIRE, once(&*key), &[now.as_bytes()])
-            .await?;
-        Ok(reply.word()? == b"gone")
-    }
 }
 
 /// Iterates over all records, node by node and page by page. Every record that exists throughout is found, some of them
 /// twice.
-struct Scan<'a> {
-    store: &'a RedisStore,
+pub(super) struct Scan {
     nodes: vec::IntoIter<Node>,
     here: Option<(Node, u64)>,
 }
@@ -65,23 +32,30 @@ struct Scan<'a> {
 /// A slot of the node, `None` for a single server.
 type Node = Option<u16>;
 
-impl<'a> Scan<'a> {
-    async fn new(store: &'a RedisStore) -> Result<Self, Error> {
+impl Scan {
+    pub(super) async fn begin(store: &RedisStore) -> Result<Self, Error> {
         let mut nodes = match store.connection.is_cluster() {
             true => nodes(store.send(redis::cmd("CLUSTER").arg("SLOTS")).await?)?,
-            false => vec![None],
+            false => {
+                refuse_cluster_node(store).await?;
+                vec![None]
+            }
         }
         .into_iter();
         let here = nodes.next().map(|node| (node, 0));
-        Ok(Self { store, nodes, here })
+        Ok(Self { nodes, here })
     }
 
-    async fn next(&mut self) -> Result<Option<Vec<(Handle, RecordHeader)>>, Error> {
+    /// The next page, `None` after the last. After an error, or if its future was dropped, the page comes again.
+    pub(super) async fn next(
+        &mut self,
+        store: &RedisStore,
+    ) -> Result<Option<Vec<(Handle, RecordHeader)>>, Error> {
         let Some((node, cursor)) = self.here else {
             return Ok(None);
         };
-        let (next, handles) = self.handles(node, cursor).await?;
-        let headers = self.headers(node, &handles).await?;
+        let (next, handles) = handles(store, node, cursor).await?;
+        let headers = headers(store, node, &handles).await?;
         self.here = match next {
             0 => self.nodes.next().map(|node| (node, 0)),
             next => Some((node, next)),
@@ -93,36 +67,47 @@ impl<'a> Scan<'a> {
                 .collect(),
         ))
     }
+}
 
-    async fn handles(&self, node: Node, cursor: u64) -> Result<(u64, Vec<Handle>), Error> {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(self.store.keys.pattern());
-        scan.arg("COUNT").arg(PAGE);
-        let answer = self.store.connection.send(Request::One(&scan), node).await;
-        let (cursor, names): (u64, Vec<Vec<u8>>) =
-            redis::from_redis_value(reply::value(answer.result)?).map_err(|_| unexpected())?;
-        let handle = |name: &Vec<u8>| self.store.keys.handle(name);
-        Ok((cursor, names.iter().filter_map(handle).collect()))
+/// `SCAN` alone would answer on a node of a cluster, for that node only. A command with two keys is refused there, as
+/// they are in different slots whatever precedes the handles; unless the prefix is a hash tag, and then the node has all
+/// sessions.
+async fn refuse_cluster_node(store: &RedisStore) -> Result<(), Error> {
+    let mut exists = redis::cmd("EXISTS");
+    for byte in [0, 1] {
+        exists.arg(store.keys.record(Handle::from_bytes([byte; 16])));
     }
+    store.send(&exists).await.map(drop)
+}
 
-    async fn headers(
-        &self,
-        node: Node,
-        handles: &[Handle],
-    ) -> Result<Vec<Option<RecordHeader>>, Error> {
-        if handles.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut get = redis::pipe();
-        for &handle in handles {
-            let key = self.store.keys.record(handle);
-            get.cmd("GETRANGE").arg(key).arg(0).arg(RecordHeader::LAST);
-        }
-        let sent = self.store.connection.send(Request::Many(&get), node).await;
-        match reply::value(sent.result)? {
-            Value::Array(heads) => heads.iter().map(header).collect(),
-            _ => Err(unexpected()),
-        }
+async fn handles(store: &RedisStore, node: Node, cursor: u64) -> Result<(u64, Vec<Handle>), Error> {
+    let mut scan = redis::cmd("SCAN");
+    scan.arg(cursor).arg("MATCH").arg(store.keys.pattern());
+    scan.arg("COUNT").arg(PAGE);
+    let answer = store.connection.send(Request::One(&scan), node).await;
+    let (cursor, names): (u64, Vec<Vec<u8>>) =
+        redis::from_redis_value(store.value(answer)?).map_err(|_| unexpected())?;
+    let handle = |name: &Vec<u8>| store.keys.handle(name);
+    Ok((cursor, names.iter().filter_map(handle).collect()))
+}
+
+async fn headers(
+    store: &RedisStore,
+    node: Node,
+    handles: &[Handle],
+) -> Result<Vec<Option<RecordHeader>>, Error> {
+    if handles.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut get = redis::pipe();
+    for &handle in handles {
+        let key = store.keys.record(handle);
+        get.cmd("GETRANGE").arg(key).arg(0).arg(RecordHeader::LAST);
+    }
+    let sent = store.connection.send(Request::Many(&get), node).await;
+    match store.value(sent)? {
+        Value::Array(heads) => heads.iter().map(header).collect(),
+        _ => Err(unexpected()),
     }
 }
 

@@ -3,15 +3,17 @@
 use std::{collections::HashSet, fmt, iter::once, sync::Arc, time::SystemTime};
 
 use futures_util::future::try_join_all;
-use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use redis::{Cmd, RedisError, ServerErrorKind, Value};
 
 use super::{
-    connection::{ConnectionManager, Request, Server},
+    advice,
+    connection::{ConnectionManager, Request, Sent, Server},
     encoding::{self, EncodedRecord},
     index::Entry,
     keys::Keys,
     reply::{self, End, Reply, in_doubt, unexpected},
     script::{self, Script},
+    sweep::PausedSweep,
 };
 use crate::{
     error::Error,
@@ -84,6 +86,7 @@ use crate::{
 pub struct RedisStore {
     pub(super) connection: Arc<ConnectionManager>,
     pub(super) keys: Arc<Keys>,
+    pub(super) paused_sweep: Arc<PausedSweep>,
 }
 
 impl RedisStore {
@@ -91,6 +94,7 @@ impl RedisStore {
         Self {
             connection: Arc::new(ConnectionManager::new(server)),
             keys: Arc::new(Keys::new("wiz:")),
+            paused_sweep: Arc::default(),
         }
     }
 
@@ -103,25 +107,39 @@ impl RedisStore {
     ) -> Result<Reply, Error> {
         let command = script.by_hash(keys.clone(), arguments);
         let mut sent = self.connection.send(Request::One(&command), None).await;
-        if let Err(error) = &sent.result
-            && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
-        {
+        if sent.fails_by(ServerErrorKind::NoScript) {
             let command = script.with_source(keys, arguments);
             // The first attempt may have run on a server that has lost its scripts since.
             let is_resent = sent.is_resent;
             sent = self.connection.send(Request::One(&command), None).await;
             sent.is_resent |= is_resent;
+            if let Err(error) = &sent.result
+                && is_refused(error, "eval")
+            {
+                return Err(reply::advised(error.clone(), Some(advice::NO_EVAL)));
+            }
         }
         Ok(Reply {
-            value: reply::value(sent.result)?,
             is_resent: sent.is_resent,
+            value: self.value(sent)?,
         })
     }
 
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Error> {
-        let sent = self.connection.send(Request::One(command), None).await;
-        reply::value(sent.result)
+        self.value(self.connection.send(Request::One(command), None).await)
     }
+
+    pub(super) fn value(&self, sent: Sent) -> Result<Value, Error> {
+        let topology = self.connection.topology();
+        sent.result.map_err(|error| reply::failed(error, topology))
+    }
+}
+
+/// Whether the server lets this user run no such command, or nobody.
+fn is_refused(error: &RedisError, command: &str) -> bool {
+    let text = error.to_string().to_lowercase();
+    let refuses = text.contains("no permissions to run") || text.contains("unknown command");
+    refuses && text.contains(&format!("'{command}'"))
 }
 
 impl fmt::Debug for RedisStore {
@@ -249,6 +267,7 @@ impl SessionStore for RedisStore {
     }
 
     /// Keys expire by themselves, some minutes late. This is for those who want it at once: it looks at every session.
+    /// A call that reached its limit is gone on with by the next one, on this store or a clone.
     async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
         self.sweep(now.into(), limit).await
     }

@@ -1,4 +1,4 @@
-//! What holds for every store.
+//! The conformance suite and the races.
 
 use wiz_session::store::conformance;
 

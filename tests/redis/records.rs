@@ -1,4 +1,4 @@
-//! What is in the store's place for a session and is none.
+//! The string that holds a record: damaged, of another type, changed by writes and touches.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! Commands that leave together.
+//! Concurrent commands are pipelined over one connection.
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -25,7 +25,7 @@ fn reads(redis: &Redis) -> usize {
 }
 
 #[tokio::test]
-async fn what_is_there_at_once_leaves_at_once() {
+async fn concurrent_commands_are_pipelined() {
     let redis = Redis::start(&[]);
     let store = redis.store().await;
     let before = reads(&redis);
@@ -38,7 +38,7 @@ async fn what_is_there_at_once_leaves_at_once() {
 }
 
 #[tokio::test]
-async fn an_error_is_the_own_one_of_who_asked() {
+async fn an_error_goes_to_the_caller_whose_command_failed() {
     let redis = Redis::start(&[]);
     let store = redis.store().await;
     let name = format!("wiz:s:{}", Handle::from_bytes([7; 16]));
@@ -63,7 +63,7 @@ async fn begin(store: &RedisStore) {
 }
 
 #[test]
-fn a_runtime_that_ended_keeps_nobody_waiting() {
+fn a_runtime_that_ended_leaves_no_caller_waiting() {
     let redis = Redis::start(&[]);
     let store = store(&redis);
     let load = async || store.load(Handle::from_bytes([2; 16])).await;
@@ -77,7 +77,7 @@ fn a_runtime_that_ended_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_runtime_that_stands_still_is_left() {
+fn a_stalled_runtime_delays_one_call_only() {
     let redis = Redis::start(&[]);
     let store = store(&redis);
     let load = async || store.load(Handle::from_bytes([2; 16])).await;

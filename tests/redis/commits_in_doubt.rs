@@ -1,4 +1,4 @@
-//! Requests whose commit is stored, and whose answer from the server is lost: what they come to, once and for all.
+//! Commits that are stored and whose answer is lost: each takes effect exactly once.
 
 use std::sync::Arc;
 
