@@ -5,16 +5,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use sqlx::{
-    Executor, MySqlPool, PgPool, mysql::MySqlConnectOptions, postgres::PgConnectOptions,
-    sqlite::SqliteConnectOptions,
-};
+use sqlx::{Executor, MySqlPool, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
+use tokio_postgres::Config;
 use wiz_session::{
     Handle, Record, SessionStore, Version,
-    store::{MySqlStore, PostgresStore, SqlStore, SqliteStore},
+    store::{MySqlStore, PostgresStore, SqliteStore},
 };
 
 use crate::{
+    beside,
     met::{Met, SECRET, failure},
     sql_servers::{Engine, Mortal},
     support,
@@ -50,8 +49,8 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
     let server = Mortal::start(Engine::Postgres);
     let connect = async |url: String| failure(PostgresStore::connect(&url).await);
     let url = |user: &str| server.url().replacen("postgres@", &format!("{user}@"), 1);
-    let pool = PgPool::connect(server.url()).await.expect("a connection");
-    let store = PostgresStore::from_pool(pool.clone());
+    let client = beside::client(server.url()).await;
+    let store = PostgresStore::from_config(server.url().parse().expect("an address"));
 
     let mut met = vec![
         connect(format!("postgres://app:{SECRET}@[/app")).await,
@@ -60,7 +59,7 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
             support::free_port()
         ))
         .await
-        .because("timed out"),
+        .because("refused"),
         connect(format!("{}?dbname=nowhere", server.url()))
             .await
             .because("nowhere"),
@@ -68,11 +67,8 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
         load(&store).await.because("does not exist"),
     ];
 
-    run(
-        &pool,
-        "CREATE ROLE wiz_password LOGIN PASSWORD 'right'; CREATE ROLE weak LOGIN",
-    )
-    .await;
+    let run = async |sql: &str| client.batch_execute(sql).await.expect("it is done");
+    run("CREATE ROLE wiz_password LOGIN PASSWORD 'right'; CREATE ROLE weak LOGIN").await;
     met.push(
         connect(url(&format!("wiz_password:{SECRET}")))
             .await
@@ -85,21 +81,18 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
         .expect("a connection");
     met.push(load(&weak).await.because("permission denied"));
 
-    let read_only: PgConnectOptions = server.url().parse().expect("an address");
-    let read_only = read_only.options([("default_transaction_read_only", "on")]);
-    let read_only = PgPool::connect_with(read_only).await.expect("a connection");
+    let mut read_only: Config = server.url().parse().expect("an address");
+    read_only.options("-c default_transaction_read_only=on");
     met.push(
-        create(&PostgresStore::from_pool(read_only))
+        create(&PostgresStore::from_config(read_only))
             .await
             .because("read-only transaction"),
     );
 
-    run(&pool, "ALTER TABLE wiz_sessions ADD CHECK (version > 5)").await;
+    run("ALTER TABLE wiz_sessions ADD CHECK (version > 5)").await;
     met.push(create(&store).await.because("refused a value (code 23514)"));
-    run(&pool, "ALTER TABLE wiz_sessions DROP COLUMN record").await;
+    run("ALTER TABLE wiz_sessions DROP COLUMN record").await;
     met.push(load(&store).await.because("column"));
-    pool.close().await;
-    met.push(load(&store).await.because("closed pool"));
     met
 }
 
@@ -168,6 +161,8 @@ pub(crate) async fn meet_mysql() -> Vec<Met> {
 
     run(&pool, "ALTER TABLE wiz_sessions DROP COLUMN record").await;
     met.push(load(&store).await.because("column"));
+    pool.close().await;
+    met.push(load(&store).await.because("closed pool"));
     met
 }
 
@@ -232,7 +227,7 @@ fn address(file: &Path) -> String {
 }
 
 /// Stores a record, spoils a column, and reads it.
-async fn damage(store: &SqlStore<sqlx::Sqlite>, change: &str, met: &mut Vec<Met>) {
+async fn damage(store: &SqliteStore, change: &str, met: &mut Vec<Met>) {
     store.create(HANDLE, &record()).await.expect("a create");
     let update = format!("UPDATE wiz_sessions SET {change}");
     store

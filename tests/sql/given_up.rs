@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sqlx::{Connection, Database, Executor, MySqlConnection, PgConnection, Pool, Row};
+use sqlx::{Connection, Executor, MySqlConnection, Row};
 use tokio::time::timeout;
 use wiz_session::{
     Handle, Record, SessionStore, Version,
@@ -17,6 +17,7 @@ use wiz_session::{
 };
 
 use crate::{
+    beside,
     proxy::{Protocol, Proxy},
     schema::{handle, in_an_hour},
     servers::{Engine, Mortal},
@@ -41,8 +42,7 @@ macro_rules! over_a_proxy {
                     let url = reroute(server.url(), proxy.port);
                     let store = $store::connect(&url).await.expect("a connection");
                     store.migrate().await.expect("a table");
-                    let pool = store.pool().clone();
-                    super::$test(store, pool, &proxy).await;
+                    super::$test(store, &proxy).await;
                 }
             )*
         }
@@ -85,16 +85,7 @@ async fn all_read(store: &impl SessionStore, handle: Handle) -> bool {
     records.iter().all(Option::is_some)
 }
 
-async fn are_all_there<DB: Database>(pool: &Pool<DB>) -> bool {
-    let acquired = join_all((0..CONNECTIONS).map(|_| pool.acquire())).await;
-    acquired.iter().all(Result::is_ok)
-}
-
-async fn readers_go_away_midway(
-    store: impl SessionStore + Clone,
-    pool: Pool<impl Database>,
-    proxy: &Proxy,
-) {
+async fn readers_go_away_midway(store: impl SessionStore + Clone, proxy: &Proxy) {
     let (handle, record) = large(&store).await;
     let is_whole = |read: &Option<Record>| {
         let json = read.as_ref().map(Record::to_json);
@@ -108,31 +99,21 @@ async fn readers_go_away_midway(
         proxy.trickle(false);
         let records = read(&store, handle, PATIENT).await;
         assert!(records.iter().all(is_whole), "nobody gets another's answer");
-        assert!(are_all_there(&pool).await);
     }
 }
 
 /// They wait for less time than it takes to be sure of it.
-async fn readers_go_away_when_the_way_breaks(
-    store: impl SessionStore + Clone,
-    pool: Pool<impl Database>,
-    proxy: &Proxy,
-) {
+async fn readers_go_away_when_the_way_breaks(store: impl SessionStore + Clone, proxy: &Proxy) {
     let (handle, _) = large(&store).await;
     assert!(all_read(&store, handle).await);
     proxy.swallow();
     let given_up = read(&store, handle, Duration::from_millis(500)).await;
     assert!(given_up.iter().all(Option::is_none));
-    assert!(are_all_there(&pool).await);
     assert!(all_read(&store, handle).await);
 }
 
 /// Connections that have just been used, and those that are about to be.
-async fn the_way_breaks_under_load(
-    store: impl SessionStore + Clone,
-    pool: Pool<impl Database>,
-    proxy: &Proxy,
-) {
+async fn the_way_breaks_under_load(store: impl SessionStore + Clone, proxy: &Proxy) {
     let (handle, _) = large(&store).await;
     let (reads, is_broken) = (
         Arc::new(AtomicUsize::new(0)),
@@ -162,7 +143,6 @@ async fn the_way_breaks_under_load(
         let read = timeout(Duration::from_secs(30), reader).await;
         read.expect("the pool recovers").expect("no panic");
     }
-    assert!(are_all_there(&pool).await);
     assert!(all_read(&store, handle).await);
 }
 
@@ -179,12 +159,11 @@ async fn an_administrator_ends_the_connections_to_postgresql() {
     let server = Mortal::start(Engine::Postgres);
     let store = PostgresStore::connect(server.url()).await.expect("a store");
     store.migrate().await.expect("a table");
-    let admin = PgConnection::connect(server.url()).await;
-    let mut admin = admin.expect("a connection");
+    let admin = beside::client(server.url()).await;
     nobody_who_reads_notices(store, async || {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        admin.execute(end).await.expect("they are ended");
+        admin.batch_execute(end).await.expect("they are ended");
     })
     .await;
 }

@@ -78,7 +78,7 @@ fn postgres() -> Option<Database> {
         protocol: Protocol::Postgres,
         server: servers::postgres()?,
         settings: "The server has its defaults: each commit waits for the disk (`fsync`, `synchronous_commit` on). \
-            Each has a pool of 10 connections: the peer's as sqlx makes it, or with the settings of the library's.",
+            The library shares 4 connections among all requests, its peer has a pool of 10.",
     })
 }
 
