@@ -14,6 +14,7 @@ mod faults;
 mod fresh;
 mod given_up;
 mod outage;
+mod pooler;
 mod processes;
 mod proxy;
 #[path = "../support/races.rs"]

@@ -302,7 +302,7 @@ fn versions(folder: &str) -> Vec<String> {
 }
 
 /// Both servers refuse to run as root.
-fn unprivileged() -> Vec<String> {
+pub(crate) fn unprivileged() -> Vec<String> {
     if !is_root() {
         return Vec::new();
     }
