@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -17,7 +17,7 @@ use wiz_session::{
 };
 
 use crate::{
-    beside,
+    beside, fresh,
     proxy::{Protocol, Proxy},
     schema::{handle, in_an_hour},
     servers::{Engine, Mortal},
@@ -183,4 +183,29 @@ async fn an_administrator_ends_the_connections_to_mysql() {
         }
     })
     .await;
+}
+
+/// A caller who has asked and does not take the answer: it waits for something else meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_answer_that_nobody_takes_holds_up_nobody() {
+    let fresh = fresh::postgres().await;
+    let store = fresh.store.with_connections(1).expect("a number");
+    let (handle, _) = large(&store).await;
+    let mut stalled = Vec::new();
+    for _ in 0..3 {
+        let mut load = Box::pin(store.load(handle));
+        // It is sent, and nobody looks at it again.
+        assert!(futures_util::FutureExt::now_or_never(&mut load).is_none());
+        stalled.push(load);
+    }
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert!(store.load(handle).await.expect("a load").is_some());
+    }
+    let took = start.elapsed();
+    println!("{took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for load in stalled {
+        assert!(load.await.expect("a load").is_some());
+    }
 }

@@ -13,6 +13,7 @@ mod dump;
 mod faults;
 mod fresh;
 mod given_up;
+mod locks;
 mod outage;
 mod pooler;
 mod processes;
@@ -21,8 +22,10 @@ mod proxy;
 mod races;
 mod schema;
 mod servers;
+mod setups;
 mod shop;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod tls;
 mod trips;
