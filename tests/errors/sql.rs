@@ -6,7 +6,7 @@ use std::{
 };
 
 use sqlx::{Executor, MySqlPool, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
-use tokio_postgres::Config;
+use tokio_postgres::{Config, config::SslMode};
 use wiz_session::{
     Handle, Record, SessionStore, Version,
     store::{MySqlStore, PostgresStore, SqliteStore},
@@ -15,7 +15,7 @@ use wiz_session::{
 use crate::{
     beside,
     met::{Met, SECRET, failure},
-    sql_servers::{Engine, Mortal},
+    sql_servers::{self, Engine, Mortal},
     support,
 };
 
@@ -49,7 +49,7 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
     let server = Mortal::start(Engine::Postgres);
     let connect = async |url: String| failure(PostgresStore::connect(&url).await);
     let url = |user: &str| server.url().replacen("postgres@", &format!("{user}@"), 1);
-    let client = beside::client(server.url()).await;
+    let (client, folder) = (beside::client(server.url()).await, support::folder());
     let store = PostgresStore::from_config(server.url().parse().expect("an address"));
 
     let mut met = vec![
@@ -63,7 +63,13 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
         connect(format!("{}?dbname=nowhere", server.url()))
             .await
             .because("nowhere"),
-        connect(format!("{}?sslmode=require", server.url())).await,
+        connect(format!(
+            "{}?sslmode=require&sslrootcert={}",
+            server.url(),
+            sql_servers::certify(folder.path(), "127.0.0.1")
+        ))
+        .await
+        .because("does not support TLS"),
         load(&store).await.because("does not exist"),
     ];
 
@@ -89,11 +95,48 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
             .because("read-only transaction"),
     );
 
+    create(&store).await;
+    let locked = beside::client(server.url()).await;
+    let lock = "BEGIN; SELECT 1 FROM wiz_sessions FOR UPDATE";
+    locked.batch_execute(lock).await.expect("a lock");
+    met.push(failure(store.delete(HANDLE).await).because("lock timeout"));
+    drop(locked);
+
+    run("CREATE ROLE few LOGIN CONNECTION LIMIT 0").await;
+    met.push(connect(url("few")).await.because("too many connections"));
+    run("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+        .await;
+    let latin = PostgresStore::connect(&format!("{}?dbname=latin", server.url())).await;
+    let latin = latin.expect("a connection");
+    latin.migrate().await.expect("a table");
+    met.push(failure(latin.list("앨리스").await).because("code 22P05"));
+
+    run("DELETE FROM wiz_sessions").await;
     run("ALTER TABLE wiz_sessions ADD CHECK (version > 5)").await;
     met.push(create(&store).await.because("refused a value (code 23514)"));
     run("ALTER TABLE wiz_sessions DROP COLUMN record").await;
     met.push(load(&store).await.because("column"));
+    meet_tls(&server, &mut met).await;
     met
+}
+
+async fn meet_tls(server: &Mortal, met: &mut Vec<Met>) {
+    let authority = server.offer_tls("localhost");
+    let connect = async |host: &str, authority: &str| {
+        let url = server.url().replace("127.0.0.1", host);
+        let url = format!("{url}?sslmode=verify-full&sslrootcert={authority}");
+        failure(PostgresStore::connect(&url).await)
+    };
+    met.push(
+        connect("127.0.0.1", &authority)
+            .await
+            .because("certificate"),
+    );
+    met.push(connect("localhost", "/no/file").await.because("/no/file"));
+    let mut config: Config = server.url().parse().expect("an address");
+    config.ssl_mode(SslMode::Require).host("localhost");
+    let store = PostgresStore::from_config(config);
+    met.push(load(&store).await.because("no TLS"));
 }
 
 pub(crate) async fn meet_mysql() -> Vec<Met> {
@@ -161,6 +204,22 @@ pub(crate) async fn meet_mysql() -> Vec<Met> {
 
     run(&pool, "ALTER TABLE wiz_sessions DROP COLUMN record").await;
     met.push(load(&store).await.because("column"));
+
+    run(
+        &pool,
+        "SET GLOBAL autocommit = 0; SET GLOBAL max_allowed_packet = 65536",
+    )
+    .await;
+    let small = MySqlStore::connect(server.url())
+        .await
+        .expect("a connection");
+    met.push(create(&small).await.because("packet"));
+    let off = MySqlPool::connect(server.url())
+        .await
+        .expect("a connection");
+    let off = MySqlStore::from_pool(off);
+    met.push(failure(off.delete(HANDLE).await).because("autocommit"));
+
     pool.close().await;
     met.push(load(&store).await.because("closed pool"));
     met

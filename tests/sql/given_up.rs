@@ -60,7 +60,11 @@ const CONNECTIONS: usize = 10;
 
 /// A session that takes several packets.
 async fn large(store: &impl SessionStore) -> (Handle, Record) {
-    let (handle, text) = (handle(), "x".repeat(60_000));
+    of_size(store, 60_000).await
+}
+
+async fn of_size(store: &impl SessionStore, bytes: usize) -> (Handle, Record) {
+    let (handle, text) = (handle(), "x".repeat(bytes));
     let json = format!(
         r#"{{"v":1,"created_at":1,"deadline":253402300799999,"data":{{"text":"{text}"}}}}"#
     );
@@ -190,7 +194,7 @@ async fn an_administrator_ends_the_connections_to_mysql() {
 async fn an_answer_that_nobody_takes_holds_up_nobody() {
     let fresh = fresh::postgres().await;
     let store = fresh.store.with_connections(1).expect("a number");
-    let (handle, _) = large(&store).await;
+    let (handle, _) = of_size(&store, 1_000_000).await;
     let mut stalled = Vec::new();
     for _ in 0..3 {
         let mut load = Box::pin(store.load(handle));

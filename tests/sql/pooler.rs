@@ -151,23 +151,23 @@ impl Worker {
     async fn session(&mut self) {
         let handle = handle();
         let created = self.store.create(handle, &self.record(0)).await;
-        self.is(created.expect("a create"), &Created::Created);
+        self.is(&created.expect("a create"), &Created::Created);
         let mut n = 0;
         for _ in 0..fastrand::usize(1..10) {
             n = self.change(handle, n).await;
             self.look(handle, n).await;
         }
         let there = self.store.touch(handle, in_an_hour()).await;
-        self.is(there.expect("a touch"), &true);
+        self.is(&there.expect("a touch"), &true);
         let deleted = self.store.delete(handle).await;
-        self.is(deleted.expect("a delete"), &true);
+        self.is(&deleted.expect("a delete"), &true);
         let loaded = self.store.load(handle).await.expect("a load");
-        self.is(loaded.is_none(), &true);
+        self.is(&loaded.is_none(), &true);
         let replaced = self
             .store
             .replace(handle, version(n), &self.record(n + 1))
             .await;
-        self.is(replaced.expect("a replace"), &Replaced::Gone);
+        self.is(&replaced.expect("a replace"), &Replaced::Gone);
     }
 
     /// Replaces the record, or goes away meanwhile; answers what is stored then.
@@ -176,13 +176,13 @@ impl Worker {
         let change = self.store.replace(handle, version(n), &next);
         if fastrand::u8(..4) > 0 {
             let replaced = change.await.expect("a replace");
-            self.is(replaced, &Replaced::Stored(version(n + 1)));
+            self.is(&replaced, &Replaced::Stored(version(n + 1)));
             return n + 1;
         }
         let patience = Duration::from_micros(fastrand::u64(..2_000));
         if let Ok(replaced) = timeout(patience, change).await {
             self.is(
-                replaced.expect("a replace"),
+                &replaced.expect("a replace"),
                 &Replaced::Stored(version(n + 1)),
             );
         }
@@ -203,7 +203,7 @@ impl Worker {
         if fastrand::u8(..8) == 0 {
             let sessions = self.store.list(&self.user).await.expect("a list");
             let handles: Vec<Handle> = sessions.iter().map(|(handle, _)| *handle).collect();
-            self.is(handles, &vec![handle]);
+            self.is(&handles, &vec![handle]);
             self.is_its_own(&sessions[0].1, n);
         }
     }
@@ -217,13 +217,13 @@ impl Worker {
     }
 
     fn is_its_own(&mut self, record: &Record, n: u64) {
-        self.is(record.version(), &version(n));
-        self.is(record.to_json(), &self.record(n).to_json());
+        self.is(&record.version(), &version(n));
+        self.is(&record.to_json(), &self.record(n).to_json());
     }
 
     #[track_caller]
-    fn is<T: PartialEq + std::fmt::Debug>(&mut self, answer: T, right: &T) {
-        assert_eq!(answer, *right);
+    fn is<T: PartialEq + std::fmt::Debug>(&mut self, answer: &T, right: &T) {
+        assert_eq!(answer, right);
         self.answers += 1;
     }
 }

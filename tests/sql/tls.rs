@@ -1,8 +1,7 @@
 //! TLS to PostgreSQL: the server is who it says, or there is no connection.
 
-use std::{error::Error as _, fs, path::Path};
+use std::error::Error as _;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio_postgres::{Config, config::SslMode};
 use wiz_session::{Error, SessionStore, store::PostgresStore};
 
@@ -15,41 +14,15 @@ use crate::{
 /// A server with a certificate for `localhost`, and the file of its authority.
 async fn server() -> (Mortal, String) {
     let server = Mortal::start(Engine::Postgres);
-    let authority = certify(server.data(), "localhost");
+    let authority = server.offer_tls("localhost");
     let client = beside::client(server.url()).await;
-    for setting in [
-        "ssl_cert_file = 'own.crt'",
-        "ssl_key_file = 'own.key'",
-        "ssl = on",
-    ] {
-        let set = format!("ALTER SYSTEM SET {setting}");
-        client.batch_execute(&set).await.expect("a setting");
-    }
     client
-        .batch_execute("SELECT pg_reload_conf(); CREATE ROLE wiz_encrypted LOGIN; GRANT CREATE ON SCHEMA public TO wiz_encrypted")
+        .batch_execute(
+            "CREATE ROLE wiz_encrypted LOGIN; GRANT CREATE ON SCHEMA public TO wiz_encrypted",
+        )
         .await
-        .expect("it is on");
+        .expect("a role");
     (server, authority)
-}
-
-/// Puts a certificate and its key into a folder of the server's.
-fn certify(folder: &Path, host: &str) -> String {
-    let made = rcgen::generate_simple_self_signed([host.to_owned()]).expect("a certificate");
-    let certificate = pem("CERTIFICATE", made.cert.der());
-    let key = pem("PRIVATE KEY", &made.signing_key.serialize_der());
-    for (name, text) in [("own.crt", certificate), ("own.key", key)] {
-        use std::os::unix::fs::PermissionsExt as _;
-        let file = folder.join(name);
-        fs::write(&file, text).expect("a file");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
-        servers::own(&file);
-    }
-    folder.join("own.crt").display().to_string()
-}
-
-fn pem(what: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
 }
 
 /// The address with this host, user and settings.
@@ -95,7 +68,7 @@ async fn a_server_that_is_not_verified_is_refused() {
     let unknown = connect("localhost", "sslmode=verify-full".to_owned()).await;
     refused(unknown, "certificate", "sslrootcert");
     let elsewhere = tempfile::tempdir().expect("a folder");
-    let other = certify(elsewhere.path(), "localhost");
+    let other = servers::certify(elsewhere.path(), "localhost");
     let other = connect("localhost", format!("sslmode=require&sslrootcert={other}")).await;
     refused(other, "certificate", "sslrootcert");
     let no_file = connect(
@@ -111,7 +84,7 @@ async fn a_server_that_is_not_verified_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
     let server = Mortal::start(Engine::Postgres);
-    let authority = certify(server.data(), "localhost");
+    let authority = servers::certify(server.data(), "localhost");
     let url = address(
         &server,
         "localhost",
