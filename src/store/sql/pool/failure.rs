@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
-use super::Driver;
+use super::driver::Driver;
 use crate::{
     error::Error,
     store::sql::{

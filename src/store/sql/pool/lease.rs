@@ -26,7 +26,7 @@ pub(crate) struct Lease<DB: Database> {
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<DB: Database> Lease<DB> {
-    /// `cancel_safe` is [`Driver::CANCEL_SAFE`](super::Driver::CANCEL_SAFE).
+    /// `cancel_safe` is [`Driver::CANCEL_SAFE`](super::driver::Driver::CANCEL_SAFE).
     pub(crate) async fn acquire(pool: &Pool<DB>, cancel_safe: bool) -> Result<Self, Error> {
         let connection = pool.acquire().await?;
         Ok(Self {
