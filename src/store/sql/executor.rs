@@ -39,6 +39,10 @@ pub(crate) trait Executor: Clone + Send + Sync + 'static {
 /// What a statement is about: it decides which of several connections it takes, where statements share them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Route {
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "a pool has no use for it")
+    )]
     Session(Handle),
     /// All sessions of a user.
     User,

@@ -11,8 +11,7 @@ use tower_sessions_redis_store::{
     },
 };
 use tower_sessions_sqlx_store::{
-    PostgresStore as TowerPostgresStore,
-    sqlx::postgres::PgPoolOptions,
+    PostgresStore as TowerPostgresStore, sqlx::postgres::PgPoolOptions,
 };
 use wiz_session::{RedisStore, WizSession, WizSessionLayer, store::PostgresStore};
 

@@ -3,6 +3,7 @@
 mod contestants;
 mod hot;
 mod load;
+mod pgbench;
 mod processors;
 mod proxy;
 mod servers;
@@ -93,6 +94,9 @@ fn runtime() -> Runtime {
 impl Database {
     fn measure(&self) {
         let runtime = runtime();
+        if let Protocol::Postgres = self.protocol {
+            runtime.block_on(pgbench::measure(self));
+        }
         runtime.block_on(trips::measure(self));
         runtime.block_on(load::measure(self));
         runtime.block_on(hot::measure(self));

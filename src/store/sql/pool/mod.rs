@@ -5,9 +5,11 @@ mod failure;
 mod lease;
 mod sqlx_pool;
 
+#[cfg(feature = "sqlite")]
+pub(super) use self::failure::code;
 pub(super) use self::{
     driver::{Driver, bind, driver},
-    failure::{code, into_error},
+    failure::into_error,
     lease::{Lease, pool_options},
     sqlx_pool::SqlxPool,
 };
