@@ -33,7 +33,12 @@ pub(super) fn verified(authorities: Option<&Path>) -> Result<MakeRustlsConnect, 
 }
 
 fn from_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Refusal> {
-    let unreadable = |error| Refusal::of_certificates(format!("{}: {error}", file.display()));
+    let unreadable = |error| {
+        let file = file.display();
+        Refusal::of_certificates(format!(
+            "the certificates in {file} cannot be read: {error}"
+        ))
+    };
     let certificates = CertificateDer::pem_file_iter(file).map_err(unreadable)?;
     certificates.collect::<Result<_, _>>().map_err(unreadable)
 }
