@@ -69,7 +69,9 @@
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `metrics`: counters, a gauge and the store's latency, on the [metrics](https://docs.rs/metrics) facade.
-//! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
+//! - `postgres`: the store for PostgreSQL, over [tokio-postgres](https://docs.rs/tokio-postgres), swept by a [`Sweeper`].
+//!   `postgres-tls`: over TLS too.
+//! - `sqlite`, `mysql`: stores over [sqlx](https://docs.rs/sqlx) 0.9, which takes Rust 1.94; swept likewise.
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them. `redis-sentinel`: for a
 //!   primary that sentinels name.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in

@@ -21,12 +21,12 @@ pub(crate) use self::client::StoreClient;
 pub use self::redis::RedisStore;
 #[cfg(feature = "mysql")]
 pub use self::sql::MySqlStore;
-#[cfg(feature = "postgres")]
-pub use self::sql::PostgresStore;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
-pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]
 pub use self::sql::SqliteStore;
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub use self::sql::sqlx;
+#[cfg(feature = "postgres")]
+pub use self::sql::{PostgresError, PostgresStore, tokio_postgres};
 pub use self::{
     boxed::BoxStore,
     memory::{MemoryStore, MemoryStoreBuilder},

@@ -167,11 +167,9 @@ fn a_file_that_is_none_of_sqlite() {
 
 #[test]
 fn tls_that_is_not_built_in() {
-    let with_tls = sql_servers::postgres_url() + "?sslmode=require";
     for url in [
         "rediss://app:hunter2@127.0.0.1/",
         "rediss+cluster://app:hunter2@127.0.0.1",
-        &with_tls,
     ] {
         let ended = Tool::on(url).run(&["count"]);
         ended.fails(
@@ -181,6 +179,17 @@ fn tls_that_is_not_built_in() {
         );
         assert!(!ended.err.contains(PASSWORD), "{ended:?}");
     }
+}
+
+#[test]
+fn a_server_that_cannot_be_verified() {
+    let url = sql_servers::postgres_url() + "?sslmode=verify-full&sslrootcert=";
+    let ended = Tool::on(&(url.clone() + "/no/such/file")).run(&["count"]);
+    ended.fails(3, "/no/such/file", "?sslrootcert=FILE in the URL");
+    let folder = support::folder();
+    let authority = sql_servers::certify(folder.path(), "127.0.0.1");
+    let ended = Tool::on(&(url + &authority)).run(&["count"]);
+    ended.fails(3, "does not support TLS", "leave sslmode out of the URL");
 }
 
 #[test]

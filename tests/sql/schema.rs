@@ -10,7 +10,7 @@ use wiz_session::{
 };
 
 use crate::{
-    fresh,
+    beside, fresh,
     servers::{self, Engine, Mortal},
     support,
 };
@@ -88,11 +88,9 @@ async fn many_processes_migrate_postgresql_at_once() {
     for _ in 0..5 {
         let table = fresh::table();
         let migrate = |table: String| async move {
-            let pool = PostgresStore::pool_options()
-                .max_connections(1)
-                .connect(&servers::postgres_url())
-                .await;
-            let store = PostgresStore::from_pool(pool.expect("a connection"))
+            let store = PostgresStore::connect(&servers::postgres_url()).await;
+            let store = store
+                .expect("a connection")
                 .with_table(&table)
                 .expect("a name");
             store.migrate().await?;
@@ -162,7 +160,7 @@ async fn touches_and_writes_are_hot_updates() {
         }
     }
     // A server process reports what it did when it ends.
-    store.pool().close().await;
+    store.close().await;
     let (updates, hot) = updates(server.url(), "wiz_sessions", SESSIONS * TOUCHES).await;
     println!("{hot} of {updates} updates were HOT");
     assert_eq!(updates, SESSIONS * TOUCHES);
@@ -173,18 +171,17 @@ async fn touches_and_writes_are_hot_updates() {
 }
 
 async fn updates(url: &str, table: &str, expected: u64) -> (u64, u64) {
-    let pool = sqlx::PgPool::connect(url).await.expect("a connection");
+    let client = beside::client(url).await;
     let select = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = $1";
     let mut counts = (0, 0);
     for _ in 0..100 {
-        let row = sqlx::query(select)
-            .bind(table)
-            .fetch_one(&pool)
+        let row = client
+            .query_one(select, &[&table])
             .await
             .expect("statistics");
         counts = (
-            row.get::<i64, _>(0).cast_unsigned(),
-            row.get::<i64, _>(1).cast_unsigned(),
+            row.get::<_, i64>(0).cast_unsigned(),
+            row.get::<_, i64>(1).cast_unsigned(),
         );
         if counts.0 >= expected {
             break;
@@ -240,12 +237,9 @@ async fn rows_read_well() {
         "SELECT record::json #>> '{{data,cart,1}}' FROM {} WHERE handle = $1 AND user_id = '앨리스'",
         fresh.table
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(select.as_str()))
-        .bind(handle.to_string())
-        .fetch_one(fresh.store.pool())
-        .await
-        .expect("a row");
-    assert_eq!(row.get::<String, _>(0), "2");
+    let client = beside::client(&servers::postgres_url()).await;
+    let row = client.query_one(&select, &[&handle.to_string()]).await;
+    assert_eq!(row.expect("a row").get::<_, String>(0), "2");
 }
 
 #[tokio::test]

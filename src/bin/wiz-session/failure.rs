@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use wiz_session::{ConfigError, Error};
+use wiz_session::{ConfigError, Error, store::PostgresError};
 
 use crate::{exit::Exit, text::plain};
 
@@ -121,8 +121,25 @@ fn chain(what: &str, error: &Error) -> String {
 
 fn advice(error: &Error) -> Option<&'static str> {
     let source = error.source()?;
-    let of_sql = source.downcast_ref().and_then(of_sql);
-    of_sql.or_else(|| source.downcast_ref().and_then(of_redis))
+    let of_postgres = source.downcast_ref().and_then(of_postgres);
+    let of_sql = || source.downcast_ref().and_then(of_sql);
+    let of_redis = || source.downcast_ref().and_then(of_redis);
+    of_postgres.or_else(of_sql).or_else(of_redis)
+}
+
+fn of_postgres(error: &PostgresError) -> Option<&'static str> {
+    let text = error.to_string();
+    match error.code() {
+        Some("42P01") => Some(NO_TABLE),
+        Some("28000") if text.contains("no encryption") => Some(ASK_FOR_TLS),
+        Some("28000" | "28P01") => Some(NO_ENTRY),
+        Some(_) => None,
+        None if text.contains("address") || text.starts_with("invalid") => Some(BAD_URL),
+        None if text.contains("not support TLS") => Some(NO_TLS_THERE),
+        None if text.contains("TLS") || text.contains("certificate") => Some(NOT_TRUSTED),
+        None if text.starts_with("error deserializing") => None,
+        None => Some(NO_SERVER),
+    }
 }
 
 fn of_sql(error: &sqlx::Error) -> Option<&'static str> {
@@ -135,13 +152,11 @@ fn of_sql(error: &sqlx::Error) -> Option<&'static str> {
     }
 }
 
-/// PostgreSQL, MySQL and MariaDB have codes; SQLite has words.
+/// MySQL and MariaDB have codes; SQLite has words.
 fn of_database(error: &dyn sqlx::error::DatabaseError) -> Option<&'static str> {
     match error.code().as_deref() {
-        Some("42P01" | "42S02") => Some(NO_TABLE),
-        // TLS is used where it can be.
-        Some("28000") if error.message().ends_with("no encryption") => Some(NO_TLS),
-        Some("28000" | "28P01") => Some(NO_ENTRY),
+        Some("42S02") => Some(NO_TABLE),
+        Some("28000") => Some(NO_ENTRY),
         _ if error.message().starts_with("no such table") => Some(NO_TABLE),
         _ if error.message().starts_with("unable to open") => Some(NO_FOLDER),
         _ if error.message().starts_with("database is locked") => Some(LOCKED),
@@ -173,6 +188,9 @@ fn of_tls(error: &dyn StdError) -> Option<&'static str> {
 
 const NO_TLS: &str = "this build has no TLS; one that has: \
     cargo install wiz-session --features cli,redis/tokio-rustls-comp,sqlx/tls-rustls";
+const ASK_FOR_TLS: &str =
+    "the server takes encrypted connections only: ask for one by ?sslmode=verify-full in the URL";
+const NO_TLS_THERE: &str = "turn TLS on in the server, or leave sslmode out of the URL";
 const NOT_TRUSTED: &str = "name the authority that signed the server's certificate: \
     SSL_CERT_FILE for Redis, ?sslrootcert=FILE in the URL for PostgreSQL, ?ssl-ca=FILE for MySQL";
 const NO_TABLE: &str =

@@ -109,7 +109,14 @@ impl Store {
 
     /// So that SQLite tidies its files up, and servers do not log a connection that broke.
     pub(crate) async fn close(self) {
-        let close = async { each!(self.engine, sql => sql.pool().close().await, _ => ()) };
+        let close = async {
+            match self.engine {
+                Engine::Sqlite(store) => store.pool().close().await,
+                Engine::Postgres(store) => store.close().await,
+                Engine::MySql(store) => store.pool().close().await,
+                Engine::Redis(_) => {}
+            }
+        };
         // Nothing is lost if it fails.
         let _ = tokio::time::timeout(Duration::from_secs(1), close).await;
     }

@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt::Write as _, time::SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use super::{dialect::Dialect, failure, value::Value};
+use super::{executor::Executor, value::Value};
 use crate::{
     error::Error,
     id::Handle,
@@ -43,19 +43,18 @@ impl<'a> Row<'a> {
 }
 
 /// Reads the record from a row whose first columns are `version`, `expires_at` and `record`.
-pub(super) fn record<D: Dialect>(row: &D::Row) -> Result<Record, Error> {
-    let read = |column| D::number(row, column).map_err(failure::into_error);
-    let (version, expires_at) = (read(0)?, read(1)?);
-    let json = D::text(row, 2).map_err(failure::into_error)?;
+pub(super) fn record<E: Executor>(row: &E::Row) -> Result<Record, Error> {
+    let (version, expires_at) = (E::number(row, 0)?, E::number(row, 1)?);
+    let json = E::text(row, 2)?;
     let version = u64::try_from(version).map_err(|_| Error::corrupt("its version is negative"))?;
     let expires_at = Timestamp::from_millis(expires_at.max(0).cast_unsigned());
     Record::from_json(&json, Version::new(version), expires_at.into())
 }
 
 /// Reads the handle from a row whose fourth column it is.
-pub(super) fn handle<D: Dialect>(row: &D::Row) -> Result<Handle, Error> {
-    let text = D::text(row, 3).map_err(failure::into_error)?;
-    text.parse()
+pub(super) fn handle<E: Executor>(row: &E::Row) -> Result<Handle, Error> {
+    E::text(row, 3)?
+        .parse()
         .map_err(|_| Error::corrupt("its handle is damaged"))
 }
 

@@ -21,11 +21,13 @@ pub(super) struct Statements {
     pub(super) user_has_sessions: Statement,
     pub(super) count: Statement,
     pub(super) count_expired: Statement,
+    /// Fails unless the table has all columns, and the user may read them.
+    pub(super) is_there: Statement,
     /// Creates the table and its indexes.
     pub(super) schema: String,
 }
 
-/// A prepared statement's SQL, and which value each placeholder takes.
+/// A statement's SQL, and which value each placeholder takes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Statement {
     pub(super) sql: Arc<str>,
@@ -51,6 +53,7 @@ impl Statements {
             user_has_sessions: statement(USER_HAS_SESSIONS),
             count: statement(COUNT),
             count_expired: statement(COUNT_EXPIRED),
+            is_there: statement(IS_THERE),
             schema: syntax.schema.replace("{table}", table),
         }
     }
@@ -67,15 +70,16 @@ const VERSION: &str = "SELECT version FROM {table} WHERE handle = $1";
 const REPLACE: &str = "\
 UPDATE {table} SET version = $3, user_id = $4, expires_at = $5, sweep_at = {least}(sweep_at, $5), \
 tombstone = $6, record = $7 \
-WHERE handle = $1 AND version = $2";
+WHERE handle = $1 AND version = $2{no_wait}";
 
-const TOUCH: &str = "UPDATE {table} SET expires_at = $2 WHERE handle = $1 AND expires_at < $2";
+const TOUCH: &str =
+    "UPDATE {table} SET expires_at = $2 WHERE handle = $1 AND expires_at < $2{no_wait}";
 
-const DELETE: &str = "DELETE FROM {table} WHERE handle = $1 AND NOT tombstone";
+const DELETE: &str = "DELETE FROM {table} WHERE handle = $1 AND NOT tombstone{no_wait}";
 
 const LIST: &str = "SELECT version, expires_at, record, handle FROM {table} WHERE user_id = $1";
 
-const DELETE_USER: &str = "DELETE FROM {table} WHERE user_id = $1 AND handle <> $2";
+const DELETE_USER: &str = "DELETE FROM {table} WHERE user_id = $1 AND handle <> $2{no_wait}";
 
 const USER_HAS_SESSIONS: &str =
     "SELECT version FROM {table} WHERE user_id = $1 AND handle <> $2 LIMIT 1";
@@ -85,14 +89,26 @@ const COUNT: &str = "SELECT COUNT(*) FROM {table} WHERE expires_at > $1 AND NOT 
 const COUNT_EXPIRED: &str =
     "SELECT COUNT(*) FROM {table} WHERE sweep_at <= $1 AND expires_at <= $1";
 
+const IS_THERE: &str = "\
+SELECT handle, version, user_id, expires_at, sweep_at, tombstone, record FROM {table} WHERE 1 = 0";
+
 impl Statement {
+    #[cfg(any(feature = "sqlite", feature = "mysql"))]
+    pub(super) fn without_values(sql: &str) -> Self {
+        Self {
+            sql: sql.into(),
+            order: Vec::new(),
+        }
+    }
+
     /// Templates number their placeholders: `$1`, `$2` and so on. MySQL's `?` has no number, so there a placeholder
     /// finds its value by its position.
     fn new(syntax: &Syntax, table: &str, template: &str) -> Self {
         let text = template
             .replace("{replace}", REPLACE)
             .replace("{table}", table)
-            .replace("{least}", syntax.least);
+            .replace("{least}", syntax.least)
+            .replace("{no_wait}", syntax.no_wait);
         let mut pieces = text.split('$');
         let mut sql = pieces.next().unwrap_or_default().to_owned();
         let mut order = Vec::new();
@@ -139,7 +155,6 @@ const MAX_TABLE: usize = 48;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sql::dialect::Dialect as _;
 
     /// All statements. Where placeholders have no numbers, each is followed by the indexes of its values.
     fn text(syntax: &Syntax) -> String {
@@ -163,6 +178,7 @@ mod tests {
             &all.user_has_sessions,
             &all.count,
             &all.count_expired,
+            &all.is_there,
         ];
         statements.map(line).concat() + &all.schema
     }
@@ -171,7 +187,7 @@ mod tests {
     #[test]
     fn the_statements_for_postgresql() {
         assert_eq!(
-            text(&sqlx::Postgres::SYNTAX),
+            text(&crate::store::sql::postgres::SYNTAX),
             include_str!("expected/postgres.sql")
         );
     }
@@ -180,7 +196,7 @@ mod tests {
     #[test]
     fn the_statements_for_sqlite() {
         assert_eq!(
-            text(&sqlx::Sqlite::SYNTAX),
+            text(&crate::store::sql::sqlite::SYNTAX),
             include_str!("expected/sqlite.sql")
         );
     }
@@ -189,7 +205,7 @@ mod tests {
     #[test]
     fn the_statements_for_mysql() {
         assert_eq!(
-            text(&sqlx::MySql::SYNTAX),
+            text(&crate::store::sql::mysql::SYNTAX),
             include_str!("expected/mysql.sql")
         );
     }

@@ -7,6 +7,9 @@ pub(crate) struct Syntax {
     pub(super) numbered: bool,
     /// The function that returns the smallest of its arguments.
     pub(super) least: &'static str,
+    /// A condition that is always true, and limits how long the statement waits for a row that another transaction has
+    /// locked. Empty where a waiting statement holds up no other.
+    pub(super) no_wait: &'static str,
     /// Moves a session to a new id. Parameters 1 to 7 are those of `{replace}` and turn the old row into a tombstone;
     /// the others are the new row.
     pub(super) regenerate: &'static str,

@@ -1,35 +1,20 @@
-use sqlx::{Postgres, error::DatabaseError};
+use crate::store::sql::syntax::Syntax;
 
-use super::{
-    dialect::{Dialect, driver},
-    syntax::Syntax,
+pub(crate) const SYNTAX: Syntax = Syntax {
+    numbered: true,
+    least: "LEAST",
+    no_wait: NO_WAIT,
+    regenerate: REGENERATE,
+    sweep: SWEEP,
+    postpone: POSTPONE,
+    schema: SCHEMA,
 };
 
-impl Dialect for Postgres {
-    const SYNTAX: Syntax = Syntax {
-        numbered: true,
-        least: "LEAST",
-        regenerate: REGENERATE,
-        sweep: SWEEP,
-        postpone: POSTPONE,
-        schema: SCHEMA,
-    };
-
-    const CANCEL_SAFE: bool = true;
-
-    driver!();
-
-    fn is_retryable(error: &dyn DatabaseError) -> bool {
-        error
-            .code()
-            .is_some_and(|code| code == DEADLOCK || code == SERIALIZATION_FAILURE)
-    }
-}
-
-const DEADLOCK: &str = "40P01";
-
-/// Under the isolation levels `REPEATABLE READ` and `SERIALIZABLE`.
-const SERIALIZATION_FAILURE: &str = "40001";
+/// Statements share connections: one that waits for a row holds up those behind it. So it fails after a moment, to be
+/// sent again where it holds up fewer. The limit is set by the statement itself, for its own transaction, since behind a
+/// pooler in transaction mode a `SET` would be another client's. The condition is evaluated for the row that was found,
+/// before it is locked.
+const NO_WAIT: &str = " AND set_config('lock_timeout', '50', true) IS NOT NULL";
 
 /// If the new handle is in use the insert fails, and the update is rolled back with it.
 const REGENERATE: &str = "\
