@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{id::Handle, record::Record, time::Timestamp};
 
-/// All shards.
+/// All records, partitioned by handle.
 pub(super) struct Shards {
     shards: Box<[Mutex<Shard>]>,
     /// By [`Class`]: the order of the first record in each shard's queue.
@@ -15,8 +15,8 @@ pub(super) struct Shards {
 }
 
 impl Shards {
-    /// So many that what is done under one lock is short, at a million sessions too. A million also fills their tables,
-    /// which have powers of two of places, by four fifths; those of 512 shards would have just grown to be half empty.
+    /// Enough that work under one lock stays short at a million sessions. At a million, the tables of 300 shards, whose
+    /// capacities are powers of two, are four fifths full; those of 512 would have just doubled to be half empty.
     pub(super) const COUNT: usize = 300;
 
     pub(super) fn new() -> Self {
@@ -39,7 +39,7 @@ impl Shards {
         self.shards[index].lock()
     }
 
-    /// The shards of two handles at once, to move a session from one to the other.
+    /// Locks the shards of two handles, in the order that avoids deadlock, to move a session between them.
     pub(super) fn lock_both(&self, one: Handle, other: Handle) -> LockedPair<'_> {
         let (low, high) = (Self::index(one), Self::index(other));
         let (low, high) = (low.min(high), low.max(high));
@@ -54,8 +54,8 @@ impl Shards {
         self.shards.iter().map(Mutex::lock)
     }
 
-    /// Takes out the oldest record of a class, that is the one which expires first, but not `except`. With `due` only
-    /// one that has expired then.
+    /// Removes the record of a class that expires first, skipping `except`. With `due`, only one that had expired at that
+    /// time.
     pub(super) fn evict(
         &self,
         class: Class,
