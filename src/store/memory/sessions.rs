@@ -277,6 +277,10 @@ impl Sessions {
         shards.map(|shard| count(&shard)).sum()
     }
 
+    pub(super) fn scan(&self, after: Option<Handle>, limit: usize) -> Vec<(Handle, Record)> {
+        self.contents.shards.scan(after, limit)
+    }
+
     /// Sweeps on every eighth create only, as each sweep reads the clock. Returns the number of creates so far.
     fn sweep_next_shard(&self) -> usize {
         let turn = self.sweep_cursor.fetch_add(1, Ordering::Relaxed);

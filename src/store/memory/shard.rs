@@ -146,6 +146,11 @@ impl Shard {
         self.records.values().map(|entered| &entered.record)
     }
 
+    pub(super) fn handles(&self) -> impl Iterator<Item = Handle> {
+        let entries = self.records.iter();
+        entries.map(|(key, entered)| join(*key, entered.rest))
+    }
+
     /// Removes up to `limit` expired records, and returns whether there may be more.
     pub(super) fn take_expired(
         &mut self,

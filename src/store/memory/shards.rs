@@ -79,6 +79,29 @@ impl Shards {
         }
     }
 
+    /// The records after this one, in the order of shards, and within a shard of handles. One shard is locked at a time.
+    pub(super) fn scan(&self, after: Option<Handle>, limit: usize) -> Vec<(Handle, Record)> {
+        let first = after.map_or(0, Self::index);
+        let mut page = Vec::new();
+        for index in first..Self::COUNT {
+            let after = after.filter(|_| index == first);
+            let shard = self.lock_at(index);
+            let mut handles: Vec<_> = shard.handles().filter(|it| Some(*it) > after).collect();
+            handles.sort_unstable();
+            let record = |handle| Some((handle, shard.get(handle)?.clone()));
+            page.extend(
+                handles
+                    .into_iter()
+                    .filter_map(record)
+                    .take(limit - page.len()),
+            );
+            if page.len() == limit {
+                break;
+            }
+        }
+        page
+    }
+
     fn index(handle: Handle) -> usize {
         let [first, second, ..] = *handle.as_bytes();
         usize::from(u16::from_ne_bytes([first, second])) % Self::COUNT

@@ -63,7 +63,7 @@ struct Scan<'a> {
 }
 
 /// A slot of the node, `None` for a single server.
-type Node = Option<u16>;
+pub(super) type Node = Option<u16>;
 
 impl<'a> Scan<'a> {
     async fn new(store: &'a RedisStore) -> Result<Self, Error> {
@@ -134,7 +134,7 @@ fn header(answer: &Value) -> Result<Option<RecordHeader>, Error> {
 }
 
 /// One slot of each primary, from the reply to `CLUSTER SLOTS`: ranges with first, last, primary, replicas.
-fn nodes(ranges: Value) -> Result<Vec<Node>, Error> {
+pub(super) fn nodes(ranges: Value) -> Result<Vec<Node>, Error> {
     let Value::Array(ranges) = ranges else {
         return Err(unexpected());
     };

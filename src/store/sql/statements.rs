@@ -21,6 +21,7 @@ pub(super) struct Statements {
     pub(super) user_has_sessions: Statement,
     pub(super) count: Statement,
     pub(super) count_expired: Statement,
+    pub(super) scan: Statement,
     /// Creates the table and its indexes.
     pub(super) schema: String,
 }
@@ -51,6 +52,7 @@ impl Statements {
             user_has_sessions: statement(USER_HAS_SESSIONS),
             count: statement(COUNT),
             count_expired: statement(COUNT_EXPIRED),
+            scan: statement(SCAN),
             schema: syntax.schema.replace("{table}", table),
         }
     }
@@ -84,6 +86,10 @@ const COUNT: &str = "SELECT COUNT(*) FROM {table} WHERE expires_at > $1 AND NOT 
 
 const COUNT_EXPIRED: &str =
     "SELECT COUNT(*) FROM {table} WHERE sweep_at <= $1 AND expires_at <= $1";
+
+/// By the primary key, so that each page costs the same.
+const SCAN: &str = "\
+SELECT version, expires_at, record, handle FROM {table} WHERE handle > $1 ORDER BY handle LIMIT $2";
 
 impl Statement {
     /// Templates number their placeholders: `$1`, `$2` and so on. MySQL's `?` has no number, so there a placeholder
@@ -163,6 +169,7 @@ mod tests {
             &all.user_has_sessions,
             &all.count,
             &all.count_expired,
+            &all.scan,
         ];
         statements.map(line).concat() + &all.schema
     }
