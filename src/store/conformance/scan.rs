@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::support::{assert_same, create, delete, record, tombstone};
+use super::support::{assert_same, create, delete, load, record, tombstone};
 use crate::{
     error::Error,
     id::Handle,
@@ -66,6 +66,12 @@ async fn every_record_is_on_a_page(store: &impl SessionStore) {
     for record in &stored {
         expected.insert(create(store, record).await, record);
     }
+    // A store may have removed what has expired.
+    for handle in expected.keys().copied().collect::<Vec<_>>() {
+        if load(store, handle).await.is_none() {
+            expected.remove(&handle);
+        }
+    }
     for limit in [0, 1, 2, 7, 1_000, usize::MAX] {
         let records = rest(store, None, limit).await;
         for (handle, expected) in &expected {
@@ -75,18 +81,13 @@ async fn every_record_is_on_a_page(store: &impl SessionStore) {
             assert_eq!(version, Some(expected.version()), "scan gives the version");
         }
     }
-    let (first, others) = expected
-        .pop_first()
-        .map(|(first, _)| (first, expected))
-        .expect("records");
-    delete(store, first).await;
+    let ended = create(store, &record(None, "{}")).await;
+    delete(store, ended).await;
     let records = rest(store, None, 3).await;
     assert!(
-        !records.contains_key(&first),
+        !records.contains_key(&ended),
         "what was deleted is on no page"
     );
-    let left = others.keys().filter(|handle| records.contains_key(handle));
-    assert_eq!(left.count(), others.len(), "what was not is on one");
 }
 
 /// Between two pages records appear and end, among them the last one that was seen.
