@@ -248,7 +248,7 @@ fn the_help_shows_examples_and_exit_codes_and_no_password() {
         }
         assert!(!told.out.contains(PASSWORD), "{told:?}");
     }
-    for command in ["key", "sweep", "show"] {
+    for command in ["key", "sweep", "show", "users", "copy"] {
         let told = tool.run(&[command, "--help"]);
         assert!(told.done().contains("Examples:"), "{told:?}");
         assert!(!told.out.contains(PASSWORD), "{told:?}");
@@ -273,7 +273,7 @@ fn the_help_and_the_guide_agree() {
         first.map(str::to_owned).collect::<Vec<_>>()
     };
     let commands = section("Commands:");
-    assert_eq!(commands.len(), 9, "eight, and help");
+    assert_eq!(commands.len(), 12, "eleven, and help");
     for command in commands.iter().filter(|command| *command != "help") {
         let row = format!("| `{command}");
         assert!(guide.lines().any(|line| line.starts_with(&row)), "{row}");
