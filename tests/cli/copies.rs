@@ -31,16 +31,18 @@ fn app(store: impl SessionStore) -> Router {
 /// Somebody who knows what must be in their session.
 struct Shopper {
     client: Client,
+    log_in: String,
     visits: u64,
     is_logged_out: bool,
 }
 
 impl Shopper {
     async fn arrive(app: &Router, number: usize) -> Self {
-        let mut client = Client::default();
-        client.visit(app, &format!("/log_in/user{number}")).await;
+        let (mut client, log_in) = (Client::default(), format!("/log_in/user{number}"));
+        client.visit(app, &log_in).await;
         Self {
             client,
+            log_in,
             visits: 0,
             is_logged_out: false,
         }
@@ -54,12 +56,11 @@ impl Shopper {
     }
 
     /// Visits, at times logs in anew, and in the end perhaps logs out.
-    async fn shop(mut self, app: Router, number: usize, closes: Arc<AtomicBool>) -> Self {
+    async fn shop(mut self, app: Router, closes: Arc<AtomicBool>) -> Self {
         while !closes.load(Ordering::Relaxed) {
             self.visit(&app).await;
             if fastrand::u8(..8) == 0 {
-                let user = format!("/log_in/user{number}");
-                self.client.visit(&app, &user).await;
+                self.client.visit(&app, &self.log_in).await;
             }
         }
         if fastrand::bool() {
@@ -79,8 +80,8 @@ async fn moves<A: SessionStore + Clone, B: SessionStore + Clone>(
 ) -> Vec<Shopper> {
     let (old, closes) = (app(from.store.clone()), Arc::new(AtomicBool::new(false)));
     let mut at_it = JoinSet::new();
-    for (number, shopper) in shoppers.into_iter().enumerate() {
-        at_it.spawn(shopper.shop(old.clone(), number, Arc::clone(&closes)));
+    for shopper in shoppers {
+        at_it.spawn(shopper.shop(old.clone(), Arc::clone(&closes)));
     }
     to.tool.run(&["migrate"]).done();
     for _ in 0..2 {

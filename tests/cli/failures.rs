@@ -2,8 +2,10 @@
 
 use std::{fs, time::Instant};
 
+use wiz_session::RedisStore;
+
 use crate::{
-    place, redis_servers,
+    place, redis_servers, shop,
     sql_servers::{self, Engine, Mortal},
     support,
     tool::Tool,
@@ -163,6 +165,30 @@ fn a_file_that_is_none_of_sqlite() {
         "unable to open database file",
         "is the folder there",
     );
+}
+
+/// It takes no new session, and ends those that there are.
+#[tokio::test]
+async fn a_full_redis_lets_sessions_be_ended() {
+    let server = redis_servers::Redis::start(&["--maxmemory", "3mb"]);
+    let store = RedisStore::connect(&server.url()).await.expect("Redis");
+    let app = shop::app(store);
+    let (visitor, _) = shop::user(&app, "alice").await;
+    let mut others = 0;
+    while shop::anonymous_is_taken(&app).await {
+        others += 1;
+        assert!(others < 100_000, "it is not small");
+    }
+    let tool = Tool::on(&server.url());
+    assert_eq!(
+        tool.run(&["revoke", &visitor.handle]).done(),
+        "1 session ended"
+    );
+    assert_eq!(
+        tool.run(&["revoke-user", "alice"]).done(),
+        "0 sessions ended"
+    );
+    assert_eq!(tool.run(&["count"]).done(), others.to_string());
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn handle() -> Handle {
     Handle::from_bytes(std::array::from_fn(|_| fastrand::u8(..)))
 }
 
-/// Creates sessions until the disk is full.
+/// Creates sessions until there is no room for another one.
 async fn fill(store: &SqliteStore) -> Vec<Handle> {
     let mut stored = Vec::new();
     loop {
@@ -48,25 +48,57 @@ async fn fill(store: &SqliteStore) -> Vec<Handle> {
     }
 }
 
+/// Another program fills the disk, while the WAL holds changes of sessions that are in the file already.
 #[tokio::test]
-async fn a_session_can_be_ended_on_a_full_disk() {
+async fn a_session_can_be_ended_on_a_disk_that_others_have_filled() {
     let Some(disk) = SmallDisk::mount("2m") else {
         return;
     };
     let file = disk.0.path().join("sessions.db");
-    // The application goes on, so its WAL stays.
+    let store = open(&file).await;
+    let stored: [Handle; 20] = std::array::from_fn(|_| handle());
+    let (first, second) = (record(4_000), record(3_999));
+    for handle in stored {
+        store.create(handle, &first).await.expect("a create");
+    }
+    let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+    checkpoint
+        .execute(store.pool())
+        .await
+        .expect("a checkpoint");
+    for handle in stored {
+        let replaced = store.replace(handle, Version::FIRST, &second).await;
+        replaced.expect("a replace");
+    }
+    let logs = fs::write(disk.0.path().join("log"), vec![0; 4_000_000]);
+    assert!(logs.is_err(), "the disk is full");
+
+    let tool = Tool::on(&url(&file));
+    let told = tool.run(&["revoke", &stored[0].to_string()]);
+    assert_eq!(told.done(), "1 session ended");
+    let told = tool.run(&["revoke-user", "alice"]);
+    assert_eq!(told.done(), "19 sessions ended");
+    store.pool().close().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_of_sessions_needs_a_little_room_to_end_one() {
+    let Some(disk) = SmallDisk::mount("2m") else {
+        return;
+    };
+    let (file, log) = (disk.0.path().join("sessions.db"), disk.0.path().join("log"));
+    fs::write(&log, vec![0; 500_000]).expect("there is room yet");
     let store = open(&file).await;
     let stored = fill(&store).await;
     let tool = Tool::on(&url(&file));
-    for handle in &stored[..3] {
-        let told = tool.run(&["revoke", &handle.to_string()]);
-        assert_eq!(told.done(), "1 session ended");
-    }
+    let revoke = ["revoke", &stored[0].to_string()];
+    let ended = tool.run(&revoke);
+    ended.fails(3, "full", "make room on the database's disk");
+    fs::remove_file(&log).expect("a file");
+    assert_eq!(tool.run(&revoke).done(), "1 session ended");
     let told = tool.run(&["revoke-user", "alice"]);
-    let left = stored.len() - 3;
+    let left = stored.len() - 1;
     assert_eq!(told.done(), format!("{left} sessions ended"));
-    let created = store.create(handle(), &record(4_000)).await;
-    assert!(created.is_ok(), "there is room again: {created:?}");
     store.pool().close().await;
 }
 

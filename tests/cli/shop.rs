@@ -66,6 +66,12 @@ pub(crate) async fn anonymous(app: &Router) -> (Client, Visitor) {
     (client, visitor)
 }
 
+/// Whether the store takes another session.
+pub(crate) async fn anonymous_is_taken(app: &Router) -> bool {
+    let answer = Client::default().visit(app, "/add").await;
+    answer.status.is_success()
+}
+
 /// Puts something into the cart, then logs in. Also gives the session of before.
 pub(crate) async fn user(app: &Router, user: &str) -> (Visitor, Visitor) {
     let (mut client, before) = anonymous(app).await;

@@ -53,6 +53,15 @@ impl Store {
         Ok(Self { engine, patience })
     }
 
+    /// How many calls at a time are worth it: no more than there are connections, as the rest would wait for one.
+    pub(crate) fn calls_at_once(&self) -> usize {
+        match self.engine {
+            Engine::Sqlite(_) => 4,
+            Engine::Postgres(_) | Engine::MySql(_) => 10,
+            Engine::Redis(_) => 32,
+        }
+    }
+
     /// Answers whether there is a table to migrate.
     pub(crate) async fn migrate(&self) -> Result<bool, Failure> {
         let migration = async {

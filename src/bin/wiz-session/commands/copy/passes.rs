@@ -24,9 +24,6 @@ pub(super) struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// How many sessions are written at a time.
-    const AT_ONCE: usize = 16;
-
     pub(super) async fn all(
         &self,
         copied: &mut Counts,
@@ -80,7 +77,7 @@ impl Copy<'_> {
         let writes = sessions
             .into_iter()
             .map(async |(handle, record)| self.copy(handle, &record).await);
-        let mut fates = stream::iter(writes).buffer_unordered(Self::AT_ONCE);
+        let mut fates = stream::iter(writes).buffer_unordered(self.to.calls_at_once());
         while let Some(fate) = fates.next().await {
             copied.count(fate?);
         }
@@ -142,7 +139,7 @@ impl Copy<'_> {
             let ends = self.options.dry_run || self.to.delete(handle).await?;
             Ok::<_, Failure>(ends.then_some(Fate::Ended))
         });
-        let mut ends = stream::iter(ends).buffer_unordered(Self::AT_ONCE);
+        let mut ends = stream::iter(ends).buffer_unordered(self.to.calls_at_once());
         while let Some(ended) = ends.next().await {
             ended?.into_iter().for_each(|fate| copied.count(fate));
         }
