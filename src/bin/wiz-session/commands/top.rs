@@ -111,3 +111,31 @@ impl fmt::Display for List {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wiz_session::Version;
+
+    use super::*;
+
+    #[test]
+    fn the_largest_are_found_in_any_order_and_each_once() {
+        let record = |bytes: usize| {
+            let text = "x".repeat(bytes);
+            let json =
+                format!(r#"{{"v":1,"created_at":1,"deadline":2,"data":{{"text":"{text}"}}}}"#);
+            Record::from_json(&json, Version::FIRST, SystemTime::UNIX_EPOCH).unwrap()
+        };
+        let mut largest = Largest::new(3);
+        // 37 and 101 have no divisor in common, so each size comes once.
+        for n in (0..101_u8).map(|n| (u16::from(n) * 37 % 101) as u8) {
+            for _twice in 0..2 {
+                largest.add(Handle::from_bytes([n; 16]), &record(n.into()));
+            }
+            assert!(largest.lines.len() <= 3 && largest.sizes.len() <= 3);
+        }
+        let handles = largest.into_lines().into_iter().map(|line| line.handle);
+        let expected = [100, 99, 98].map(|n| Handle::from_bytes([n; 16]));
+        assert_eq!(handles.collect::<Vec<_>>(), expected);
+    }
+}
