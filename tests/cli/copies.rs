@@ -1,7 +1,7 @@
 //! Sessions that are copied from one store to another.
 
 use std::{
-    process::Stdio,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +19,7 @@ use crate::{
     client::Client,
     place::{self, Place},
     shop,
+    support::program,
     tool::Ended,
 };
 
@@ -185,6 +186,37 @@ async fn a_dry_run_says_what_it_would_do_and_changes_nothing() {
     });
     assert_eq!(told.json(), counts);
     assert_eq!(count(&to).await, 3);
+}
+
+#[tokio::test]
+async fn a_terminal_shows_how_far_a_copy_is() {
+    let (from, to) = two_files().await;
+    fill(&from, 1_000).await;
+    let script = program("script", &["/usr/bin"], "apt-get install -y bsdutils");
+    let tool = env!("CARGO_BIN_EXE_wiz-session");
+    let copy = from.tool.copy_command(&to.tool, &[]);
+    let mut on_a_terminal = Command::new(script);
+    on_a_terminal.args([
+        "-q",
+        "-e",
+        "-c",
+        &format!("{tool} copy --batch 10"),
+        "/dev/null",
+    ]);
+    for (name, value) in copy.get_envs() {
+        on_a_terminal.env(name, value.unwrap_or_default());
+    }
+    let output = on_a_terminal
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output();
+    let output = output.expect("`script` runs");
+    let screen = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{screen}");
+    assert!(screen.contains(" of about 1,000 read, "), "{screen}");
+    assert!(screen.contains('█'), "a bar: {screen}");
+    let last = screen.trim_end().lines().last().unwrap_or_default();
+    assert!(last.ends_with("1000 sessions copied"), "{screen}");
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ impl Failure {
         Self {
             what: format!("the session store did not answer within {patience:?}"),
             advice: Some(
-                "look at the server; `--timeout SECONDS` waits for longer, `sweep --batch N` asks for less"
+                "look at the server; `--timeout SECONDS` waits for longer, `--batch N` of `sweep` and `copy` asks for less"
                     .to_owned(),
             ),
             exit: Exit::Failed,
