@@ -16,7 +16,7 @@ pub(super) fn describe() {
         (LOADED, "Requests that found a live session"),
         (ENDED, "Sessions that were ended before they expired"),
         (COMMITS, "Changes of sessions that were stored"),
-        (REPLAYS, "Commits done again as another request was faster"),
+        (REPLAYS, "Commits replayed after a conflict"),
         (
             DISCARDED_WRITES,
             "Changes dropped as their session had ended",

@@ -2,6 +2,7 @@ use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 
 use super::{
     erased::ErasedStore,
+    scan::{Cursor, Page},
     session_store::{Created, Replaced, SessionStore},
 };
 use crate::{
@@ -126,6 +127,10 @@ impl SessionStore for BoxStore {
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         self.0.count(now).wait().await
+    }
+
+    async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
+        self.0.scan(after, limit).wait().await
     }
 }
 

@@ -9,6 +9,7 @@ mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 mod regenerate;
+mod scan;
 mod session_store;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod sql;
@@ -30,5 +31,6 @@ pub use self::sql::{PostgresError, PostgresStore, tokio_postgres};
 pub use self::{
     boxed::BoxStore,
     memory::{MemoryStore, MemoryStoreBuilder},
+    scan::{Cursor, Page},
     session_store::{Created, Replaced, SessionStore},
 };

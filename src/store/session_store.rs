@@ -1,6 +1,9 @@
-use std::time::SystemTime;
+use std::{future::ready, time::SystemTime};
 
-use super::regenerate;
+use super::{
+    regenerate,
+    scan::{self, Cursor, Page},
+};
 use crate::{
     error::Error,
     id::Handle,
@@ -235,6 +238,50 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// How many sessions have not expired at `now`. Tombstones do not count.
     fn count(&self, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// A page of all records, tombstones and expired ones included: from the beginning, or where the page with the cursor
+    /// `after` ended. For tools that go through a whole store, to copy it for instance; the layer never calls it.
+    ///
+    /// A record that exists from before the first page until after the last is on one page at least; on several, if the
+    /// engine cannot tell. One that appears, ends or moves meanwhile may be on a page or not. A page has about `limit`
+    /// records, and may have none although others follow. Going through a million sessions must not hold up the requests
+    /// of an application: read by an index, and keep nothing open between two pages. A cursor stays valid over restarts of
+    /// the caller.
+    ///
+    /// Defaults to an error: a store that nobody copies or looks into can do without.
+    ///
+    /// ```
+    /// use wiz_session::{Error, SessionStore};
+    ///
+    /// /// The number of bytes that all sessions take.
+    /// async fn bytes(store: &impl SessionStore) -> Result<usize, Error> {
+    ///     let (mut bytes, mut after) = (0, None);
+    ///     loop {
+    ///         let page = store.scan(after.as_ref(), 500).await?;
+    ///         for (_handle, record) in page.sessions {
+    ///             bytes += record?.to_json().len();
+    ///         }
+    ///         after = page.next;
+    ///         if after.is_none() {
+    ///             return Ok(bytes);
+    ///         }
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # assert_eq!(bytes(&wiz_session::MemoryStore::new()).await.unwrap(), 0);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_store`], also for a cursor that this store has not made, and where a store does not implement it.
+    fn scan(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page, Error>> + Send {
+        let _ = (after, limit);
+        ready(Err(scan::unsupported()))
+    }
 }
 
 /// The outcome of a [`create`](SessionStore::create). A [store](SessionStore#example) shows its use.

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, MemoryStore, Replaced, SessionStore},
+    store::{Created, Cursor, MemoryStore, Page, Replaced, SessionStore},
     time::Clock,
 };
 
@@ -76,10 +76,12 @@ pub enum StoreMethod {
     DeleteUser,
     /// Counts the live sessions.
     Count,
+    /// Goes through all sessions.
+    Scan,
 }
 
 impl StoreMethod {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Create,
         Self::Load,
         Self::Replace,
@@ -89,6 +91,7 @@ impl StoreMethod {
         Self::List,
         Self::DeleteUser,
         Self::Count,
+        Self::Scan,
     ];
 }
 
@@ -376,6 +379,12 @@ impl SessionStore for TestStore {
         self.enter(StoreMethod::Count).await?;
         let answer = self.0.sessions.count(now).await;
         self.leave(StoreMethod::Count, answer).await
+    }
+
+    async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
+        self.enter(StoreMethod::Scan).await?;
+        let answer = self.0.sessions.scan(after, limit).await;
+        self.leave(StoreMethod::Scan, answer).await
     }
 }
 

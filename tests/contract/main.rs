@@ -5,6 +5,7 @@
 //! not.
 
 mod bodies;
+#[path = "../support/http_browser.rs"]
 mod browser;
 mod cart;
 mod cookie;
@@ -16,6 +17,7 @@ mod preferences;
 mod process;
 mod protected;
 mod registration;
+#[path = "../support/example_server.rs"]
 mod server;
 mod session;
 mod websocket;

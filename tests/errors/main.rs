@@ -16,7 +16,7 @@ mod redis;
 #[path = "../redis/servers.rs"]
 mod redis_servers;
 #[allow(dead_code, reason = "the contract's tests use the rest")]
-#[path = "../contract/server.rs"]
+#[path = "../support/example_server.rs"]
 mod server;
 mod settings;
 mod sql;

@@ -15,7 +15,7 @@ use wiz_session::{
     test_util::{Fault, StoreMethod, TestStore, logged_in, session_cookie, with_session},
 };
 
-#[path = "../it/support/intruder.rs"]
+#[path = "../support/intruder.rs"]
 mod intruder;
 mod recorder;
 

@@ -2,7 +2,6 @@
 
 use std::{
     error::Error as _,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -18,7 +17,7 @@ use crate::{
     fresh::{self, Fresh},
     schema::{handle, in_an_hour},
     servers::{self, Engine, Mortal},
-    support,
+    support::{self, small_disk::SmallDisk},
 };
 
 const SECRET: &str = "s3cret";
@@ -305,34 +304,6 @@ async fn a_value_that_is_refused() {
         .await
         .expect_err("a create");
     said(&refused, "refused a value");
-}
-
-/// A file system of a few megabytes. Takes root; without, the tests of full disks say so and pass.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        let folder = support::folder();
-        let options = format!("size={size},mode=777");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(folder.path())
-            .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("NOT TESTED: a full disk. Only root can mount a small one");
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount")
-            .arg("--lazy")
-            .arg(self.0.path())
-            .status();
-    }
 }
 
 async fn a_full_disk_loses_nothing(store: impl SessionStore, bytes: usize, wanted: &str) {

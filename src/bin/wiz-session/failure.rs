@@ -63,7 +63,7 @@ impl Failure {
         Self {
             what: format!("the session store did not answer within {patience:?}"),
             advice: Some(
-                "look at the server; `--timeout SECONDS` waits for longer, `sweep --batch N` asks for less"
+                "look at the server; `--timeout SECONDS` waits for longer, `--batch N` of `sweep` and `copy` asks for less"
                     .to_owned(),
             ),
             exit: Exit::Failed,
@@ -74,6 +74,24 @@ impl Failure {
     pub(crate) fn after(mut self, done: impl Display) -> Self {
         self.what = format!("{done}, then {}", self.what);
         self
+    }
+
+    /// Adds how to go on from there.
+    pub(crate) fn resumed_by(mut self, how: &str) -> Self {
+        self.advice = Some(match self.advice {
+            Some(advice) => format!("{advice}; then {how}"),
+            None => how.to_owned(),
+        });
+        self
+    }
+
+    /// A session that others kept changing.
+    pub(crate) fn of_a_busy_session() -> Self {
+        Self {
+            what: "a session changed each time it was about to be written".to_owned(),
+            advice: Some("is the application using TO already? Try again".to_owned()),
+            exit: Exit::Failed,
+        }
     }
 
     /// Says so on the standard error, and what to end with.
@@ -158,6 +176,9 @@ fn of_database(error: &dyn sqlx::error::DatabaseError) -> Option<&'static str> {
         Some("42S02") => Some(NO_TABLE),
         Some("28000") => Some(NO_ENTRY),
         _ if error.message().starts_with("no such table") => Some(NO_TABLE),
+        Some("53100" | "1021" | "1114") => Some(FULL),
+        _ if error.message().contains("is full") => Some(FULL),
+        _ if error.message().contains("readonly database") => Some(READ_ONLY),
         _ if error.message().starts_with("unable to open") => Some(NO_FOLDER),
         _ if error.message().starts_with("database is locked") => Some(LOCKED),
         _ => None,
@@ -195,6 +216,9 @@ const NOT_TRUSTED: &str = "name the authority that signed the server's certifica
     SSL_CERT_FILE for Redis, ?sslrootcert=FILE in the URL for PostgreSQL, ?ssl-ca=FILE for MySQL";
 const NO_TABLE: &str =
     "run `wiz-session migrate` first, or name the table of the application with --table";
+const FULL: &str = "make room on the database's disk; for `revoke` a megabyte is enough";
+const READ_ONLY: &str =
+    "the file or its folder is read-only: run it as a user who may write to both";
 const NO_FOLDER: &str = "is the folder there, and may you write to it?";
 const LOCKED: &str = "somebody else is writing to the file; try again";
 const BAD_URL: &str = "look at the URL of the store; `wiz-session --help` shows how it is written";

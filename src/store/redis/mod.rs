@@ -7,6 +7,7 @@ mod connection;
 mod encoding;
 mod index;
 mod keys;
+mod pages;
 mod reply;
 mod scan;
 mod script;

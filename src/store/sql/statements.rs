@@ -23,6 +23,7 @@ pub(super) struct Statements {
     pub(super) count_expired: Statement,
     /// Fails unless the table has all columns, and the user may read them.
     pub(super) is_there: Statement,
+    pub(super) scan: Statement,
     /// Creates the table and its indexes.
     pub(super) schema: String,
 }
@@ -54,6 +55,7 @@ impl Statements {
             count: statement(COUNT),
             count_expired: statement(COUNT_EXPIRED),
             is_there: statement(IS_THERE),
+            scan: statement(SCAN),
             schema: syntax.schema.replace("{table}", table),
         }
     }
@@ -91,6 +93,10 @@ const COUNT_EXPIRED: &str =
 
 const IS_THERE: &str = "\
 SELECT handle, version, user_id, expires_at, sweep_at, tombstone, record FROM {table} WHERE 1 = 0";
+
+/// By the primary key, so that each page costs the same.
+const SCAN: &str = "\
+SELECT version, expires_at, record, handle FROM {table} WHERE handle > $1 ORDER BY handle LIMIT $2";
 
 impl Statement {
     #[cfg(any(feature = "sqlite", feature = "mysql"))]
@@ -179,6 +185,7 @@ mod tests {
             &all.count,
             &all.count_expired,
             &all.is_there,
+            &all.scan,
         ];
         statements.map(line).concat() + &all.schema
     }

@@ -15,7 +15,7 @@ use crate::{
     error::{ConfigError, Error},
     id::{self, Handle},
     record::{Record, Version},
-    store::{Created, Replaced, SessionStore},
+    store::{Created, Cursor, Page, Replaced, SessionStore},
 };
 
 /// The sessions in a table of a SQL database: what all SQL stores have in common.
@@ -343,5 +343,18 @@ impl<E: Executor> SessionStore for SqlTable<E> {
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         self.number(&self.statements.count, &[row::millis(now).into()])
             .await
+    }
+    async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
+        let after = after.map(Cursor::handle).transpose()?;
+        let after = after.map_or_else(String::new, |handle| handle.to_string());
+        let limit = limit.max(1);
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = [(&*after).into(), most.into()];
+        let rows = self
+            .fetch(Route::Background, &self.statements.scan, &values)
+            .await?;
+        let session = |row| Ok((row::handle::<E>(row)?, row::record::<E>(row)));
+        let sessions = rows.iter().map(session).collect::<Result<_, Error>>()?;
+        Ok(Page::by_handle(sessions, limit))
     }
 }

@@ -3,6 +3,7 @@
 mod act;
 mod browser;
 mod immediate;
+#[path = "../../support/intruder.rs"]
 mod intruder;
 mod log;
 mod never_hangs;
