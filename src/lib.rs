@@ -98,6 +98,7 @@ mod sweeper;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod time;
+mod watch;
 
 pub use ::cookie::{Key, SameSite};
 
@@ -120,9 +121,10 @@ pub use self::{
     record::{Record, Version},
     session::{Transaction, WizSession},
     sessions::{SessionInfo, Sessions},
-    store::{BoxStore, MemoryStore, MemoryStoreBuilder, SessionStore},
+    store::{BoxStore, Ended, MemoryStore, MemoryStoreBuilder, SessionStore},
     sweeper::{Sweeper, SweeperBuilder},
     time::Clock,
+    watch::Watch,
 };
 
 #[cfg(doctest)]

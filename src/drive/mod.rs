@@ -17,6 +17,7 @@ use crate::{
     id::{self, Handle},
     store::StoreClient,
     time::Clock,
+    watch::Watchers,
 };
 
 /// What a commit is carried out with.
@@ -26,6 +27,7 @@ pub(crate) struct Driver<'a> {
     pub(crate) queue: &'a Queue,
     pub(crate) clock: &'a Clock,
     pub(crate) policy: &'a Policy,
+    pub(crate) watchers: &'a Watchers,
     /// For waiting and trying again, altogether.
     pub(crate) time_limit: Duration,
 }
@@ -46,7 +48,7 @@ impl Driver<'_> {
                 Next::Ask(call) => {
                     let answer = self.ask(&call, started).await;
                     let event = commit.answered(answer, clock.timestamp(), policy);
-                    publish::event(event);
+                    publish::event(self, event);
                 }
                 Next::Run => {
                     let ran = run(commit.start_run());
@@ -59,13 +61,13 @@ impl Driver<'_> {
                             let newer = ticket.as_ref().zip(known);
                             let newer =
                                 newer.and_then(|(ticket, known)| ticket.published_after(known));
-                            publish::event(commit.waited(newer, clock.timestamp(), policy));
+                            publish::event(self, commit.waited(newer, clock.timestamp(), policy));
                         }
                         Err(OutOfTime) => commit.give_up(),
                     }
                 }
                 Next::Done(done) => {
-                    publish::done(&done);
+                    publish::done(self, commit, &done);
                     if let (Done::Settled(settled), Some(ticket)) = (&done, &mut ticket)
                         && let Some(stored) = settled.base.live()
                     {

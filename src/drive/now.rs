@@ -17,12 +17,12 @@ impl Driver<'_> {
                 Next::Ask(call) => {
                     let answer = ask_now(self.store, &call);
                     if let Some(event) = commit.answered(answer, now, policy) {
-                        publish::event(Some(event));
+                        publish::event(self, Some(event));
                     }
                 }
                 Next::Wait(..) | Next::Run => return None,
                 Next::Done(done) => {
-                    publish::done(&done);
+                    publish::done(self, commit, &done);
                     return Some(done);
                 }
             }

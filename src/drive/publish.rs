@@ -1,12 +1,14 @@
-//! The one place from which what a commit did is made known: events, metrics, and later those who watch the session.
+//! The one place from which what a commit did is made known: events, metrics, and those who watch the session.
 
+use super::Driver;
 use crate::{
-    commit::{Done, Event},
+    commit::{Base, Commit, Done, Event},
     observe,
+    store::Ended,
 };
 
 #[inline]
-pub(super) fn event(event: Option<Event>) {
+pub(super) fn event(driver: Driver<'_>, event: Option<Event>) {
     match event {
         None => {}
         Some(Event::Created(handle)) => {
@@ -16,10 +18,12 @@ pub(super) fn event(event: Option<Event>) {
         Some(Event::Replaced) => observe::committed(),
         Some(Event::Moved { from, to }) => {
             observe::regenerated(from, to);
+            driver.watchers.ended(from, Ended::Moved);
             observe::committed();
         }
         Some(Event::Ended(handle)) => {
             observe::ended(handle);
+            driver.watchers.ended(handle, Ended::LoggedOut);
             observe::committed();
         }
         Some(Event::Replayed) => observe::replayed(),
@@ -28,10 +32,24 @@ pub(super) fn event(event: Option<Event>) {
 }
 
 #[inline]
-pub(super) fn done(done: &Done) {
-    if let Done::Settled(settled) = done
-        && settled.discards
-    {
+pub(super) fn done(driver: Driver<'_>, commit: &Commit, done: &Done) {
+    let Done::Settled(settled) = done else {
+        return;
+    };
+    if settled.discards {
         observe::discarded();
+    }
+    if driver.watchers.is_empty() {
+        return;
+    }
+    match &settled.base {
+        Base::Live(stored) => driver.watchers.stored(stored.handle, &stored.record),
+        // Why it is gone was not said.
+        Base::Gone => {
+            if let Some(stored) = commit.unit().state().base.live() {
+                driver.watchers.look_soon(stored.handle);
+            }
+        }
+        Base::New => {}
     }
 }

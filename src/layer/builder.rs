@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use ::cookie::Key;
 
@@ -13,6 +13,7 @@ use crate::{
     session::LayerConfig,
     store::{SessionStore, StoreClient},
     time::Clock,
+    watch::{WatchConfig, Watchers},
 };
 
 /// The settings of a [`WizSessionLayer`], from [`WizSessionLayer::builder`].
@@ -49,6 +50,7 @@ pub struct WizSessionLayerBuilder {
     max_bytes: usize,
     store_timeout: Duration,
     clock: Clock,
+    watch_interval: Duration,
 }
 
 /// Wraps the store, once the time limit of its calls and the clock are known.
@@ -68,6 +70,7 @@ impl WizSessionLayerBuilder {
             max_bytes: 64 * 1024,
             store_timeout: Duration::from_secs(5),
             clock: Clock::system(),
+            watch_interval: Duration::from_secs(10),
         }
     }
 
@@ -199,6 +202,16 @@ impl WizSessionLayerBuilder {
         self
     }
 
+    /// How often sessions that are [watched](crate::WizSession::ended) are looked at: how late, with one store call more,
+    /// the end of a session is noticed at the most, whatever goes wrong with the store's pushes. One statement for a
+    /// thousand watched sessions each time, and none while nothing is watched. From 100 milliseconds to an hour.
+    ///
+    /// Defaults to 10 seconds.
+    pub fn watch_interval(mut self, interval: Duration) -> Self {
+        self.watch_interval = interval;
+        self
+    }
+
     /// The clock that all timeouts go by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -226,6 +239,11 @@ impl WizSessionLayerBuilder {
                 expiry: self.expiry,
                 is_immediate: store.is_immediate(),
             },
+            watchers: Watchers::new(WatchConfig {
+                store: store.clone(),
+                clock: self.clock.clone(),
+                interval: self.watch_interval,
+            }),
             store,
             cookie: SessionCookie::new(self.cookie, &self.keys).with_others(
                 self.next_cookie,
@@ -282,6 +300,12 @@ impl WizSessionLayerBuilder {
                     .to_owned(),
             );
         }
+        if !WATCH_INTERVALS.contains(&self.watch_interval) {
+            return refuse(format!(
+                "watch_interval is {:?}: give `.watch_interval(…)` from 100 milliseconds to an hour",
+                self.watch_interval
+            ));
+        }
         if !(1..=MAX_BYTES).contains(&self.max_bytes) {
             return refuse(format!(
                 "max_bytes is {}: give `.max_bytes(…)` from 1 byte to 1 GiB",
@@ -309,6 +333,9 @@ impl WizSessionLayerBuilder {
 
 const MAX_BYTES: usize = 1 << 30;
 
+const WATCH_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(60 * 60);
+
 impl fmt::Debug for WizSessionLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WizSessionLayerBuilder")
@@ -316,6 +343,7 @@ impl fmt::Debug for WizSessionLayerBuilder {
             .field("expiry", &self.expiry)
             .field("max_bytes", &self.max_bytes)
             .field("store_timeout", &self.store_timeout)
+            .field("watch_interval", &self.watch_interval)
             .finish_non_exhaustive()
     }
 }

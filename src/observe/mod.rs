@@ -118,6 +118,15 @@ mod causes {
         );
     }
 
+    pub(crate) fn look_failed(error: &Error) {
+        event!(
+            warn,
+            error = kind(error),
+            source = source(error),
+            "watched sessions not looked at"
+        );
+    }
+
     pub(crate) fn commit_failed(error: &Error) {
         event!(
             error,

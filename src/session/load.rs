@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 use super::{config::LayerConfig, shared::Shared};
@@ -8,6 +10,7 @@ use crate::{
     id::Handle,
     observe,
     time::Timestamp,
+    watch::Watch,
 };
 
 /// What there is of a session once it was asked for.
@@ -20,6 +23,8 @@ pub(super) struct Loaded {
     /// When the store was asked, if it was.
     pub(super) at: Option<Timestamp>,
     pub(super) lookups: Lookups,
+    /// Once somebody has asked when it ends or changes.
+    pub(super) watch: Mutex<Option<Arc<Watch>>>,
 }
 
 /// Looks for the session of a request: that of the first cookie which has one.
@@ -34,6 +39,7 @@ pub(super) async fn load(
         presented: false,
         at: None,
         lookups: Lookups::default(),
+        watch: Mutex::new(None),
     });
     let mut forged = false;
     for value in config.cookie.presented(cookies) {

@@ -156,6 +156,7 @@ impl RequestSession {
             queue: &config.queue,
             clock: &config.clock,
             policy: &config.policy,
+            watchers: &config.watchers,
             time_limit: config.store_timeout,
         }
     }

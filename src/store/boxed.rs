@@ -2,6 +2,7 @@ use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 
 use super::{
     erased::ErasedStore,
+    feed::{Feed, Status},
     session_store::{Created, Replaced, SessionStore},
 };
 use crate::{
@@ -126,6 +127,14 @@ impl SessionStore for BoxStore {
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         self.0.count(now).wait().await
+    }
+
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        self.0.look(handles).wait().await
+    }
+
+    async fn push(&self, feed: Feed) {
+        self.0.push(feed).await;
     }
 }
 

@@ -4,7 +4,9 @@
 mod boxed;
 mod client;
 mod erased;
+mod feed;
 mod forward;
+mod look;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -16,7 +18,6 @@ mod sql;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub(crate) use self::client::StoreClient;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 #[cfg(feature = "mysql")]
@@ -29,6 +30,8 @@ pub use self::sql::SqlStore;
 pub use self::sql::SqliteStore;
 pub use self::{
     boxed::BoxStore,
+    feed::{Ended, Feed, FeedRequest, Status},
     memory::{MemoryStore, MemoryStoreBuilder},
     session_store::{Created, Replaced, SessionStore},
 };
+pub(crate) use self::{client::StoreClient, feed::FeedSink};

@@ -1,6 +1,9 @@
 use std::time::SystemTime;
 
-use super::regenerate;
+use super::{
+    feed::{Feed, Status},
+    look, regenerate,
+};
 use crate::{
     error::Error,
     id::Handle,
@@ -235,6 +238,30 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// How many sessions have not expired at `now`. Tombstones do not count.
     fn count(&self, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Version and expiry of up to 1,000 sessions, in the order asked; `None` for one that is missing. It is called for the
+    /// sessions that this process [watches](crate::WizSession::ended), once per
+    /// [`watch_interval`](crate::WizSessionLayerBuilder::watch_interval).
+    ///
+    /// Defaults to a `load` for each. A database should answer in one statement.
+    fn look(
+        &self,
+        handles: &[Handle],
+    ) -> impl Future<Output = Result<Vec<Option<Status>>, Error>> + Send {
+        look::one_by_one(self, handles)
+    }
+
+    /// Reports to the feed what other processes do to the sessions that this one watches, until it is dropped. It is called
+    /// when the first session is watched, and its future lives for as long as some are.
+    ///
+    /// It is a matter of speed only: what is not reported is found by the next [`look`](Self::look). A store whose
+    /// connection breaks opens another and then reports a [`gap`](Feed::gap).
+    ///
+    /// Defaults to returning at once: the store does not push.
+    fn push(&self, feed: Feed) -> impl Future<Output = ()> + Send {
+        drop(feed);
+        std::future::ready(())
+    }
 }
 
 /// The outcome of a [`create`](SessionStore::create). A [store](SessionStore#example) shows its use.

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, MemoryStore, Replaced, SessionStore},
+    store::{Created, MemoryStore, Replaced, SessionStore, Status},
     time::Clock,
 };
 
@@ -76,10 +76,12 @@ pub enum StoreMethod {
     DeleteUser,
     /// Counts the live sessions.
     Count,
+    /// Looks at the sessions that are watched.
+    Look,
 }
 
 impl StoreMethod {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Create,
         Self::Load,
         Self::Replace,
@@ -89,6 +91,7 @@ impl StoreMethod {
         Self::List,
         Self::DeleteUser,
         Self::Count,
+        Self::Look,
     ];
 }
 
@@ -376,6 +379,12 @@ impl SessionStore for TestStore {
         self.enter(StoreMethod::Count).await?;
         let answer = self.0.sessions.count(now).await;
         self.leave(StoreMethod::Count, answer).await
+    }
+
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        self.enter(StoreMethod::Look).await?;
+        let answer = self.0.sessions.look(handles).await;
+        self.leave(StoreMethod::Look, answer).await
     }
 }
 

@@ -40,3 +40,4 @@ mod updates;
 mod user_code;
 mod users;
 mod values;
+mod watching;
