@@ -77,6 +77,7 @@
 //! - `cli`: the operator's tool, installed by `cargo install wiz-session --features cli`; not for the library.
 
 mod at_once;
+mod cache;
 mod change;
 mod commit;
 mod cookie;

@@ -102,8 +102,11 @@ impl Sessions {
     /// # Cancel safety
     /// Dropped at any point, the session has ended or it has not. Calling it again is harmless.
     pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
-        let watchers = &self.config.watchers;
+        let LayerConfig {
+            watchers, cache, ..
+        } = &*self.config;
         let answer = self.config.store.delete(handle).answer().await;
+        cache.remove(handle);
         match &answer {
             Ok(true) => {
                 observe::ended(handle);
@@ -199,6 +202,7 @@ impl Sessions {
 
     async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
         let answer = self.config.store.delete_user(user, except).answer().await;
+        self.config.cache.remove_user(user);
         // Which ones, the store does not say.
         self.config.watchers.look_at_all(Ended::Revoked);
         observe::revoked(*answer.as_ref().unwrap_or(&0));

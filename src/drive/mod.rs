@@ -12,6 +12,7 @@ use tokio::time::Instant;
 pub(crate) use self::queue::Queue;
 use self::queue::Ticket;
 use crate::{
+    cache::{Asking, NearCache},
     commit::{Answer, Call, Commit, Done, Next, Policy, Ran, SessionState},
     error::Error,
     id::{self, Handle},
@@ -28,6 +29,7 @@ pub(crate) struct Driver<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) policy: &'a Policy,
     pub(crate) watchers: &'a Watchers,
+    pub(crate) cache: &'a NearCache,
     /// For waiting and trying again, altogether.
     pub(crate) time_limit: Duration,
 }
@@ -46,7 +48,9 @@ impl Driver<'_> {
         loop {
             match commit.next(clock.timestamp(), headers_sent(), policy) {
                 Next::Ask(call) => {
+                    let asking = Asking::begin(self.cache, &call, clock.timestamp());
                     let answer = self.ask(&call, started).await;
+                    asking.answered(&answer);
                     let event = commit.answered(answer, clock.timestamp(), policy);
                     publish::event(self, event);
                 }

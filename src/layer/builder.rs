@@ -4,6 +4,7 @@ use ::cookie::Key;
 
 use super::WizSessionLayer;
 use crate::{
+    cache::CacheSettings,
     commit::Policy,
     cookie::{CookieOptions, Keys, SessionCookie},
     drive::Queue,
@@ -51,6 +52,7 @@ pub struct WizSessionLayerBuilder {
     store_timeout: Duration,
     clock: Clock,
     watch_interval: Duration,
+    cache: CacheSettings,
 }
 
 /// Wraps the store, once the time limit of its calls and the clock are known.
@@ -71,6 +73,7 @@ impl WizSessionLayerBuilder {
             store_timeout: Duration::from_secs(5),
             clock: Clock::system(),
             watch_interval: Duration::from_secs(10),
+            cache: CacheSettings::default(),
         }
     }
 
@@ -212,6 +215,30 @@ impl WizSessionLayerBuilder {
         self
     }
 
+    /// Keeps the sessions that this process has loaded or stored in memory for so long, so that reading one takes no round
+    /// trip. From one second to a minute.
+    ///
+    /// **What a request reads may be this old, and no older; what it writes is never lost and never revives an ended
+    /// session.** A commit is a compare-and-swap on the store as ever: if the session has changed meanwhile, it is loaded and
+    /// the changes are replayed. [`reload`](crate::WizSession::reload), [`is_alive`](crate::WizSession::is_alive) and what a
+    /// transaction commits go by the store. So a logout at another process is noticed after this time at the latest; with
+    /// a store that pushes (Redis) at once.
+    ///
+    /// Defaults to none. A store in this process's memory needs no cache, and gets none.
+    #[cfg(feature = "cache")]
+    pub fn cache_for(mut self, duration: Duration) -> Self {
+        self.cache.cache_for = Some(duration);
+        self
+    }
+
+    /// How much memory the sessions that [`cache_for`](Self::cache_for) keeps may take, in bytes: data and 400 bytes each.
+    /// Those that are seldom used make room. At least 1 MiB. Defaults to 64 MiB.
+    #[cfg(feature = "cache")]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache.max_bytes = bytes;
+        self
+    }
+
     /// The clock that all timeouts go by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -234,16 +261,18 @@ impl WizSessionLayerBuilder {
         self.validate()?;
         observe::describe();
         let store = (self.store)(self.store_timeout, &self.clock);
+        let watchers = Watchers::new(WatchConfig {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            interval: self.watch_interval,
+        });
         let config = LayerConfig {
+            cache: self.cache.open(&store, &watchers),
             policy: Policy {
                 expiry: self.expiry,
                 is_immediate: store.is_immediate(),
             },
-            watchers: Watchers::new(WatchConfig {
-                store: store.clone(),
-                clock: self.clock.clone(),
-                interval: self.watch_interval,
-            }),
+            watchers,
             store,
             cookie: SessionCookie::new(self.cookie, &self.keys).with_others(
                 self.next_cookie,
@@ -306,6 +335,7 @@ impl WizSessionLayerBuilder {
                 self.watch_interval
             ));
         }
+        self.cache.validate()?;
         if !(1..=MAX_BYTES).contains(&self.max_bytes) {
             return refuse(format!(
                 "max_bytes is {}: give `.max_bytes(…)` from 1 byte to 1 GiB",

@@ -1,8 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    commit::Policy, cookie::SessionCookie, drive::Queue, store::StoreClient, time::Clock,
-    watch::Watchers,
+    cache::NearCache, commit::Policy, cookie::SessionCookie, drive::Queue, store::StoreClient,
+    time::Clock, watch::Watchers,
 };
 
 /// What all requests through one layer share.
@@ -15,4 +15,5 @@ pub(crate) struct LayerConfig {
     pub(crate) store_timeout: Duration,
     pub(crate) queue: Queue,
     pub(crate) watchers: Arc<Watchers>,
+    pub(crate) cache: Arc<NearCache>,
 }

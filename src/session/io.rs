@@ -61,7 +61,10 @@ impl RequestSession {
         let Some(handle) = stored else {
             return Ok(false);
         };
+        let now = self.config.clock.timestamp();
+        let loading = self.config.cache.begin_load(handle);
         let record = self.config.store.load(handle).answer().await?;
+        loading.keep(record.as_ref(), now);
         let now = self.config.clock.timestamp();
         let expiry = &self.config.policy.expiry;
         Ok(record.is_some_and(|record| !record.is_tombstone() && expiry.is_live(&record, now)))
@@ -114,7 +117,10 @@ impl RequestSession {
     /// The newest record, or `None` if the session is over; and whether it was touched, as that was due.
     async fn load_newer(&self, stored: &Stored) -> Result<(Option<Record>, bool), Error> {
         let config = &*self.config;
+        let since = config.clock.timestamp();
+        let loading = config.cache.begin_load(stored.handle);
         let loaded = config.store.load(stored.handle).answer().await?;
+        loading.keep(loaded.as_ref(), since);
         let now = config.clock.timestamp();
         let expiry = &config.policy.expiry;
         let lives = |record: &Record| self.view(|state| state.is_live(record, now, expiry));
@@ -132,6 +138,7 @@ impl RequestSession {
             match touched {
                 Ok(true) => {
                     record.touch(until);
+                    config.cache.touch(stored.handle, until);
                     is_touched = true;
                 }
                 Ok(false) => {}

@@ -53,8 +53,16 @@ pub(super) async fn load(
             continue;
         }
         let now = *loaded.at.get_or_insert_with(|| config.clock.timestamp());
-        let answer = config.store.load(handle).answer().await;
-        let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
+        let record = match config.cache.get(handle, now) {
+            Some(record) => Some(record),
+            None => {
+                let loading = config.cache.begin_load(handle);
+                let answer = config.store.load(handle).answer().await;
+                let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
+                loading.keep(record.as_ref(), now);
+                record
+            }
+        };
         let state = &mut loaded.shared.get_mut().state;
         match record.filter(|record| config.policy.expiry.is_live(record, now)) {
             None => {

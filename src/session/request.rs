@@ -157,6 +157,7 @@ impl RequestSession {
             clock: &config.clock,
             policy: &config.policy,
             watchers: &config.watchers,
+            cache: &config.cache,
             time_limit: config.store_timeout,
         }
     }

@@ -12,5 +12,7 @@ mod looking;
 mod watched;
 mod watchers;
 
+#[cfg(feature = "cache")]
+pub(crate) use self::watchers::Listen;
 pub use self::watchers::Watch;
 pub(crate) use self::watchers::{WatchConfig, Watchers};

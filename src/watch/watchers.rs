@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     pin::pin,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -32,6 +32,10 @@ pub(crate) struct Watchers {
     /// Where the store hears what to watch, if it pushes.
     requests: Mutex<Option<mpsc::UnboundedSender<FeedRequest>>>,
     pub(super) config: WatchConfig,
+    /// Whether the store has not said that it does not push.
+    pushes: AtomicBool,
+    /// What else is to know what the store pushes.
+    cache: OnceLock<Arc<dyn FeedSink>>,
     this: Weak<Self>,
 }
 
@@ -40,6 +44,8 @@ type Shard = Mutex<HashMap<Handle, Entry>>;
 struct Entry {
     watched: Arc<Watched>,
     watches: u32,
+    /// Of those that make do with what the store pushes.
+    listens: u32,
 }
 
 const SHARDS: usize = 16;
@@ -70,6 +76,8 @@ impl Watchers {
             is_running: AtomicBool::new(false),
             requests: Mutex::new(None),
             config,
+            pushes: AtomicBool::new(true),
+            cache: OnceLock::new(),
             this: this.clone(),
         })
     }
@@ -82,14 +90,7 @@ impl Watchers {
         let watchers = self.this.upgrade().expect("it is borrowed from an Arc");
         let watched = {
             let mut shard = self.shard(handle).lock();
-            let entry = shard.entry(handle).or_insert_with(|| {
-                self.len.fetch_add(1, Ordering::AcqRel);
-                self.request(FeedRequest::Watch(handle));
-                Entry {
-                    watched: Arc::new(Watched::new(expires_at)),
-                    watches: 0,
-                }
-            });
+            let entry = self.entry(&mut shard, handle, expires_at);
             entry.watches += 1;
             Arc::clone(&entry.watched)
         };
@@ -104,9 +105,62 @@ impl Watchers {
         watch
     }
 
+    /// Has the store push what happens to a session, without looking at it. `None` if the store does not push.
+    #[cfg(feature = "cache")]
+    pub(crate) fn listen(&self, handle: Handle) -> Option<Listen> {
+        if !self.pushes.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut shard = self.shard(handle).lock();
+        self.entry(&mut shard, handle, None).listens += 1;
+        drop(shard);
+        self.run();
+        Some(Listen {
+            handle,
+            watchers: self.this.clone(),
+        })
+    }
+
+    fn entry<'a>(
+        &self,
+        shard: &'a mut HashMap<Handle, Entry>,
+        handle: Handle,
+        expires_at: Option<Timestamp>,
+    ) -> &'a mut Entry {
+        shard.entry(handle).or_insert_with(|| {
+            self.len.fetch_add(1, Ordering::AcqRel);
+            self.request(FeedRequest::Watch(handle));
+            Entry {
+                watched: Arc::new(Watched::new(expires_at)),
+                watches: 0,
+                listens: 0,
+            }
+        })
+    }
+
+    /// Of one that watches or listens no longer.
+    fn leave(&self, handle: Handle, leave: impl FnOnce(&mut Entry)) {
+        let mut shard = self.shard(handle).lock();
+        let Some(entry) = shard.get_mut(&handle) else {
+            return;
+        };
+        leave(entry);
+        if entry.watches + entry.listens == 0 {
+            shard.remove(&handle);
+            self.len.fetch_sub(1, Ordering::AcqRel);
+            self.request(FeedRequest::Unwatch(handle));
+        }
+    }
+
     /// How often all are looked at.
     pub(crate) fn interval(&self) -> Duration {
         self.config.interval
+    }
+
+    /// Also tells the cache what the store pushes.
+    #[cfg(feature = "cache")]
+    pub(crate) fn tell(&self, cache: Arc<dyn FeedSink>) {
+        assert!(self.cache.set(cache).is_ok(), "a layer has one cache");
     }
 
     /// Whether nothing is watched.
@@ -156,11 +210,13 @@ impl Watchers {
         shard.get(&handle).map(|entry| Arc::clone(&entry.watched))
     }
 
-    /// All that are watched.
+    /// All that are to be looked at.
     pub(super) fn handles(&self) -> Vec<Handle> {
         let mut handles = Vec::with_capacity(self.len.load(Ordering::Acquire));
         for shard in &self.shards {
-            handles.extend(shard.lock().keys());
+            let shard = shard.lock();
+            let watched = shard.iter().filter(|(_, entry)| entry.watches > 0);
+            handles.extend(watched.map(|(handle, _)| handle));
         }
         handles
     }
@@ -169,9 +225,9 @@ impl Watchers {
     pub(super) fn due(&self, now: Timestamp) -> (Vec<Handle>, Option<Timestamp>) {
         let (mut due, mut next) = (Vec::new(), None::<Timestamp>);
         for shard in &self.shards {
-            for (handle, Entry { watched, .. }) in &*shard.lock() {
-                let at = watched.expires_at();
-                if watched.ended().is_some() {
+            for (handle, entry) in &*shard.lock() {
+                let at = entry.watched.expires_at();
+                if entry.watches == 0 || entry.watched.ended().is_some() {
                     continue;
                 }
                 if at <= now {
@@ -214,6 +270,7 @@ impl Watchers {
                     .is_some_and(|push| push.as_mut().poll(cx).is_ready())
                 {
                     push = None;
+                    watchers.pushes.store(false, Ordering::Relaxed);
                 }
                 look.as_mut().poll(cx)
             })
@@ -224,8 +281,10 @@ impl Watchers {
     fn feed(&self) -> Feed {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.requests.lock() = Some(sender);
-        for handle in self.handles() {
-            self.request(FeedRequest::Watch(handle));
+        for shard in &self.shards {
+            for handle in shard.lock().keys() {
+                self.request(FeedRequest::Watch(*handle));
+            }
         }
         let sink = self.this.upgrade().expect("it is borrowed from an Arc");
         Feed::new(sink, receiver)
@@ -251,18 +310,28 @@ impl Drop for Running {
     }
 }
 
+/// What the store pushes.
 impl FeedSink for Watchers {
     fn ended(&self, handle: Handle, why: Ended) {
+        if let Some(cache) = self.cache.get() {
+            cache.ended(handle, why);
+        }
         Self::ended(self, handle, why);
     }
 
     fn changed(&self, handle: Handle, version: Version) {
+        if let Some(cache) = self.cache.get() {
+            cache.changed(handle, version);
+        }
         if let Some(watched) = self.get(handle) {
             watched.change(version);
         }
     }
 
     fn gap(&self) {
+        if let Some(cache) = self.cache.get() {
+            cache.gap();
+        }
         self.look_at_all(Ended::LoggedOut);
     }
 }
@@ -327,16 +396,23 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let watchers = &self.watchers;
-        let mut shard = watchers.shard(self.handle).lock();
-        let Some(entry) = shard.get_mut(&self.handle) else {
-            return;
-        };
-        entry.watches -= 1;
-        if entry.watches == 0 {
-            shard.remove(&self.handle);
-            watchers.len.fetch_sub(1, Ordering::AcqRel);
-            watchers.request(FeedRequest::Unwatch(self.handle));
+        self.watchers.leave(self.handle, |entry| entry.watches -= 1);
+    }
+}
+
+/// See [`Watchers::listen`].
+#[cfg(feature = "cache")]
+pub(crate) struct Listen {
+    handle: Handle,
+    /// Weak, as the cache that holds this is held by them.
+    watchers: Weak<Watchers>,
+}
+
+#[cfg(feature = "cache")]
+impl Drop for Listen {
+    fn drop(&mut self) {
+        if let Some(watchers) = self.watchers.upgrade() {
+            watchers.leave(self.handle, |entry| entry.listens -= 1);
         }
     }
 }

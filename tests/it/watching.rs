@@ -9,7 +9,7 @@ use wiz_session::{
     test_util::{Fault, StoreMethod},
 };
 
-use crate::support::{Browser, Site};
+use crate::support::{Browser, Site, settle};
 
 /// Far more than an interval, and no time at all where the runtime's clock is paused.
 const LONG: Duration = Duration::from_secs(60 * 60);
@@ -23,13 +23,6 @@ async fn kept(browser: &mut Browser) -> WizSession {
 
 async fn ended(session: &WizSession) -> Option<Ended> {
     timeout(LONG, session.ended()).await.ok()
-}
-
-/// Lets the task that looks do so, without time passing.
-async fn settle() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test(start_paused = true)]
