@@ -52,7 +52,7 @@ impl Driver<'_> {
                     let answer = self.ask(&call, started).await;
                     asking.answered(&answer);
                     let event = commit.answered(answer, clock.timestamp(), policy);
-                    publish::event(self, event);
+                    publish::event(self.watchers, event);
                 }
                 Next::Run => {
                     let ran = run(commit.start_run());
@@ -65,13 +65,16 @@ impl Driver<'_> {
                             let newer = ticket.as_ref().zip(known);
                             let newer =
                                 newer.and_then(|(ticket, known)| ticket.published_after(known));
-                            publish::event(self, commit.waited(newer, clock.timestamp(), policy));
+                            publish::event(
+                                self.watchers,
+                                commit.waited(newer, clock.timestamp(), policy),
+                            );
                         }
                         Err(OutOfTime) => commit.give_up(),
                     }
                 }
                 Next::Done(done) => {
-                    publish::done(self, commit, &done);
+                    publish::done(self.watchers, commit, &done);
                     if let (Done::Settled(settled), Some(ticket)) = (&done, &mut ticket)
                         && let Some(stored) = settled.base.live()
                     {

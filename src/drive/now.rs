@@ -17,12 +17,12 @@ impl Driver<'_> {
                 Next::Ask(call) => {
                     let answer = ask_now(self.store, &call);
                     if let Some(event) = commit.answered(answer, now, policy) {
-                        publish::event(self, Some(event));
+                        publish::event(self.watchers, Some(event));
                     }
                 }
                 Next::Wait(..) | Next::Run => return None,
                 Next::Done(done) => {
-                    publish::done(self, commit, &done);
+                    publish::done(self.watchers, commit, &done);
                     return Some(done);
                 }
             }

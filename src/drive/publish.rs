@@ -1,14 +1,14 @@
 //! The one place from which what a commit did is made known: events, metrics, and those who watch the session.
 
-use super::Driver;
 use crate::{
     commit::{Base, Commit, Done, Event},
     observe,
     store::Ended,
+    watch::Registry,
 };
 
 #[inline]
-pub(super) fn event(driver: Driver<'_>, event: Option<Event>) {
+pub(super) fn event(watched: &Registry, event: Option<Event>) {
     match event {
         None => {}
         Some(Event::Created(handle)) => {
@@ -18,12 +18,12 @@ pub(super) fn event(driver: Driver<'_>, event: Option<Event>) {
         Some(Event::Replaced) => observe::committed(),
         Some(Event::Moved { from, to }) => {
             observe::regenerated(from, to);
-            driver.watchers.ended(from, Ended::Moved);
+            watched.ended(from, Ended::Moved);
             observe::committed();
         }
         Some(Event::Ended(handle)) => {
             observe::ended(handle);
-            driver.watchers.ended(handle, Ended::LoggedOut);
+            watched.ended(handle, Ended::LoggedOut);
             observe::committed();
         }
         Some(Event::Replayed) => observe::replayed(),
@@ -32,22 +32,22 @@ pub(super) fn event(driver: Driver<'_>, event: Option<Event>) {
 }
 
 #[inline]
-pub(super) fn done(driver: Driver<'_>, commit: &Commit, done: &Done) {
+pub(super) fn done(watched: &Registry, commit: &Commit, done: &Done) {
     let Done::Settled(settled) = done else {
         return;
     };
     if settled.discards {
         observe::discarded();
     }
-    if driver.watchers.is_empty() {
+    if watched.is_empty() {
         return;
     }
     match &settled.base {
-        Base::Live(stored) => driver.watchers.stored(stored.handle, &stored.record),
+        Base::Live(stored) => watched.stored(stored.handle, &stored.record),
         // Why it is gone was not said.
         Base::Gone => {
             if let Some(stored) = commit.unit().state().base.live() {
-                driver.watchers.look_soon(stored.handle);
+                watched.look_soon(stored.handle);
             }
         }
         Base::New => {}

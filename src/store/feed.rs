@@ -5,6 +5,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::{
     id::Handle,
     record::{Record, Version},
+    time::Timestamp,
 };
 
 /// Why a session is over.
@@ -58,17 +59,24 @@ impl fmt::Display for Ended {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     version: Version,
-    expires_at: SystemTime,
+    expires_at: Timestamp,
     is_tombstone: bool,
 }
 
 impl Status {
+    /// That of a session whose record is damaged: it has not changed, and does not expire before it is looked at again.
+    pub(super) const UNREADABLE: Self = Self {
+        version: Version::new(0),
+        expires_at: Timestamp::from_millis(Timestamp::LATEST),
+        is_tombstone: false,
+    };
+
     /// The status of a session with this version and expiry, or of a tombstone.
     #[must_use]
-    pub const fn new(version: Version, expires_at: SystemTime, is_tombstone: bool) -> Self {
+    pub fn new(version: Version, expires_at: SystemTime, is_tombstone: bool) -> Self {
         Self {
             version,
-            expires_at,
+            expires_at: expires_at.into(),
             is_tombstone,
         }
     }
@@ -87,8 +95,8 @@ impl Status {
 
     /// When the session ends unless it is used before.
     #[must_use]
-    pub const fn expires_at(&self) -> SystemTime {
-        self.expires_at
+    pub fn expires_at(&self) -> SystemTime {
+        self.expires_at.into()
     }
 
     /// Whether the session has moved to another id.

@@ -6,7 +6,6 @@ mod client;
 mod erased;
 mod feed;
 mod forward;
-mod look;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;

@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use super::{
     feed::{Feed, Status},
-    look, regenerate,
+    regenerate,
 };
 use crate::{
     error::Error,
@@ -248,7 +248,18 @@ pub trait SessionStore: Send + Sync + 'static {
         &self,
         handles: &[Handle],
     ) -> impl Future<Output = Result<Vec<Option<Status>>, Error>> + Send {
-        look::one_by_one(self, handles)
+        async move {
+            let mut statuses = Vec::with_capacity(handles.len());
+            for handle in handles {
+                statuses.push(match self.load(*handle).await {
+                    Ok(record) => record.as_ref().map(Status::of),
+                    // It is there, and the others are not to wait for its repair.
+                    Err(error) if error.is_corrupt() => Some(Status::UNREADABLE),
+                    Err(error) => return Err(error),
+                });
+            }
+            Ok(statuses)
+        }
     }
 
     /// Reports to the feed what other processes do to the sessions that this one watches, until it is dropped. It is called

@@ -4,13 +4,13 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
-use super::watchers::Watchers;
+use super::registry::Registry;
 use crate::{
     error::Error,
     id::Handle,
     observe,
-    store::{Ended, Status},
-    time::Timestamp,
+    store::{Ended, Status, StoreClient},
+    time::{Clock, Timestamp},
 };
 
 /// How many sessions one statement looks at.
@@ -19,24 +19,36 @@ const BATCH: usize = 1000;
 /// How long to wait after a look that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What the sessions are looked at with.
+pub(crate) struct WatchConfig {
+    pub(crate) store: StoreClient,
+    pub(crate) clock: Clock,
+    /// How long a report that was lost may stay unnoticed.
+    pub(crate) interval: Duration,
+}
+
 /// Looks until nothing has been watched for an interval.
-pub(super) async fn look(watchers: &Watchers) {
-    let interval = watchers.config.interval;
+pub(super) async fn look(watched: &Registry, config: &WatchConfig) {
     let mut round = Round {
-        watchers,
-        all_at: Instant::now() + interval,
+        watched,
+        config,
+        all_at: Instant::now(),
         next_expiry: None,
         retry_at: None,
         failed: Vec::new(),
     };
-    while !(watchers.is_empty() && Instant::now() >= round.all_at) {
+    loop {
         round.look().await;
         round.wait().await;
+        if watched.is_empty() && Instant::now() >= round.all_at {
+            return;
+        }
     }
 }
 
 struct Round<'a> {
-    watchers: &'a Watchers,
+    watched: &'a Registry,
+    config: &'a WatchConfig,
     /// When all are to be looked at next.
     all_at: Instant,
     next_expiry: Option<Timestamp>,
@@ -47,21 +59,20 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn look(&mut self) {
-        let watchers = self.watchers;
-        let looks = &watchers.looks;
-        let why = looks.all.lock().take();
-        let soon = std::mem::take(&mut *looks.soon.lock());
+        let watched = self.watched;
+        let why = watched.all.lock().take();
+        let soon = std::mem::take(&mut *watched.soon.lock());
         if why.is_some() || Instant::now() >= self.all_at {
-            self.all_at = Instant::now() + watchers.config.interval;
+            self.all_at = Instant::now() + self.config.interval;
             self.failed.clear();
-            self.look_at(watchers.handles(), why.unwrap_or(Ended::LoggedOut))
+            self.look_at(watched.handles(), why.unwrap_or(Ended::LoggedOut))
                 .await;
             return self.note_expiries();
         }
         self.look_at(soon, Ended::LoggedOut).await;
-        let now = watchers.config.clock.timestamp();
+        let now = self.config.clock.timestamp();
         if self.next_expiry.is_none_or(|next| next <= now) {
-            let (due, _) = watchers.due(now);
+            let (due, _) = watched.due(now);
             self.look_at(due, Ended::LoggedOut).await;
             self.note_expiries();
         }
@@ -74,15 +85,15 @@ impl Round<'_> {
 
     /// Those that are due by now had a look that failed, and are looked at again after the pause.
     fn note_expiries(&mut self) {
-        let now = self.watchers.config.clock.timestamp();
-        let (_, next) = self.watchers.due(now);
+        let now = self.config.clock.timestamp();
+        let (_, next) = self.watched.due(now);
         self.next_expiry = Some(next.unwrap_or(Timestamp::from_millis(Timestamp::LATEST)));
     }
 
     /// Those that are missing have ended for this reason, unless their time was over.
     async fn look_at(&mut self, handles: Vec<Handle>, why: Ended) {
         for batch in handles.chunks(BATCH) {
-            let store = &self.watchers.config.store;
+            let store = &self.config.store;
             let answer = store.look(batch).answer().await;
             match answer.and_then(|statuses| one_each(batch, statuses)) {
                 Ok(statuses) => {
@@ -93,7 +104,7 @@ impl Round<'_> {
                 Err(error) => {
                     observe::look_failed(&error);
                     self.failed.extend_from_slice(batch);
-                    let pause = PAUSE.min(self.watchers.config.interval);
+                    let pause = PAUSE.min(self.config.interval);
                     self.retry_at.get_or_insert(Instant::now() + pause);
                 }
             }
@@ -101,10 +112,10 @@ impl Round<'_> {
     }
 
     fn note(&mut self, handle: Handle, status: Option<Status>, why: Ended) {
-        let Some(watched) = self.watchers.get(handle) else {
+        let Some(watched) = self.watched.get(handle) else {
             return;
         };
-        let now = self.watchers.config.clock.timestamp();
+        let now = self.config.clock.timestamp();
         let Some(status) = status else {
             return watched.end(match watched.expires_at() <= now {
                 true => Ended::Expired,
@@ -124,7 +135,7 @@ impl Round<'_> {
     }
 
     async fn wait(&self) {
-        let clock = &self.watchers.config.clock;
+        let clock = &self.config.clock;
         // Before the look at the clock, so that no move falls in between.
         let mut moved = pin!(clock.moved());
         let until_expiry = self.next_expiry.map(|at| at.since(clock.timestamp()));
@@ -135,7 +146,7 @@ impl Round<'_> {
         if let Some(at) = self.retry_at {
             until = until.min(at);
         }
-        let mut woken = pin!(self.watchers.looks.wake.notified());
+        let mut woken = pin!(self.watched.wake.notified());
         let wake = poll_fn(|cx| match woken.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => moved.as_mut().poll(cx),

@@ -9,10 +9,11 @@
 //! Every report but the look may be lost. So a watch is late by the interval and one call of the store at the most.
 
 mod looking;
+mod registry;
 mod watched;
 mod watchers;
 
 #[cfg(feature = "cache")]
 pub(crate) use self::watchers::Listen;
 pub use self::watchers::Watch;
-pub(crate) use self::watchers::{WatchConfig, Watchers};
+pub(crate) use self::{looking::WatchConfig, registry::Registry, watchers::Watchers};

@@ -1,37 +1,33 @@
 use std::{
-    collections::HashMap,
     fmt,
     future::poll_fn,
+    ops::Deref,
     pin::pin,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
-
-use super::{looking, watched::Watched};
+use super::{
+    looking::{self, WatchConfig},
+    registry::Registry,
+    watched::Watched,
+};
 use crate::{
     id::Handle,
-    record::{Record, Version},
-    store::{Ended, Feed, FeedRequest, FeedSink, StoreClient},
-    time::{Clock, Timestamp},
+    record::Version,
+    store::{Ended, FeedSink},
+    time::Timestamp,
 };
 
-/// The sessions of one layer that somebody in this process watches.
+/// The sessions of one layer that are watched in this process, and the task that looks and listens for them.
 pub(crate) struct Watchers {
-    /// How many sessions there are, so that a commit pays one load while there is none.
-    len: AtomicUsize,
-    shards: [Shard; SHARDS],
-    pub(super) looks: Looks,
-    /// Whether a task looks and listens. There is one only while something is watched.
+    registry: Registry,
+    config: WatchConfig,
+    /// Whether the task runs. It does only while something is watched.
     is_running: AtomicBool,
-    /// Where the store hears what to watch, if it pushes.
-    requests: Mutex<Option<mpsc::UnboundedSender<FeedRequest>>>,
-    pub(super) config: WatchConfig,
     /// Whether the store has not said that it does not push.
     pushes: AtomicBool,
     /// What else is to know what the store pushes.
@@ -39,47 +35,30 @@ pub(crate) struct Watchers {
     this: Weak<Self>,
 }
 
-type Shard = Mutex<HashMap<Handle, Entry>>;
+impl Deref for Watchers {
+    type Target = Registry;
 
-struct Entry {
-    watched: Arc<Watched>,
-    watches: u32,
-    /// Of those that make do with what the store pushes.
-    listens: u32,
-}
-
-const SHARDS: usize = 16;
-
-/// What the sessions are looked at with.
-pub(crate) struct WatchConfig {
-    pub(crate) store: StoreClient,
-    pub(crate) clock: Clock,
-    /// How long a report that was lost may stay unnoticed.
-    pub(crate) interval: Duration,
-}
-
-/// What has to be looked at before the interval is over.
-#[derive(Default)]
-pub(super) struct Looks {
-    pub(super) soon: Mutex<Vec<Handle>>,
-    /// All, and why those that are missing then have ended.
-    pub(super) all: Mutex<Option<Ended>>,
-    pub(super) wake: Notify,
+    #[inline]
+    fn deref(&self) -> &Registry {
+        &self.registry
+    }
 }
 
 impl Watchers {
     pub(crate) fn new(config: WatchConfig) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
-            len: AtomicUsize::new(0),
-            shards: Default::default(),
-            looks: Looks::default(),
-            is_running: AtomicBool::new(false),
-            requests: Mutex::new(None),
+            registry: Registry::default(),
             config,
+            is_running: AtomicBool::new(false),
             pushes: AtomicBool::new(true),
             cache: OnceLock::new(),
             this: this.clone(),
         })
+    }
+
+    /// How often all are looked at.
+    pub(crate) fn interval(&self) -> Duration {
+        self.config.interval
     }
 
     /// Watches a session, which is looked at soon: it may have ended since it was loaded.
@@ -87,18 +66,12 @@ impl Watchers {
     /// # Panics
     /// Outside of a tokio runtime.
     pub(crate) fn watch(&self, handle: Handle, expires_at: Option<Timestamp>) -> Watch {
-        let watchers = self.this.upgrade().expect("it is borrowed from an Arc");
-        let watched = {
-            let mut shard = self.shard(handle).lock();
-            let entry = self.entry(&mut shard, handle, expires_at);
-            entry.watches += 1;
-            Arc::clone(&entry.watched)
-        };
+        let watched = self.enter(handle, expires_at, |entry| entry.watches += 1);
         let watch = Watch {
             handle,
             seen: watched.version(),
             watched,
-            watchers,
+            watchers: self.shared(),
         };
         self.look_soon(handle);
         self.run();
@@ -111,50 +84,12 @@ impl Watchers {
         if !self.pushes.load(Ordering::Relaxed) {
             return None;
         }
-        let mut shard = self.shard(handle).lock();
-        self.entry(&mut shard, handle, None).listens += 1;
-        drop(shard);
+        self.enter(handle, None, |entry| entry.listens += 1);
         self.run();
         Some(Listen {
             handle,
             watchers: self.this.clone(),
         })
-    }
-
-    fn entry<'a>(
-        &self,
-        shard: &'a mut HashMap<Handle, Entry>,
-        handle: Handle,
-        expires_at: Option<Timestamp>,
-    ) -> &'a mut Entry {
-        shard.entry(handle).or_insert_with(|| {
-            self.len.fetch_add(1, Ordering::AcqRel);
-            self.request(FeedRequest::Watch(handle));
-            Entry {
-                watched: Arc::new(Watched::new(expires_at)),
-                watches: 0,
-                listens: 0,
-            }
-        })
-    }
-
-    /// Of one that watches or listens no longer.
-    fn leave(&self, handle: Handle, leave: impl FnOnce(&mut Entry)) {
-        let mut shard = self.shard(handle).lock();
-        let Some(entry) = shard.get_mut(&handle) else {
-            return;
-        };
-        leave(entry);
-        if entry.watches + entry.listens == 0 {
-            shard.remove(&handle);
-            self.len.fetch_sub(1, Ordering::AcqRel);
-            self.request(FeedRequest::Unwatch(handle));
-        }
-    }
-
-    /// How often all are looked at.
-    pub(crate) fn interval(&self) -> Duration {
-        self.config.interval
     }
 
     /// Also tells the cache what the store pushes.
@@ -163,106 +98,22 @@ impl Watchers {
         assert!(self.cache.set(cache).is_ok(), "a layer has one cache");
     }
 
-    /// Whether nothing is watched.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len.load(Ordering::Acquire) == 0
-    }
-
-    /// A session has ended.
-    #[inline]
-    pub(crate) fn ended(&self, handle: Handle, why: Ended) {
-        if let Some(watched) = self.get(handle) {
-            watched.end(why);
-        }
-    }
-
-    /// This record was stored.
-    #[inline]
-    pub(crate) fn stored(&self, handle: Handle, record: &Record) {
-        if let Some(watched) = self.get(handle) {
-            watched.change(record.version());
-        }
-    }
-
-    /// It may have ended.
-    pub(crate) fn look_soon(&self, handle: Handle) {
-        if !self.is_empty() {
-            self.looks.soon.lock().push(handle);
-            self.looks.wake.notify_one();
-        }
-    }
-
-    /// Any may have ended, and if so, for this reason.
-    pub(crate) fn look_at_all(&self, why: Ended) {
-        if !self.is_empty() {
-            *self.looks.all.lock() = Some(why);
-            self.looks.wake.notify_one();
-        }
-    }
-
-    #[inline]
-    pub(super) fn get(&self, handle: Handle) -> Option<Arc<Watched>> {
-        if self.is_empty() {
-            return None;
-        }
-        let shard = self.shard(handle).lock();
-        shard.get(&handle).map(|entry| Arc::clone(&entry.watched))
-    }
-
-    /// All that are to be looked at.
-    pub(super) fn handles(&self) -> Vec<Handle> {
-        let mut handles = Vec::with_capacity(self.len.load(Ordering::Acquire));
-        for shard in &self.shards {
-            let shard = shard.lock();
-            let watched = shard.iter().filter(|(_, entry)| entry.watches > 0);
-            handles.extend(watched.map(|(handle, _)| handle));
-        }
-        handles
-    }
-
-    /// Those that are over by now, as far as is known, and when the next one will be.
-    pub(super) fn due(&self, now: Timestamp) -> (Vec<Handle>, Option<Timestamp>) {
-        let (mut due, mut next) = (Vec::new(), None::<Timestamp>);
-        for shard in &self.shards {
-            for (handle, entry) in &*shard.lock() {
-                let at = entry.watched.expires_at();
-                if entry.watches == 0 || entry.watched.ended().is_some() {
-                    continue;
-                }
-                if at <= now {
-                    due.push(*handle);
-                } else {
-                    next = Some(next.map_or(at, |next| next.min(at)));
-                }
-            }
-        }
-        (due, next)
-    }
-
-    fn shard(&self, handle: Handle) -> &Shard {
-        // A handle is a digest: each of its bytes is as good as a hash.
-        &self.shards[usize::from(handle.as_bytes()[0]) % SHARDS]
-    }
-
-    fn request(&self, request: FeedRequest) {
-        if let Some(requests) = &*self.requests.lock() {
-            // A store that does not push has dropped its end.
-            let _ = requests.send(request);
-        }
-    }
-
-    /// Sees to it that a task looks and listens.
+    /// Sees to it that the task runs.
     fn run(&self) {
-        let is_running = self.is_running.swap(true, Ordering::AcqRel);
-        let Some(watchers) = self.this.upgrade().filter(|_| !is_running) else {
+        if self.is_running.swap(true, Ordering::AcqRel) {
             return;
-        };
-        let running = Running(watchers);
+        }
+        let running = Running(self.shared());
         tokio::spawn(async move {
-            let watchers = &running.0;
-            let mut push = Some(Box::pin(watchers.config.store.push(watchers.feed())));
-            let mut look = pin!(looking::look(watchers));
+            let Watchers {
+                registry,
+                config,
+                pushes,
+                ..
+            } = &*running.0;
+            let feed = registry.open_feed(running.0.shared());
+            let mut push = Some(Box::pin(config.store.push(feed)));
+            let mut look = pin!(looking::look(registry, config));
             poll_fn(|cx| {
                 // A store that does not push returns at once.
                 if push
@@ -270,7 +121,7 @@ impl Watchers {
                     .is_some_and(|push| push.as_mut().poll(cx).is_ready())
                 {
                     push = None;
-                    watchers.pushes.store(false, Ordering::Relaxed);
+                    pushes.store(false, Ordering::Relaxed);
                 }
                 look.as_mut().poll(cx)
             })
@@ -278,16 +129,8 @@ impl Watchers {
         });
     }
 
-    fn feed(&self) -> Feed {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        *self.requests.lock() = Some(sender);
-        for shard in &self.shards {
-            for handle in shard.lock().keys() {
-                self.request(FeedRequest::Watch(*handle));
-            }
-        }
-        let sink = self.this.upgrade().expect("it is borrowed from an Arc");
-        Feed::new(sink, receiver)
+    fn shared(&self) -> Arc<Self> {
+        self.this.upgrade().expect("it is borrowed from an Arc")
     }
 }
 
@@ -297,16 +140,10 @@ struct Running(Arc<Watchers>);
 impl Drop for Running {
     fn drop(&mut self) {
         let Self(watchers) = self;
-        *watchers.requests.lock() = None;
+        watchers.close_feed();
         watchers.is_running.store(false, Ordering::Release);
-        if !watchers.is_empty() {
-            // The next to be polled starts another.
-            for handle in watchers.handles() {
-                if let Some(watched) = watchers.get(handle) {
-                    watched.wake();
-                }
-            }
-        }
+        // Those that wait start another.
+        watchers.wake_all();
     }
 }
 
@@ -316,7 +153,7 @@ impl FeedSink for Watchers {
         if let Some(cache) = self.cache.get() {
             cache.ended(handle, why);
         }
-        Self::ended(self, handle, why);
+        self.registry.ended(handle, why);
     }
 
     fn changed(&self, handle: Handle, version: Version) {
