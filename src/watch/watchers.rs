@@ -105,7 +105,7 @@ impl Watchers {
         }
         let running = Running(self.shared());
         tokio::spawn(async move {
-            let Watchers {
+            let Self {
                 registry,
                 config,
                 pushes,
