@@ -32,7 +32,8 @@
 //! - [`guide::security`]: the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement.
 //! - [`guide::expiry`]: the two timeouts, remember me, polling, sweeping.
 //! - [`guide::stores`]: choosing a store, writing your own.
-//! - [`guide::websockets_and_streams`]: the session after the response headers are sent.
+//! - [`guide::websockets_and_streams`]: the session after the response headers are sent; being told when it ends.
+//! - [`guide::near_cache`]: reading it without a round trip.
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
 //! - [`guide::observability`]: every event and every metric.
 //! - [`guide::performance`]: what a request costs, beside the peers, and where the time goes.
@@ -71,6 +72,7 @@
 //! - `metrics`: counters, a gauge and the store's latency, on the [metrics](https://docs.rs/metrics) facade.
 //! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them.
+//! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
 //! - `conformance`: the suite for authors of stores, `store::conformance`.

@@ -222,7 +222,7 @@ impl WizSessionLayerBuilder {
     /// session.** A commit is a compare-and-swap on the store as ever: if the session has changed meanwhile, it is loaded and
     /// the changes are replayed. [`reload`](crate::WizSession::reload), [`is_alive`](crate::WizSession::is_alive) and what a
     /// transaction commits go by the store. So a logout at another process is noticed after this time at the latest; with
-    /// a store that pushes (Redis) at once.
+    /// a store that [pushes](crate::guide::near_cache) at once.
     ///
     /// Defaults to none. A store in this process's memory needs no cache, and gets none.
     #[cfg(feature = "cache")]

@@ -32,14 +32,14 @@ impl Site {
 
     fn on(store: &TestStore, shared: impl SessionStore + Clone) -> Self {
         let clock = Clock::manual();
-        let process = |_| {
-            let builder = WizSessionLayer::builder(shared.clone(), key(1));
+        let process = |store| {
+            let builder = WizSessionLayer::builder(store, key(1));
             let builder = builder.clock(clock.clone()).cache_for(CACHE_FOR);
             builder.build().expect("the settings are valid")
         };
         Self {
             store: store.clone(),
-            processes: [0, 1].map(process),
+            processes: [shared.clone(), shared].map(process),
             clock,
         }
     }
