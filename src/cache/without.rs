@@ -6,7 +6,7 @@ use crate::{
 };
 
 #[derive(Default)]
-pub(crate) struct CacheSettings;
+pub(crate) struct CacheSettings {}
 
 impl CacheSettings {
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
