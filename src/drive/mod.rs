@@ -12,11 +12,13 @@ use tokio::time::Instant;
 pub(crate) use self::queue::Queue;
 use self::queue::Ticket;
 use crate::{
+    cache::{Asking, NearCache},
     commit::{Answer, Call, Commit, Done, Next, Policy, Ran, SessionState},
     error::Error,
     id::{self, Handle},
     store::StoreClient,
     time::Clock,
+    watch::Watchers,
 };
 
 /// What a commit is carried out with.
@@ -26,6 +28,8 @@ pub(crate) struct Driver<'a> {
     pub(crate) queue: &'a Queue,
     pub(crate) clock: &'a Clock,
     pub(crate) policy: &'a Policy,
+    pub(crate) watchers: &'a Watchers,
+    pub(crate) cache: &'a NearCache,
     /// For all waits and retries together.
     pub(crate) time_limit: Duration,
 }
@@ -44,9 +48,11 @@ impl Driver<'_> {
         loop {
             match commit.next(clock.timestamp(), headers_sent(), policy) {
                 Next::Ask(call) => {
+                    let asking = Asking::begin(self.cache, call, clock.timestamp());
                     let answer = self.ask(call, started).await;
+                    asking.answered(&answer);
                     let event = commit.answered(answer, clock.timestamp(), policy);
-                    publish::event(event);
+                    publish::event(self.watchers, event);
                 }
                 Next::Run => {
                     let ran = run(commit.start_run());
@@ -59,13 +65,16 @@ impl Driver<'_> {
                             let newer = ticket.as_ref().zip(known);
                             let newer =
                                 newer.and_then(|(ticket, known)| ticket.published_after(known));
-                            publish::event(commit.waited(newer, clock.timestamp(), policy));
+                            publish::event(
+                                self.watchers,
+                                commit.waited(newer, clock.timestamp(), policy),
+                            );
                         }
                         Err(OutOfTime) => commit.give_up(),
                     }
                 }
                 Next::Done(done) => {
-                    publish::done(&done);
+                    publish::done(self.watchers, commit, &done);
                     if let (Done::Settled(settled), Some(ticket)) = (&done, &mut ticket)
                         && let Some(stored) = settled.base.live()
                     {

@@ -24,7 +24,8 @@ impl Driver<'_> {
             cookie,
             event,
         } = write.answered(answer)?;
-        publish::event(Some(event));
+        publish::event(self.watchers, Some(event));
+        publish::stored(self.watchers, &stored);
         Ok((stored, cookie))
     }
 
@@ -32,7 +33,7 @@ impl Driver<'_> {
     #[cold]
     pub(crate) fn take_over(self, unit: Unit, unwritten: Unwritten, now: Timestamp) -> Commit {
         let (commit, event) = Commit::unwritten(unit, unwritten, now, self.policy);
-        publish::event(event);
+        publish::event(self.watchers, event);
         commit
     }
 
@@ -50,11 +51,11 @@ impl Driver<'_> {
             match commit.next(now, headers_sent, policy) {
                 Next::Ask(call) => {
                     let answer = ask_now(self.store, call);
-                    publish::event(commit.answered(answer, now, policy));
+                    publish::event(self.watchers, commit.answered(answer, now, policy));
                 }
                 Next::Wait(..) | Next::Run => return None,
                 Next::Done(done) => {
-                    publish::done(&done);
+                    publish::done(self.watchers, commit, &done);
                     return Some(done);
                 }
             }

@@ -1,9 +1,10 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use ::cookie::Key;
 
 use super::WizSessionLayer;
 use crate::{
+    cache::CacheSettings,
     commit::Policy,
     cookie::{CookieOptions, Keys, SessionCookie},
     drive::Queue,
@@ -13,6 +14,7 @@ use crate::{
     session::LayerConfig,
     store::{SessionStore, StoreClient},
     time::Clock,
+    watch::{WatchConfig, Watchers},
 };
 
 /// The settings of a [`WizSessionLayer`], from [`WizSessionLayer::builder`].
@@ -49,6 +51,8 @@ pub struct WizSessionLayerBuilder {
     max_bytes: usize,
     store_timeout: Duration,
     clock: Clock,
+    watch_interval: Duration,
+    cache: CacheSettings,
 }
 
 /// Wraps the store, once the time limit of its calls and the clock are known.
@@ -68,6 +72,8 @@ impl WizSessionLayerBuilder {
             max_bytes: 64 * 1024,
             store_timeout: Duration::from_secs(5),
             clock: Clock::system(),
+            watch_interval: Duration::from_secs(10),
+            cache: CacheSettings::default(),
         }
     }
 
@@ -199,6 +205,40 @@ impl WizSessionLayerBuilder {
         self
     }
 
+    /// How often sessions that are [watched](crate::WizSession::ended) are looked at: how late, with one store call more,
+    /// the end of a session is noticed at the most, whatever goes wrong with the store's pushes. One statement for a
+    /// thousand watched sessions each time, and none while nothing is watched. From 100 milliseconds to an hour.
+    ///
+    /// Defaults to 10 seconds.
+    pub fn watch_interval(mut self, interval: Duration) -> Self {
+        self.watch_interval = interval;
+        self
+    }
+
+    /// Keeps the sessions that this process has loaded or stored in memory for so long, so that reading one takes no round
+    /// trip. From one second to a minute.
+    ///
+    /// **What a request reads may be this old, and no older; what it writes is never lost and never revives an ended
+    /// session.** A commit is a compare-and-swap on the store as ever: if the session has changed meanwhile, it is loaded and
+    /// the changes are replayed. [`reload`](crate::WizSession::reload), [`is_alive`](crate::WizSession::is_alive) and what a
+    /// transaction commits go by the store. So a logout at another process is noticed after this time at the latest; with
+    /// a store that [pushes](crate::guide::near_cache) at once.
+    ///
+    /// Defaults to none. A store in this process's memory needs no cache, and gets none.
+    #[cfg(feature = "cache")]
+    pub fn cache_for(mut self, duration: Duration) -> Self {
+        self.cache.cache_for = Some(duration);
+        self
+    }
+
+    /// How much memory the sessions that [`cache_for`](Self::cache_for) keeps may take, in bytes: data and 400 bytes each.
+    /// Those that are seldom used make room. At least 1 MiB. Defaults to 64 MiB.
+    #[cfg(feature = "cache")]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache.max_bytes = bytes;
+        self
+    }
+
     /// The clock that all timeouts go by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -221,11 +261,18 @@ impl WizSessionLayerBuilder {
         self.validate()?;
         observe::describe();
         let store = (self.store)(self.store_timeout, &self.clock);
+        let watchers = Watchers::new(WatchConfig {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            interval: self.watch_interval,
+        });
         let config = LayerConfig {
+            cache: self.cache.open(&store, &watchers),
             policy: Policy {
                 expiry: self.expiry,
                 is_immediate: store.is_immediate(),
             },
+            watchers,
             store,
             cookie: SessionCookie::new(self.cookie, &self.keys).with_others(
                 self.next_cookie,
@@ -282,6 +329,13 @@ impl WizSessionLayerBuilder {
                     .to_owned(),
             );
         }
+        if !WATCH_INTERVALS.contains(&self.watch_interval) {
+            return refuse(format!(
+                "watch_interval is {:?}: give `.watch_interval(…)` from 100 milliseconds to an hour",
+                self.watch_interval
+            ));
+        }
+        self.cache.validate()?;
         if !(1..=MAX_BYTES).contains(&self.max_bytes) {
             return refuse(format!(
                 "max_bytes is {}: give `.max_bytes(…)` from 1 byte to 1 GiB",
@@ -309,6 +363,9 @@ impl WizSessionLayerBuilder {
 
 const MAX_BYTES: usize = 1 << 30;
 
+const WATCH_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(60 * 60);
+
 impl fmt::Debug for WizSessionLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WizSessionLayerBuilder")
@@ -316,6 +373,7 @@ impl fmt::Debug for WizSessionLayerBuilder {
             .field("expiry", &self.expiry)
             .field("max_bytes", &self.max_bytes)
             .field("store_timeout", &self.store_timeout)
+            .field("watch_interval", &self.watch_interval)
             .finish_non_exhaustive()
     }
 }

@@ -117,6 +117,34 @@ mod causes {
         );
     }
 
+    /// A request read a record that this process has had for so long.
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache_hit(age: std::time::Duration) {
+        count!(CACHE_HITS, 1);
+        #[cfg(feature = "metrics")]
+        metrics::cache_age(age);
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache_miss() {
+        count!(CACHE_MISSES, 1);
+    }
+
+    /// Another process has changed or ended a session.
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache_invalidated() {
+        count!(CACHE_INVALIDATIONS, 1);
+    }
+
+    pub(crate) fn look_failed(error: &Error) {
+        event!(
+            warn,
+            error = kind(error),
+            source = source(error),
+            "watched sessions not looked at"
+        );
+    }
+
     pub(crate) fn commit_failed(error: &Error) {
         event!(
             error,

@@ -66,7 +66,10 @@ impl RequestSession {
         let Some(handle) = stored else {
             return Ok(false);
         };
+        let now = self.config.clock.timestamp();
+        let loading = self.config.cache.begin_load(handle);
         let record = self.config.store.load(handle).answer().await?;
+        loading.keep(record.as_ref(), now);
         let now = self.config.clock.timestamp();
         let expiry = &self.config.policy.expiry;
         Ok(record.is_some_and(|record| !record.is_tombstone() && expiry.is_live(&record, now)))

@@ -32,6 +32,7 @@ mod load;
 mod request;
 mod shared;
 mod transaction;
+mod watching;
 mod wiz_session;
 
 pub(crate) use self::{

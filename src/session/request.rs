@@ -156,6 +156,8 @@ impl RequestSession {
             queue: &config.queue,
             clock: &config.clock,
             policy: &config.policy,
+            watchers: &config.watchers,
+            cache: &config.cache,
             time_limit: config.store_timeout,
         }
     }

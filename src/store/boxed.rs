@@ -2,6 +2,7 @@ use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 
 use super::{
     erased::ErasedStore,
+    feed::{Feed, Status},
     scan::{Cursor, Page},
     session_store::{Created, Replaced, SessionStore},
 };
@@ -131,6 +132,14 @@ impl SessionStore for BoxStore {
 
     async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
         self.0.scan(after, limit).wait().await
+    }
+
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        self.0.look(handles).wait().await
+    }
+
+    async fn push(&self, feed: Feed) {
+        self.0.push(feed).await;
     }
 }
 

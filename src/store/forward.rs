@@ -184,6 +184,27 @@ macro_rules! forward_session_store {
                 $crate::SessionStore::scan(&$inner, after, limit)
             }
         });
+        $crate::forward_session_store!(@unless look [$($own)*] {
+            fn look(
+                &$this,
+                handles: &[$crate::Handle],
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<
+                    ::std::vec::Vec<::core::option::Option<$crate::store::Status>>,
+                    $crate::Error,
+                >,
+            > + ::core::marker::Send {
+                $crate::SessionStore::look(&$inner, handles)
+            }
+        });
+        $crate::forward_session_store!(@unless push [$($own)*] {
+            fn push(
+                &$this,
+                feed: $crate::store::Feed,
+            ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send {
+                $crate::SessionStore::push(&$inner, feed)
+            }
+        });
     };
 
     // The method, unless it is in the list.
@@ -200,6 +221,8 @@ macro_rules! forward_session_store {
     (@unless delete_user [delete_user $($more:ident)*] $forward:tt) => {};
     (@unless count [count $($more:ident)*] $forward:tt) => {};
     (@unless scan [scan $($more:ident)*] $forward:tt) => {};
+    (@unless look [look $($more:ident)*] $forward:tt) => {};
+    (@unless push [push $($more:ident)*] $forward:tt) => {};
     (@unless $method:ident [$own:ident $($more:ident)*] $forward:tt) => {
         $crate::forward_session_store!(@unless $method [$($more)*] $forward);
     };
@@ -216,6 +239,8 @@ macro_rules! forward_session_store {
     (@exists delete_user) => {};
     (@exists count) => {};
     (@exists scan) => {};
+    (@exists look) => {};
+    (@exists push) => {};
     (@exists $other:ident) => {
         ::core::compile_error!(::core::concat!(
             "a session store has no method `",

@@ -4,6 +4,7 @@
 mod boxed;
 mod client;
 mod erased;
+mod feed;
 mod forward;
 mod memory;
 #[cfg(feature = "redis")]
@@ -17,7 +18,6 @@ mod sql;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub(crate) use self::client::StoreClient;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 #[cfg(feature = "mysql")]
@@ -30,7 +30,9 @@ pub use self::sql::sqlx;
 pub use self::sql::{PostgresError, PostgresStore, tokio_postgres};
 pub use self::{
     boxed::BoxStore,
+    feed::{Ended, Feed, FeedRequest, Status},
     memory::{MemoryStore, MemoryStoreBuilder},
     scan::{Cursor, Page},
     session_store::{Created, Replaced, SessionStore},
 };
+pub(crate) use self::{client::StoreClient, feed::FeedSink};

@@ -1,6 +1,7 @@
 use std::{future::ready, time::SystemTime};
 
 use super::{
+    feed::{Feed, Status},
     regenerate,
     scan::{self, Cursor, Page},
 };
@@ -281,6 +282,41 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Page, Error>> + Send {
         let _ = (after, limit);
         ready(Err(scan::unsupported()))
+    }
+
+    /// Version and expiry of up to 1,000 sessions, in the order asked; `None` for one that is missing. It is called for the
+    /// sessions that this process [watches](crate::WizSession::ended), once per
+    /// [`watch_interval`](crate::WizSessionLayerBuilder::watch_interval).
+    ///
+    /// Defaults to a `load` for each. A database should answer in one statement.
+    fn look(
+        &self,
+        handles: &[Handle],
+    ) -> impl Future<Output = Result<Vec<Option<Status>>, Error>> + Send {
+        async move {
+            let mut statuses = Vec::with_capacity(handles.len());
+            for handle in handles {
+                statuses.push(match self.load(*handle).await {
+                    Ok(record) => record.as_ref().map(Status::of),
+                    // It is there, and the others are not to wait for its repair.
+                    Err(error) if error.is_corrupt() => Some(Status::UNREADABLE),
+                    Err(error) => return Err(error),
+                });
+            }
+            Ok(statuses)
+        }
+    }
+
+    /// Reports to the feed what other processes do to the sessions that this one watches, until it is dropped. It is called
+    /// when the first session is watched, and its future lives for as long as some are.
+    ///
+    /// It is a matter of speed only: what is not reported is found by the next [`look`](Self::look). A store whose
+    /// connection breaks opens another and then reports a [`gap`](Feed::gap).
+    ///
+    /// Defaults to returning at once: the store does not push.
+    fn push(&self, feed: Feed) -> impl Future<Output = ()> + Send {
+        drop(feed);
+        ready(())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, Cursor, MemoryStore, Page, Replaced, SessionStore},
+    store::{Created, Cursor, MemoryStore, Page, Replaced, SessionStore, Status},
     time::Clock,
 };
 
@@ -78,10 +78,12 @@ pub enum StoreMethod {
     Count,
     /// Goes through all sessions.
     Scan,
+    /// Looks at the sessions that are watched.
+    Look,
 }
 
 impl StoreMethod {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Create,
         Self::Load,
         Self::Replace,
@@ -92,6 +94,7 @@ impl StoreMethod {
         Self::DeleteUser,
         Self::Count,
         Self::Scan,
+        Self::Look,
     ];
 }
 
@@ -385,6 +388,12 @@ impl SessionStore for TestStore {
         self.enter(StoreMethod::Scan).await?;
         let answer = self.0.sessions.scan(after, limit).await;
         self.leave(StoreMethod::Scan, answer).await
+    }
+
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        self.enter(StoreMethod::Look).await?;
+        let answer = self.0.sessions.look(handles).await;
+        self.leave(StoreMethod::Look, answer).await
     }
 }
 

@@ -24,6 +24,7 @@ mod cookie;
 mod flash;
 mod keyboard;
 mod layout;
+mod live;
 mod logins;
 mod preferences;
 mod protected;

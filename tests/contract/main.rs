@@ -9,6 +9,7 @@ mod bodies;
 mod browser;
 mod cart;
 mod cookie;
+mod events;
 mod flash;
 mod login;
 mod logins;

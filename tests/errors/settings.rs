@@ -26,7 +26,7 @@ fn refused(setting: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilde
     setting(builder).build().expect_err("it makes no sense")
 }
 
-fn of_the_layer() -> [ConfigError; 7] {
+fn of_the_layer() -> [ConfigError; 10] {
     let minute = Duration::from_secs(60);
     [
         refused(|layer| layer.idle_timeout(Duration::ZERO)),
@@ -34,6 +34,9 @@ fn of_the_layer() -> [ConfigError; 7] {
         refused(|layer| layer.remember_limit(minute)),
         refused(|layer| layer.idle_timeout(minute).touch_threshold(minute)),
         refused(|layer| layer.store_timeout(Duration::ZERO)),
+        refused(|layer| layer.watch_interval(Duration::ZERO)),
+        refused(|layer| layer.cache_for(Duration::ZERO)),
+        refused(|layer| layer.cache_bytes(0)),
         refused(|layer| layer.max_bytes(0)),
         refused(|layer| layer.next_cookie(CookieOptions::default())),
     ]

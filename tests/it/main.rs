@@ -2,6 +2,7 @@
 
 mod after_the_head;
 mod beside_the_handler;
+mod cache;
 mod clear_and_regenerate;
 mod clients_that_leave;
 mod commits_in_doubt;
@@ -40,3 +41,4 @@ mod updates;
 mod user_code;
 mod users;
 mod values;
+mod watching;

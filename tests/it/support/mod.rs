@@ -7,6 +7,7 @@ mod immediate;
 mod intruder;
 mod log;
 mod never_hangs;
+mod pushing;
 mod server;
 mod site;
 mod yielding;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     intruder::Intruder,
     log::Log,
     never_hangs::never_hangs,
+    pushing::{Pushing, settle},
     server::Server,
     site::{Site, key},
     yielding::Yielding,
