@@ -105,6 +105,7 @@ impl Sessions {
         let LayerConfig {
             watchers, cache, ..
         } = &*self.config;
+        watchers.revoking(handle);
         let answer = self.config.store.delete(handle).answer().await;
         cache.remove(handle);
         match &answer {

@@ -59,6 +59,13 @@ impl Registry {
         }
     }
 
+    /// It is about to be revoked.
+    pub(crate) fn revoking(&self, handle: Handle) {
+        if let Some(watched) = self.get(handle) {
+            watched.revoke();
+        }
+    }
+
     /// This record was stored.
     #[inline]
     pub(crate) fn stored(&self, handle: Handle, record: &Record) {

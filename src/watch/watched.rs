@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -12,6 +12,8 @@ pub(super) struct Watched {
     expires_at: AtomicU64,
     /// 0 while it lives.
     ended: AtomicU8,
+    /// It is being revoked here: what others say of its end does not know why.
+    is_revoked: AtomicBool,
     news: Notify,
 }
 
@@ -28,6 +30,7 @@ impl Watched {
             version: AtomicU64::new(0),
             expires_at: AtomicU64::new(expires_at.map_or(u64::MAX, Timestamp::as_millis)),
             ended: AtomicU8::new(0),
+            is_revoked: AtomicBool::new(false),
             news: Notify::new(),
         }
     }
@@ -46,7 +49,10 @@ impl Watched {
     }
 
     /// It is over. The first reason is the one that counts.
-    pub(super) fn end(&self, why: Ended) {
+    pub(super) fn end(&self, mut why: Ended) {
+        if why == Ended::LoggedOut && self.is_revoked.load(Ordering::Acquire) {
+            why = Ended::Revoked;
+        }
         let reason = REASONS.iter().position(|one| *one == why);
         let reason = u8::try_from(reason.map_or(1, |reason| reason + 1)).unwrap_or(1);
         let first = self
@@ -55,6 +61,10 @@ impl Watched {
         if first.is_ok() {
             self.news.notify_waiters();
         }
+    }
+
+    pub(super) fn revoke(&self) {
+        self.is_revoked.store(true, Ordering::Release);
     }
 
     /// It has this version. Of a report that comes late nothing is learnt.

@@ -11,6 +11,7 @@ mod client;
 mod contract;
 mod dump;
 mod faults;
+mod feed;
 mod fresh;
 mod given_up;
 mod locks;
@@ -29,3 +30,5 @@ mod support;
 mod sweep;
 mod tls;
 mod trips;
+#[path = "../support/watching.rs"]
+mod watching;

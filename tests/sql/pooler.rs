@@ -25,13 +25,13 @@ use crate::{
 /// To PostgreSQL: fewer than the two processes have to PgBouncer.
 const SERVER_CONNECTIONS: u32 = 5;
 
-struct PgBouncer {
+pub(crate) struct PgBouncer {
     _server: Server,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl PgBouncer {
-    fn start(postgres: u16) -> Self {
+    pub(crate) fn start(postgres: u16) -> Self {
         let (folder, port) = (support::folder(), support::free_port());
         let settings = format!(
             "[databases]\n\

@@ -223,6 +223,36 @@ async fn mysql_finds_handles_and_users_by_index() {
     }
 }
 
+/// With the statement of a look, word by word as in `expected/mysql.sql`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mysql_looks_at_sessions_by_index() {
+    let fresh = fresh::mysql().await;
+    for _ in 0..200 {
+        let record = record(None, in_an_hour());
+        let created = fresh.store.create(handle(), &record);
+        created.await.expect("a create");
+    }
+    let expected = include_str!("../../src/store/sql/expected/mysql.sql");
+    let look = expected.lines().find(|line| line.contains("JSON_TABLE"));
+    let (look, _order) = look
+        .and_then(|look| look.rsplit_once(" ["))
+        .expect("a look");
+    let explain = format!(
+        "EXPLAIN {}",
+        look.replace(" FROM s ", &format!(" FROM {} ", fresh.table))
+    );
+    let asked = format!(r#"["{}","{}"]"#, handle(), handle());
+    let plan = sqlx::query(sqlx::AssertSqlSafe(explain.as_str())).bind(asked);
+    let plan = plan.fetch_all(fresh.store.pool()).await.expect("a plan");
+    let of_the_table = plan.iter().find(|row| {
+        let table: Option<String> = row.try_get_unchecked("table").expect("a name");
+        table.as_deref() == Some(&fresh.table)
+    });
+    let of_the_table = of_the_table.expect("the table is read");
+    let key: Option<String> = of_the_table.try_get_unchecked("key").expect("a name");
+    assert_eq!(key.as_deref(), Some("PRIMARY"));
+}
+
 /// A person reads the table; and what is kept opens no session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rows_read_well() {

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::{statements::Statement, syntax::Syntax, value::Value};
-use crate::{error::Error, id::Handle};
+use crate::{error::Error, id::Handle, store::Feed};
 
 /// What sends statements to an engine, and tells what its refusals mean.
 pub(crate) trait Executor: Clone + Send + Sync + 'static {
@@ -27,6 +27,12 @@ pub(crate) trait Executor: Clone + Send + Sync + 'static {
 
     /// Runs several statements without parameters.
     fn run_script(&self, sql: &str) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Reports what the statements that end sessions tell, on the channel that has the table's name.
+    fn push(&self, table: &str, feed: Feed) -> impl Future<Output = ()> + Send {
+        let _ = (table, feed);
+        std::future::ready(())
+    }
 
     /// How many connections may turn out to be dead, one after the other, before a query has met them all.
     fn connections(&self) -> usize;

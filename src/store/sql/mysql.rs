@@ -146,11 +146,21 @@ pub(super) const SYNTAX: Syntax = Syntax {
     numbered: false,
     least: "LEAST",
     no_wait: "",
+    look: LOOK,
+    delete: "{delete}",
+    delete_user: "{delete_user}",
     regenerate: REGENERATE,
     sweep: SWEEP,
     postpone: POSTPONE,
     schema: SCHEMA,
 };
+
+/// A join, which begins with what is asked for, as a subquery would be run for each row of the table. In the column's own
+/// character set, or its index would not be used.
+const LOOK: &str = "\
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, {table}.handle \
+FROM JSON_TABLE($1, '$[*]' COLUMNS (handle CHAR(32) PATH '$')) AS asked \
+STRAIGHT_JOIN {table} FORCE INDEX (PRIMARY) ON {table}.handle = CONVERT(asked.handle USING ascii) COLLATE ascii_bin";
 
 fn number(error: &dyn DatabaseError) -> u16 {
     error

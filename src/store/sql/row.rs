@@ -7,6 +7,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
+    store::Status,
     time::Timestamp,
 };
 
@@ -53,9 +54,34 @@ pub(super) fn record<E: Executor>(row: &E::Row) -> Result<Record, Error> {
 
 /// Reads the handle from a row whose fourth column it is.
 pub(super) fn handle<E: Executor>(row: &E::Row) -> Result<Handle, Error> {
-    E::text(row, 3)?
+    handle_at::<E>(row, 3)
+}
+
+pub(super) fn handle_at<E: Executor>(row: &E::Row, column: usize) -> Result<Handle, Error> {
+    E::text(row, column)?
         .parse()
         .map_err(|_| Error::corrupt("its handle is damaged"))
+}
+
+/// Reads what a look tells of a session.
+pub(super) fn status<E: Executor>(row: &E::Row) -> Result<(Handle, Status), Error> {
+    let (version, expires_at) = (E::number(row, 0)?, E::number(row, 1)?);
+    let expires_at = Timestamp::from_millis(expires_at.max(0).cast_unsigned());
+    let status = Status::new(
+        Version::new(version.unsigned_abs()),
+        expires_at.into(),
+        version < 0,
+    );
+    Ok((handle_at::<E>(row, 2)?, status))
+}
+
+/// As a JSON array.
+pub(super) fn handles(handles: &[Handle]) -> String {
+    let quoted: Vec<String> = handles
+        .iter()
+        .map(|handle| format!("\"{handle}\""))
+        .collect();
+    format!("[{}]", quoted.join(","))
 }
 
 /// A version never exceeds `i64::MAX`.

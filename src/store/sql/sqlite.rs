@@ -148,6 +148,9 @@ pub(super) const SYNTAX: Syntax = Syntax {
     numbered: true,
     least: "MIN",
     no_wait: "",
+    look: LOOK,
+    delete: "{delete}",
+    delete_user: "{delete_user}",
     regenerate: REGENERATE,
     sweep: SWEEP,
     postpone: POSTPONE,
@@ -161,6 +164,10 @@ fn is_busy(error: &SqlxError) -> bool {
     let code = error.as_database_error().and_then(code);
     code.is_some_and(|code| code == "5")
 }
+
+const LOOK: &str = "\
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, handle FROM {table} \
+WHERE handle IN (SELECT value FROM json_each($1))";
 
 /// Inserts the new record twice: under the new handle, and under the old one, where it conflicts with the old row and
 /// becomes an update that leaves the tombstone.

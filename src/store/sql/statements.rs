@@ -24,6 +24,8 @@ pub(super) struct Statements {
     /// Fails unless the table has all columns, and the user may read them.
     pub(super) is_there: Statement,
     pub(super) scan: Statement,
+    pub(super) look: Statement,
+    pub(super) table: String,
     /// Creates the table and its indexes.
     pub(super) schema: String,
 }
@@ -45,17 +47,19 @@ impl Statements {
             version: statement(VERSION),
             replace: statement(REPLACE),
             touch: statement(TOUCH),
-            delete: statement(DELETE),
+            delete: statement(syntax.delete),
             regenerate: statement(syntax.regenerate),
             sweep: statement(syntax.sweep),
             postpone: statement(syntax.postpone),
             list: statement(LIST),
-            delete_user: statement(DELETE_USER),
+            delete_user: statement(syntax.delete_user),
             user_has_sessions: statement(USER_HAS_SESSIONS),
             count: statement(COUNT),
             count_expired: statement(COUNT_EXPIRED),
             is_there: statement(IS_THERE),
             scan: statement(SCAN),
+            look: statement(syntax.look),
+            table: table.to_owned(),
             schema: syntax.schema.replace("{table}", table),
         }
     }
@@ -112,6 +116,8 @@ impl Statement {
     fn new(syntax: &Syntax, table: &str, template: &str) -> Self {
         let text = template
             .replace("{replace}", REPLACE)
+            .replace("{delete}", DELETE)
+            .replace("{delete_user}", DELETE_USER)
             .replace("{table}", table)
             .replace("{least}", syntax.least)
             .replace("{no_wait}", syntax.no_wait);
@@ -121,6 +127,12 @@ impl Statement {
         for piece in pieces {
             let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
             let (number, rest) = piece.split_at(digits);
+            // Of a JSON path.
+            if number.is_empty() {
+                sql.push('$');
+                sql.push_str(rest);
+                continue;
+            }
             let number: usize = number.parse().expect("templates number their placeholders");
             if syntax.numbered {
                 sql.push('$');
@@ -186,6 +198,7 @@ mod tests {
             &all.count_expired,
             &all.is_there,
             &all.scan,
+            &all.look,
         ];
         statements.map(line).concat() + &all.schema
     }

@@ -1,6 +1,7 @@
 // Over 250 lines: the methods of the store contract over one body of statements.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -15,7 +16,7 @@ use crate::{
     error::{ConfigError, Error},
     id::{self, Handle},
     record::{Record, Version},
-    store::{Created, Cursor, Page, Replaced, SessionStore},
+    store::{Created, Cursor, Feed, Page, Replaced, SessionStore, Status},
 };
 
 /// The sessions in a table of a SQL database: what all SQL stores have in common.
@@ -356,5 +357,26 @@ impl<E: Executor> SessionStore for SqlTable<E> {
         let session = |row| Ok((row::handle::<E>(row)?, row::record::<E>(row)));
         let sessions = rows.iter().map(session).collect::<Result<_, Error>>()?;
         Ok(Page::by_handle(sessions, limit))
+    }
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        let Some(first) = handles.first() else {
+            return Ok(Vec::new());
+        };
+        let asked = row::handles(handles);
+        // By an index, so it is as quick as a load; and as soon as a load it is to notice that the server is gone.
+        let route = Route::Session(*first);
+        let rows = self
+            .fetch(route, &self.statements.look, &[(&*asked).into()])
+            .await?;
+        let found = rows.iter().map(row::status::<E>);
+        let found: HashMap<Handle, Status> = found.collect::<Result<_, Error>>()?;
+        Ok(handles
+            .iter()
+            .map(|handle| found.get(handle).copied())
+            .collect())
+    }
+
+    async fn push(&self, feed: Feed) {
+        self.executor.push(&self.statements.table, feed).await;
     }
 }

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::select;
+use futures_util::{
+    StreamExt as _,
+    future::{ready, select},
+};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio_postgres::{
@@ -82,6 +85,8 @@ impl Connection {
         );
         let task = tokio::spawn(async move {
             // Whichever ends first drops the other: the socket is closed, and whoever waits is told.
+            // Nobody listens here.
+            let driver = driver.for_each(|_| ready(()));
             select(driver, pin!(watched)).await;
         });
         *connection.driver.lock() = Some(task);

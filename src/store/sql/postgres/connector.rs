@@ -1,9 +1,17 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::{
+    StreamExt as _,
+    future::{BoxFuture, FutureExt as _},
+    stream::{self, BoxStream, Stream},
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{
-    Client, Config, Connection, Error as DriverError, NoTls, Socket,
+    AsyncMessage, Client, Config, Connection, Error as DriverError, NoTls, Notification, Socket,
     config::TargetSessionAttrs,
     tls::{MakeTlsConnect, TlsConnect},
 };
@@ -19,8 +27,9 @@ pub(super) struct Connector {
 /// A connection's two halves.
 pub(super) struct Opened {
     pub(super) client: Client,
-    /// Does the I/O. It ends when the client is dropped, or the connection breaks.
-    pub(super) driver: BoxFuture<'static, ()>,
+    /// Does the I/O, and gives what the server tells those who listen. It ends when the client is dropped, or the connection
+    /// breaks.
+    pub(super) driver: BoxStream<'static, Notification>,
 }
 
 impl Connector {
@@ -34,8 +43,7 @@ impl Connector {
             let opened = open();
             let opened = async move {
                 let (client, connection) = opened.await?;
-                // How it ended is told to whoever waits for an answer.
-                let driver = connection.map(drop).boxed();
+                let driver = notifications(connection).boxed();
                 Ok(Opened { client, driver })
             };
             opened.boxed()
@@ -72,6 +80,23 @@ impl Connector {
     pub(super) fn open(&self) -> BoxFuture<'static, Result<Opened, DriverError>> {
         (self.open)()
     }
+}
+
+/// How it ended is told to whoever waits for an answer.
+fn notifications<S, T>(mut connection: Connection<S, T>) -> impl Stream<Item = Notification>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    stream::poll_fn(move |cx| {
+        loop {
+            match ready!(connection.poll_message(cx)) {
+                Some(Ok(AsyncMessage::Notification(told))) => return Poll::Ready(Some(told)),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Poll::Ready(None),
+            }
+        }
+    })
 }
 
 /// Fills in what lets a connection notice that the network is gone, and names it to the server's administrator.

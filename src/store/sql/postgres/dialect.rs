@@ -4,6 +4,9 @@ pub(crate) const SYNTAX: Syntax = Syntax {
     numbered: true,
     least: "LEAST",
     no_wait: NO_WAIT,
+    look: LOOK,
+    delete: DELETE,
+    delete_user: DELETE_USER,
     regenerate: REGENERATE,
     sweep: SWEEP,
     postpone: POSTPONE,
@@ -16,11 +19,26 @@ pub(crate) const SYNTAX: Syntax = Syntax {
 /// before it is locked.
 const NO_WAIT: &str = " AND set_config('lock_timeout', '50', true) IS NOT NULL";
 
+const LOOK: &str = "\
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, handle FROM {table} \
+WHERE handle IN (SELECT json_array_elements_text($1::json))";
+
+/// Tells those who watch the session, as all statements do that end one. None that only changes one does, since `NOTIFY`
+/// takes a lock on the whole database at the commit.
+const DELETE: &str = "\
+WITH ended AS ({delete} RETURNING handle) \
+SELECT pg_notify('{table}', 'logged_out ' || handle) FROM ended";
+
+const DELETE_USER: &str = "\
+WITH ended AS ({delete_user} RETURNING handle) \
+SELECT pg_notify('{table}', 'revoked ' || handle) FROM ended";
+
 /// If the new handle is in use the insert fails, and the update is rolled back with it.
 const REGENERATE: &str = "\
-WITH ended AS ({replace} RETURNING handle) \
+WITH ended AS ({replace} RETURNING handle), \
+told AS (SELECT pg_notify('{table}', 'moved ' || handle) FROM ended) \
 INSERT INTO {table} (handle, version, user_id, expires_at, sweep_at, tombstone, record) \
-SELECT $8, $9, $10, $11, $11, $12, $13 FROM ended";
+SELECT $8, $9, $10, $11, $11, $12, $13 FROM told";
 
 /// `ARRAY(…)`, so that the due rows are looked up once and not again for each row.
 const SWEEP: &str = "\

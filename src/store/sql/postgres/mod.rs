@@ -14,6 +14,7 @@ mod connection;
 mod connector;
 mod dialect;
 mod failure;
+mod feed;
 mod lane;
 mod pipelines;
 mod store;

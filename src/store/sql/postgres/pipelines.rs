@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    store::Feed,
     store::sql::{
         executor::{Executor, Failure, Route},
         statements::Statement,
@@ -165,6 +166,10 @@ impl Executor for Pipelines {
     }
 
     /// One that died and the one after it, which may have been opened to a server that was about to end.
+    async fn push(&self, table: &str, feed: Feed) {
+        super::feed::listen(&self.lanes.connector, table, feed).await;
+    }
+
     fn connections(&self) -> usize {
         2
     }
