@@ -237,10 +237,10 @@ async fn mysql_looks_at_sessions_by_index() {
     let (look, _order) = look
         .and_then(|look| look.rsplit_once(" ["))
         .expect("a look");
-    let explain = format!(
-        "EXPLAIN {}",
-        look.replace(" FROM s ", &format!(" FROM {} ", fresh.table))
-    );
+    let (spaced, dotted) = (format!(" {} ", fresh.table), format!(" {}.", fresh.table));
+    let explain = format!("EXPLAIN {look}")
+        .replace(" s ", &spaced)
+        .replace(" s.", &dotted);
     let asked = format!(r#"["{}","{}"]"#, handle(), handle());
     let plan = sqlx::query(sqlx::AssertSqlSafe(explain.as_str())).bind(asked);
     let plan = plan.fetch_all(fresh.store.pool()).await.expect("a plan");
