@@ -53,14 +53,14 @@ async fn lock(table: &str, handle: Handle) -> Client {
 /// How long sessions of others took at the most, while this was waited for.
 async fn meanwhile<T>(store: &PostgresStore, waits: impl Future<Output = T>) -> (T, Duration) {
     let over = Arc::new(AtomicBool::new(false));
-    let others = tokio::spawn(others(store.clone(), Arc::clone(&over)));
+    let handles = join_all((0..10).map(|_| stored(store, None))).await;
+    let others = tokio::spawn(others(store.clone(), handles, Arc::clone(&over)));
     let answer = waits.await;
     over.store(true, Ordering::SeqCst);
     (answer, others.await.expect("others go on"))
 }
 
-async fn others(store: PostgresStore, over: Arc<AtomicBool>) -> Duration {
-    let handles = join_all((0..10).map(|_| stored(&store, None))).await;
+async fn others(store: PostgresStore, handles: Vec<Handle>, over: Arc<AtomicBool>) -> Duration {
     let (mut version, mut slowest) = (Version::FIRST, Duration::ZERO);
     while !over.load(Ordering::SeqCst) {
         for handle in &handles {

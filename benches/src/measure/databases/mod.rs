@@ -79,7 +79,7 @@ fn postgres() -> Option<Database> {
         protocol: Protocol::Postgres,
         server: servers::postgres()?,
         settings: "The server has its defaults: each commit waits for the disk (`fsync`, `synchronous_commit` on). \
-            The library shares 4 connections among all requests, its peer has a pool of 10.",
+            The library shares 10 connections among all requests, its peer has a pool of 10.",
     })
 }
 

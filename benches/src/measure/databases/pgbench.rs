@@ -79,16 +79,13 @@ pub async fn measure(database: &Database) {
     }
     let far = far(database.server.port).await;
     let store = PostgresStore::connect(&database.url(far)).await;
-    let ours = run(
-        &store.expect("the server is there"),
-        &sessions,
-        CALLERS,
-        Work::Load,
-    )
-    .await;
-    let most = CALLERS as f64 / AWAY.as_secs_f64();
+    let store = store.expect("the server is there");
+    // Measured, as timers are late.
+    let trip = 1.0 / run(&store, &sessions, 1, Work::Load).await;
+    let ours = run(&store, &sessions, CALLERS, Work::Load).await;
+    let most = CALLERS as f64 / trip;
     table.row([
-        format!("load, {CALLERS} callers, {AWAY:?} away"),
+        format!("load, {CALLERS} callers, {:.1} ms away", 1e3 * trip),
         format!("{most:.0} (callers / round trip)"),
         format!("{ours:.0}"),
         format!("{:.2}", ours / most),
@@ -175,14 +172,14 @@ async fn run(store: &PostgresStore, handles: &Arc<[Handle]>, clients: usize, wor
 
 const LOAD: &str = "\
 \\set n random(0, 9999)
-SELECT version, expires_at, record FROM wiz_sessions WHERE handle = reverse(lpad(to_hex(:n), 32, '0')) \\gset
+SELECT version, expires_at, record FROM wiz_sessions WHERE handle = reverse(lpad(to_hex(:n::int), 32, '0')) \\gset
 ";
 
 /// As the store has it.
 const REPLACE: &str = "\
 UPDATE wiz_sessions SET version = :version + 1, user_id = NULL, expires_at = :expires_at, \
 sweep_at = LEAST(sweep_at, :expires_at), tombstone = FALSE, record = :record \
-WHERE handle = reverse(lpad(to_hex(:n), 32, '0')) AND version = :version \
+WHERE handle = reverse(lpad(to_hex(:n::int), 32, '0')) AND version = :version \
 AND set_config('lock_timeout', '50', true) IS NOT NULL;
 ";
 

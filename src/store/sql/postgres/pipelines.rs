@@ -47,7 +47,8 @@ struct Lanes {
     background: Lane,
 }
 
-pub(super) const CONNECTIONS: usize = 4;
+/// As each commits one write at a time, and waits for the disk meanwhile.
+pub(super) const CONNECTIONS: usize = 10;
 
 /// Ticks after which a silent connection is given up where statements may take long: half a minute, and ten.
 const ASIDE: u32 = 60;

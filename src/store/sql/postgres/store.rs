@@ -31,7 +31,7 @@ use crate::{
 ///
 /// # Connections
 ///
-/// Four, unless [set otherwise](Self::with_connections), each of them used by all requests at once: a statement does not
+/// Ten, unless [set otherwise](Self::with_connections), each of them used by all requests at once: a statement does not
 /// wait for the answers of those before it. Two more are opened when they are first needed, for what concerns many
 /// sessions. Clones share them all. They are opened anew after they broke. A query whose connection broke is sent again,
 /// on another one; a write is not, as it may have taken effect, and the layer looks that up. A connection that has
@@ -151,7 +151,7 @@ impl PostgresStore {
     }
 
     /// Sets how many connections the requests share. Two more are opened when needed, for what concerns many sessions.
-    /// Defaults to 4.
+    /// Defaults to 10.
     ///
     /// To be called before the store is cloned or used: it begins with new connections.
     ///
