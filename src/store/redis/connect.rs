@@ -19,6 +19,10 @@ use crate::error::Error;
 impl RedisStore {
     /// Connects to a server: `redis://user:password@host:6379/0`, or `redis+unix:///path/to/socket`.
     ///
+    /// With the feature `redis-sentinel` also the primary that sentinels name, which it follows through failovers:
+    /// `redis+sentinel://user:password@host:26379,host:26379/name/0`. The login is the primary's; that of the sentinels,
+    /// if they have one, follows as `?sentinel=user:password`.
+    ///
     /// For `rediss://`, which is TLS, add the `redis` crate, version 1, to your own dependencies with one of its TLS
     /// features, such as `tokio-rustls-comp`.
     ///

@@ -1,4 +1,4 @@
-//! The store that keeps sessions in Redis or Valkey: one server, or a cluster.
+//! The store that keeps sessions in Redis or Valkey: one server, one that sentinels name, or a cluster.
 
 mod advice;
 mod batch;
@@ -7,6 +7,7 @@ mod connection;
 mod encoding;
 mod index;
 mod keys;
+mod lane;
 mod reply;
 mod scan;
 mod script;

@@ -2,7 +2,9 @@ use std::{collections::HashSet, vec};
 
 use redis::Value;
 
-use super::{RedisStore, connection::Request, encoding::RecordHeader, reply::unexpected};
+use super::{
+    RedisStore, connection::Request, encoding::RecordHeader, lane::Lane, reply::unexpected,
+};
 use crate::{error::Error, id::Handle, time::Timestamp};
 
 /// How many keys the server looks at for one reply. Each of a page's commands holds others up for a fraction of a
@@ -84,7 +86,10 @@ async fn handles(store: &RedisStore, node: Node, cursor: u64) -> Result<(u64, Ve
     let mut scan = redis::cmd("SCAN");
     scan.arg(cursor).arg("MATCH").arg(store.keys.pattern());
     scan.arg("COUNT").arg(PAGE);
-    let answer = store.connection.send(Request::One(&scan), node).await;
+    let answer = store
+        .connection
+        .send(Request::One(&scan), node, Lane::Large);
+    let answer = answer.await;
     let (cursor, names): (u64, Vec<Vec<u8>>) =
         redis::from_redis_value(store.value(answer)?).map_err(|_| unexpected())?;
     let handle = |name: &Vec<u8>| store.keys.handle(name);
@@ -104,7 +109,10 @@ async fn headers(
         let key = store.keys.record(handle);
         get.cmd("GETRANGE").arg(key).arg(0).arg(RecordHeader::LAST);
     }
-    let sent = store.connection.send(Request::Many(&get), node).await;
+    let sent = store
+        .connection
+        .send(Request::Many(&get), node, Lane::Large);
+    let sent = sent.await;
     match store.value(sent)? {
         Value::Array(heads) => heads.iter().map(header).collect(),
         _ => Err(unexpected()),
