@@ -2,7 +2,7 @@
 //!
 //! When a message arrives the answer to the handshake is long gone. So the socket loads the session
 //! again before it reads, saves after it writes, and cannot begin a session: the page sets the
-//! cookie first.
+//! cookie first. It is closed when the session ends, wherever that happens.
 //!
 //! Run with
 //!
@@ -19,7 +19,7 @@
 //! ```
 
 use axum::Router;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
 use wiz_session::{CookieOptions, Error, Key, MemoryStore, WizSession, WizSessionLayer};
@@ -48,18 +48,33 @@ async fn upgrade(session: WizSession, socket: WebSocketUpgrade) -> Response {
 }
 
 async fn serve(mut socket: WebSocket, session: WizSession) {
-    while let Some(Ok(message)) = socket.recv().await {
-        let Message::Text(text) = message else {
-            continue;
-        };
-        let answer = match replace_note(&session, &text).await {
-            Ok(before) => format!("it was: {before}"),
-            Err(error) if error.is_gone() => "there is no session (any more)".to_owned(),
-            Err(error) => error.to_string(),
+    loop {
+        let answer = tokio::select! {
+            received = socket.recv() => match received {
+                Some(Ok(Message::Text(text))) => answer(&session, &text).await,
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return,
+            },
+            // Logged out in another tab, revoked, expired or moved to a new id: so is this socket.
+            why = session.ended() => {
+                let reason = why.as_str().into();
+                let close = CloseFrame { code: 4401, reason };
+                // The client may be gone.
+                let _ = socket.send(Message::Close(Some(close))).await;
+                return;
+            }
         };
         if socket.send(Message::text(answer)).await.is_err() {
-            break;
+            return;
         }
+    }
+}
+
+async fn answer(session: &WizSession, text: &str) -> String {
+    match replace_note(session, text).await {
+        Ok(before) => format!("it was: {before}"),
+        Err(error) if error.is_gone() => "there is no session".to_owned(),
+        Err(error) => error.to_string(),
     }
 }
 

@@ -113,6 +113,10 @@ impl Error {
         Self::from(Kind::Corrupt(what.into()))
     }
 
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(*self.0, Kind::Corrupt(_))
+    }
+
     pub(crate) fn missing_layer() -> Self {
         Self::from(Kind::MissingLayer)
     }

@@ -7,6 +7,7 @@
 //! | [`expiry`] | the two timeouts, touching, polling, remember me, sweeping |
 //! | [`stores`] | which store for what, and writing your own |
 //! | [`websockets_and_streams`] | the session after the response headers are sent |
+//! | [`near_cache`] | reading a session without a round trip, and how old it may be |
 //! | [`operating`] | `wiz-session` on the command line: keys, tables, sweeps, a user's sessions |
 //! | [`observability`] | every event and every metric |
 //! | [`testing`] | tests of an application that uses sessions |
@@ -34,6 +35,7 @@ page!(security, "security.md");
 page!(expiry, "expiry.md");
 page!(stores, "stores.md");
 page!(websockets_and_streams, "websockets-and-streams.md");
+page!(near_cache, "near-cache.md");
 page!(operating, "operating.md");
 page!(observability, "observability.md");
 page!(testing, "testing.md");

@@ -32,7 +32,8 @@
 //! - [`guide::security`]: the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement.
 //! - [`guide::expiry`]: the two timeouts, remember me, polling, sweeping.
 //! - [`guide::stores`]: choosing a store, writing your own.
-//! - [`guide::websockets_and_streams`]: the session after the response headers are sent.
+//! - [`guide::websockets_and_streams`]: the session after the response headers are sent; being told when it ends.
+//! - [`guide::near_cache`]: reading it without a round trip.
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
 //! - [`guide::observability`]: every event and every metric.
 //! - [`guide::performance`]: what a request costs, beside the peers, and where the time goes.
@@ -69,15 +70,19 @@
 //!
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `metrics`: counters, a gauge and the store's latency, on the [metrics](https://docs.rs/metrics) facade.
-//! - `sqlite`, `postgres`, `mysql`: stores over [sqlx](https://docs.rs/sqlx), swept by a [`Sweeper`].
+//! - `postgres`: the store for PostgreSQL, over [tokio-postgres](https://docs.rs/tokio-postgres), swept by a [`Sweeper`].
+//!   `postgres-tls`: over TLS too.
+//! - `sqlite`, `mysql`: stores over [sqlx](https://docs.rs/sqlx) 0.9, which takes Rust 1.94; swept likewise.
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them. `redis-sentinel`: for a
 //!   primary that sentinels name.
+//! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
 //! - `conformance`: the suite for authors of stores, `store::conformance`.
 //! - `cli`: the operator's tool, installed by `cargo install wiz-session --features cli`; not for the library.
 
 mod at_once;
+mod cache;
 mod change;
 mod commit;
 mod cookie;
@@ -99,6 +104,7 @@ mod sweeper;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod time;
+mod watch;
 
 pub use ::cookie::{Key, SameSite};
 
@@ -121,9 +127,10 @@ pub use self::{
     record::{Record, Version},
     session::{Transaction, WizSession},
     sessions::{SessionInfo, Sessions},
-    store::{BoxStore, MemoryStore, MemoryStoreBuilder, SessionStore},
+    store::{BoxStore, Ended, MemoryStore, MemoryStoreBuilder, SessionStore},
     sweeper::{Sweeper, SweeperBuilder},
     time::Clock,
+    watch::Watch,
 };
 
 #[cfg(doctest)]

@@ -6,7 +6,9 @@ use crate::{
     observe,
     record::Record,
     session::{LayerConfig, WizSession},
+    store::Ended,
     time::Timestamp,
+    watch::Watch,
 };
 
 /// Lists and ends sessions from outside of a request: "where am I logged in", "log out everywhere else", the
@@ -100,11 +102,22 @@ impl Sessions {
     /// # Cancel safety
     /// Dropped at any point, the session has ended or it has not. Calling it again is harmless.
     pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
-        let ended = self.config.store.delete(handle).answer().await?;
-        if ended {
-            observe::ended(handle);
+        let LayerConfig {
+            watchers, cache, ..
+        } = &*self.config;
+        watchers.revoking(handle);
+        let answer = self.config.store.delete(handle).answer().await;
+        cache.remove(handle);
+        match &answer {
+            Ok(true) => {
+                observe::ended(handle);
+                watchers.ended(handle, Ended::Revoked);
+            }
+            Ok(false) => {}
+            // It may have ended all the same.
+            Err(_) => watchers.look_soon(handle),
         }
-        Ok(ended)
+        answer
     }
 
     /// Ends all sessions of a user, and returns how many: when an account is closed, or its password was reset.
@@ -147,6 +160,30 @@ impl Sessions {
         self.revoke_all(&user, session.handle()).await
     }
 
+    /// Watches a session from outside of a request: a job, or a gateway that holds a socket on behalf of another process.
+    /// In a handler, [`WizSession::ended`] does it. The handle may be of a session that is over by now.
+    ///
+    /// ```
+    /// # async fn f(sessions: wiz_session::Sessions, owner: wiz_session::Handle) {
+    /// let watch = sessions.watch(owner);
+    /// tokio::select! {
+    ///     why = watch.ended() => println!("the export is stopped: its owner's session is {why}"),
+    ///     () = export() => {}
+    /// }
+    /// # }
+    /// # async fn export() {}
+    /// ```
+    ///
+    /// One look at the store when it begins, together with others that begin then, and a share of one each
+    /// [`watch_interval`](crate::WizSessionLayerBuilder::watch_interval).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[must_use]
+    pub fn watch(&self, handle: Handle) -> Watch {
+        self.config.watchers.watch(handle, None)
+    }
+
     /// The number of live sessions, of users and anonymous visitors together. With the feature `metrics` it also sets the
     /// gauge `wiz_session_live`.
     ///
@@ -165,9 +202,12 @@ impl Sessions {
     }
 
     async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        let ended = self.config.store.delete_user(user, except).answer().await?;
-        observe::revoked(ended);
-        Ok(ended)
+        let answer = self.config.store.delete_user(user, except).answer().await;
+        self.config.cache.remove_user(user);
+        // Which ones, the store does not say.
+        self.config.watchers.look_at_all(Ended::Revoked);
+        observe::revoked(*answer.as_ref().unwrap_or(&0));
+        answer
     }
 }
 

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use tokio::sync::Notify;
+
 /// Milliseconds since 1970: half the size of a `SystemTime`, and what a store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(u64);
@@ -72,7 +74,13 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 /// # Ok::<(), wiz_session::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Option<Arc<AtomicU64>>);
+pub struct Clock(Option<Arc<Manual>>);
+
+#[derive(Debug)]
+struct Manual {
+    millis: AtomicU64,
+    moved: Notify,
+}
 
 impl Clock {
     /// The system's clock.
@@ -84,9 +92,11 @@ impl Clock {
     /// A clock for tests. It stands still at the current time until it is [advanced](Self::advance). Clones share it.
     #[must_use]
     pub fn manual() -> Self {
-        Self(Some(Arc::new(AtomicU64::new(
-            Timestamp::from(SystemTime::now()).as_millis(),
-        ))))
+        let now = Timestamp::from(SystemTime::now()).as_millis();
+        Self(Some(Arc::new(Manual {
+            millis: AtomicU64::new(now),
+            moved: Notify::new(),
+        })))
     }
 
     /// Moves a manual clock, and all its clones, forward.
@@ -101,11 +111,12 @@ impl Clock {
     /// # Panics
     /// If this is the system's clock.
     pub fn advance(&self, by: Duration) {
-        let Some(moved) = &self.0 else {
+        let Some(Manual { millis, moved }) = self.0.as_deref() else {
             panic!("the system's clock cannot be moved: give the layer a `Clock::manual()`");
         };
         let move_on = |now| Some(Timestamp(now).saturating_add(by).0);
-        let _always = moved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, move_on);
+        let _always = millis.fetch_update(Ordering::Relaxed, Ordering::Relaxed, move_on);
+        moved.notify_waiters();
     }
 
     /// The clock's current time: for code that compares with a session's times, such as
@@ -128,7 +139,18 @@ impl Clock {
     pub(crate) fn timestamp(&self) -> Timestamp {
         match &self.0 {
             None => Timestamp::from(SystemTime::now()),
-            Some(manual) => Timestamp(manual.load(Ordering::Relaxed)),
+            Some(manual) => Timestamp(manual.millis.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Waits until a manual clock is moved after this call; for ever, if it is the system's.
+    pub(crate) fn moved(&self) -> impl Future<Output = ()> {
+        let moved = self.0.as_ref().map(|manual| manual.moved.notified());
+        async move {
+            match moved {
+                Some(moved) => moved.await,
+                None => std::future::pending().await,
+            }
         }
     }
 }

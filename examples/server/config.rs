@@ -2,6 +2,7 @@
 //! configured right.
 
 use std::env::{self, VarError};
+use std::time::Duration;
 
 use wiz_session::{CookieOptions, Key};
 
@@ -16,6 +17,12 @@ pub(crate) struct Config {
     pub(crate) key: Key,
     /// What the cookie is called, and whether it needs TLS.
     pub(crate) cookie: CookieOptions,
+    /// How long a session lives without being used, if not as the layer has it.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// How often watched sessions are looked at, if not as the layer has it.
+    pub(crate) watch_interval: Option<Duration>,
+    /// How long a process may keep what it has read.
+    pub(crate) cache: Option<Duration>,
     /// Where sessions live, see [`store::open`](crate::store::open).
     pub(crate) store: String,
 }
@@ -26,6 +33,9 @@ impl Config {
             port: port(var("PORT")?)?,
             key: key(var("SESSION_SECRET")?)?,
             cookie: cookie(var("SECURE_COOKIE")?.as_deref())?,
+            idle_timeout: seconds("IDLE_TIMEOUT")?,
+            watch_interval: seconds("WATCH_INTERVAL")?,
+            cache: seconds("CACHE")?,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -39,6 +49,17 @@ fn var(name: &str) -> Result<Option<String>, String> {
             "{name} is not UTF-8: set it to plain text, or leave it out"
         )),
     }
+}
+
+/// A number of seconds; what the layer makes of it, it says itself.
+fn seconds(name: &str) -> Result<Option<Duration>, String> {
+    let Some(text) = var(name)? else {
+        return Ok(None);
+    };
+    let seconds = text
+        .parse()
+        .map_err(|_| format!("{name} must be a whole number of seconds, not {text:?}"))?;
+    Ok(Some(Duration::from_secs(seconds)))
 }
 
 fn port(value: Option<String>) -> Result<u16, String> {

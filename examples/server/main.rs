@@ -22,6 +22,9 @@
 //! | `STORE` | where sessions live, see `store.rs` | `memory` |
 //! | `SESSION_SECRET` | signs the cookie, at least 32 bytes | a generated key |
 //! | `SECURE_COOKIE` | `true` behind a TLS proxy: the cookie is `__Host-sid; Secure` | `false`, which is `sid` |
+//! | `IDLE_TIMEOUT` | seconds that a session lives without being used | `1800` |
+//! | `WATCH_INTERVAL` | seconds after which an open page notices at the latest what another process did | `10` |
+//! | `CACHE` | seconds that a process may keep what it has read, `1` to `60` | not at all |
 //! | `RUST_LOG` | what to log on stderr, `wiz_session=debug` for example | errors |
 
 mod app;
@@ -73,11 +76,20 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let config = Config::from_env()?;
     let store = store::open(&config.store, config.key).await?;
-    let sessions = store
+    let mut sessions = store
         .layer
         .cookie(config.cookie)
-        .max_bytes(MAX_SESSION_BYTES)
-        .build()?;
+        .max_bytes(MAX_SESSION_BYTES);
+    if let Some(timeout) = config.idle_timeout {
+        sessions = sessions.idle_timeout(timeout);
+    }
+    if let Some(interval) = config.watch_interval {
+        sessions = sessions.watch_interval(interval);
+    }
+    if let Some(duration) = config.cache {
+        sessions = sessions.cache_for(duration);
+    }
+    let sessions = sessions.build()?;
     // Until the last request is answered.
     let _sweeper = store.sweeper;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.port));

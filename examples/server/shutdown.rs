@@ -3,13 +3,26 @@
 use std::io;
 use std::time::Duration;
 
-use axum::Router;
 use axum::serve::ListenerExt;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 /// How long a request that does not end may hold up the exit.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Known to what would never end by itself, such as a stream of events or a WebSocket.
+#[derive(Clone)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Waits until the server stops.
+    pub(crate) async fn wait(&self) {
+        let mut stopping = self.0.clone();
+        // The sender is gone only when the server is.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
 
 /// Serves `app` until `stop`, then waits for the requests under way, [`GRACE`] at most.
 pub(crate) async fn serve(
@@ -21,17 +34,17 @@ pub(crate) async fn serve(
         // Only latency is lost when the option cannot be set.
         let _ = stream.set_nodelay(true);
     });
-    let (stopping, stopped) = oneshot::channel();
+    let (stopping, stopped) = watch::channel(false);
+    let stopped = Stopping(stopped);
+    let app = app.layer(Extension(stopped.clone()));
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         stop.await;
-        // The receiver is gone only when the server is.
-        let _ = stopping.send(());
+        // Its receivers are gone only when the server is.
+        let _ = stopping.send(true);
     });
     let out_of_patience = async {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(GRACE).await,
-            Err(_) => std::future::pending().await,
-        }
+        stopped.wait().await;
+        tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
         served = server => served,

@@ -20,7 +20,7 @@ const WORD: usize = size_of::<u32>();
 impl Data {
     /// These values after edits, which are sorted by key: from then on a key holds another value, or none.
     ///
-    /// `len` and `bytes` are those of the result: whoever keeps the edits knows them.
+    /// `len` and `bytes` are those of the result, which the caller has counted.
     pub(crate) fn with_edits<'a>(
         &'a self,
         edits: impl Iterator<Item = (&'a str, Option<&'a [u8]>)> + Clone,

@@ -8,7 +8,7 @@ use super::op::Ops;
 pub(crate) struct InFlight(pub(super) ());
 
 impl InFlight {
-    /// Of changes that nobody else can see any more.
+    /// For changes that no other handle can observe.
     pub(crate) fn nothing() -> Self {
         Self(())
     }

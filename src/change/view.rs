@@ -127,7 +127,7 @@ impl Changes {
         self.keep_redundant = true;
     }
 
-    /// Whether an operation is pending, be it one that changes nothing.
+    /// Whether an operation is pending, even one that changes nothing.
     #[inline]
     pub(crate) fn has_pending(&self) -> bool {
         !self.ops.is_empty()

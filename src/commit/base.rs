@@ -9,8 +9,8 @@ pub(crate) enum Base {
     /// Nowhere yet.
     New,
     Live(Stored),
-    /// It has ended or moved to another id, and the client may hold a newer cookie by now: only a login may store
-    /// anything or send a cookie.
+    /// It has ended or moved to another id. The client may hold a newer cookie by now, so only a login may store
+    /// anything or set a cookie.
     Gone,
 }
 

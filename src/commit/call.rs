@@ -1,6 +1,6 @@
 //! What a commit says and is told.
 
-use super::{base::Base, state::CookieAction};
+use super::{base::Base, cookie_action::CookieAction};
 use crate::{
     error::Error,
     expiry::Expiry,
@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// What is to be done next.
-pub(crate) enum Next {
-    Ask(Call),
+pub(crate) enum Next<'a> {
+    Ask(Call<'a>),
     /// Run the transaction's closure on [`Commit::start_run`], then tell [`Commit::ran`].
     Run,
     /// Wait for other commits of this session, then tell [`Commit::waited`]. So many conflicts there were.
@@ -21,19 +21,19 @@ pub(crate) enum Next {
 }
 
 /// A call to the store.
-#[derive(Debug)]
-pub(crate) enum Call {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Call<'a> {
     Load(Handle),
     /// A load that tells what became of a call without an answer.
     Verify(Handle),
-    Create(Handle, Record),
-    Replace(Handle, Version, Record),
+    Create(Handle, &'a Record),
+    Replace(Handle, Version, &'a Record),
     Regenerate {
         old: Handle,
         expected: Version,
-        tombstone: Record,
+        tombstone: &'a Record,
         new: Handle,
-        record: Record,
+        record: &'a Record,
     },
     Touch(Handle, Timestamp),
     Delete(Handle),
@@ -91,10 +91,10 @@ pub(crate) enum Event {
     TouchFailed(Handle, Error),
 }
 
-/// What commits of one layer go by.
+/// The settings of a layer that its commits depend on.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) expiry: Expiry,
-    /// The store answers at once: no answer can be lost, so commits need no ids.
+    /// The store is immediate: no answer can be lost, so commits need no ids.
     pub(crate) is_immediate: bool,
 }

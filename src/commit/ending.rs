@@ -24,7 +24,7 @@ impl Ending {
         }
     }
 
-    pub(super) fn call(self) -> Call {
+    pub(super) fn call(self) -> Call<'static> {
         Call::Delete(self.handle)
     }
 

@@ -8,7 +8,8 @@ pub(crate) struct Intent {
     pub(super) regenerate: bool,
     pub(super) login: Option<Login>,
     pub(super) remember: Option<Remember>,
-    /// Nothing of the stored data may stay, as it is another user's. Numbered, to tell one time from the next.
+    /// The session becomes another user's, so none of the stored data may stay. Numbered, to tell one such login from
+    /// the next.
     user_epoch: Option<u32>,
 }
 
@@ -18,7 +19,7 @@ pub(super) struct Login {
     pub(super) at: Timestamp,
 }
 
-/// For how long each use keeps the session, in place of the idle timeout. Numbered, as the same wish renews.
+/// For how long each use keeps the session, in place of the idle timeout. Numbered, as a repeated call renews it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Remember {
     /// `None`: no longer.
@@ -27,8 +28,8 @@ pub(super) struct Remember {
 }
 
 impl Remember {
-    /// Zero takes it back. Anything else is at least a second, the unit of a cookie's `Max-Age`, and whole milliseconds,
-    /// the unit of a record.
+    /// Zero takes it back. Anything else is at least a second, the unit of a cookie's `Max-Age`, and whole
+    /// milliseconds, the unit of a record.
     pub(super) fn new(how_long: Duration, number: u32) -> Self {
         let whole = || Duration::from_millis(millis(how_long)).max(Duration::from_secs(1));
         Self {

@@ -13,14 +13,13 @@ use super::{
     unit::Unit,
     verifying::Verifying,
     work::Work,
+    write::{Unwritten, Write},
 };
 use crate::{error::Error, record::Record, time::Timestamp};
 
 /// One commit under way.
 pub(crate) struct Commit {
     work: Work,
-    /// Nothing but what was cleared is done any more: the unit is given up unless it is found to be done.
-    gives_up: bool,
     state: State,
 }
 
@@ -46,7 +45,6 @@ impl Commit {
     pub(crate) fn new(unit: Unit) -> Self {
         Self {
             work: Work::new(unit),
-            gives_up: false,
             state: State::Planning,
         }
     }
@@ -55,14 +53,45 @@ impl Commit {
     /// committed again, unless it was a transaction or is `only_verified`.
     pub(crate) fn resume(mut unit: Unit, only_verified: bool) -> Self {
         unit.was_unknown |= unit.is_in_doubt();
-        Self {
-            gives_up: only_verified || unit.is_transaction,
-            state: match unit.is_in_doubt() {
-                true => State::Verifying(Verifying::new(After::Resumed)),
-                false => State::Planning,
-            },
-            ..Self::new(unit)
+        let mut commit = Self::new(unit);
+        let Work { unit, gives_up, .. } = &mut commit.work;
+        *gives_up = only_verified || unit.is_transaction;
+        if unit.is_in_doubt() {
+            commit.state = State::Verifying(Verifying::new(After::Resumed));
         }
+        commit
+    }
+
+    /// Of a look at the newest record, by a unit that [changes nothing](SessionState::begin_reload). It counts as a
+    /// use.
+    pub(crate) fn reload(unit: Unit) -> Self {
+        let mut commit = Self::new(unit);
+        let base = &commit.work.unit.state.base;
+        commit.state = match base {
+            Base::Live(_) => commit.turn(Turn::Refresh(Why::Reload)),
+            Base::New | Base::Gone => commit.turn(commit.work.settle_as_is()),
+        };
+        commit
+    }
+
+    /// Of a write that was begun [the plain way](Write), and was not simply stored.
+    pub(crate) fn unwritten(
+        mut unit: Unit,
+        unwritten: Unwritten,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> (Self, Option<Event>) {
+        let Unwritten { write, answer } = unwritten;
+        let (attempt, state) = match write {
+            Write::Create(creating) => (creating.attempt(), State::Creating(creating)),
+            Write::Replace(replacing) => (replacing.attempt(), State::Replacing(replacing)),
+            Write::Move(moving) => (moving.attempt(), State::Moving(moving)),
+        };
+        unit.attempt(attempt);
+        let mut commit = Self::new(unit);
+        commit.state = state;
+        let event = commit.answered(answer, now, policy);
+        (commit, event)
     }
 
     pub(crate) fn into_unit(self) -> Unit {
@@ -74,7 +103,7 @@ impl Commit {
     }
 
     /// What is to be done now. Once the headers are sent no cookie can be sent any more.
-    pub(crate) fn next(&mut self, now: Timestamp, headers_sent: bool, policy: &Policy) -> Next {
+    pub(crate) fn next(&mut self, now: Timestamp, headers_sent: bool, policy: &Policy) -> Next<'_> {
         if headers_sent && !self.work.unit.state.headers_sent {
             self.work.unit.state.mark_headers_sent();
         }
@@ -131,7 +160,7 @@ impl Commit {
         let state = self.work.state();
         let plan = state.plan(|| now, &policy.expiry);
         self.state = match ran {
-            // It failed, or writes nothing: no compare-and-swap tells whether what it read was still true.
+            // It failed, or writes nothing: no compare-and-swap verifies what it read.
             _ if state.base.live().is_some()
                 && !self.work.is_fresh
                 && (ran == Ran::Failed || !state.writes()) =>
@@ -143,7 +172,7 @@ impl Commit {
         };
     }
 
-    /// Other commits of this session have made way. The last of them may have left its record.
+    /// The wait for other commits of this session is over. The last of them may have left its record.
     pub(crate) fn waited(
         &mut self,
         newer: Option<Record>,
@@ -166,15 +195,20 @@ impl Commit {
     }
 
     fn plan(&mut self, now: Timestamp, policy: &Policy) -> State {
-        let Work { unit, verdict, .. } = &mut self.work;
+        let Work {
+            unit,
+            gives_up,
+            verdict,
+            ..
+        } = &mut self.work;
         match unit.state.plan(|| now, &policy.expiry) {
             plan @ Plan::End(_) => self.carry_out(plan, now, policy),
             _ if verdict.is_some() => {
                 let turn = verdict.take().expect("there is one");
                 self.turn(*turn)
             }
-            _ if self.gives_up && unit.end_copy() => self.plan(now, policy),
-            _ if self.gives_up => State::Done(Some(Done::Unstored)),
+            _ if *gives_up && unit.end_copy() => self.plan(now, policy),
+            _ if *gives_up => State::Done(Some(Done::Unstored)),
             _ if unit.is_transaction && unit.state.is_gone() => self.turn(Turn::Discard),
             _ if unit.is_transaction => {
                 self.work.ran = None;

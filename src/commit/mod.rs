@@ -21,13 +21,18 @@
 //!   on, and the unit is kept with its names, so that another try does it once.
 //! - A conflict, an id in use or a missing record may be the unit's own doing, where a store sent it twice: `Refreshing`
 //!   and `Verifying` look for its commit id first.
+//! - Over a store that answers at once, most commits are a single [`Write`] that is stored by its first call. It is the
+//!   plain way through the machine: the same states' values, without a unit of work. Any other answer begins a commit in
+//!   that state.
 //! - The driver, in [`drive`](crate::drive), carries out what [`next`](Commit::next) says, tells
 //!   [`answered`](Commit::answered) what came of it, and publishes the [`Event`]s.
 
 mod base;
 mod call;
+mod cookie_action;
 mod creating;
 mod ending;
+mod endings;
 mod intent;
 mod machine;
 mod moving;
@@ -41,6 +46,7 @@ mod turn;
 mod unit;
 mod verifying;
 mod work;
+mod write;
 
 #[cfg(test)]
 mod test;
@@ -48,8 +54,11 @@ mod test;
 pub(crate) use self::{
     base::{Base, Stored},
     call::{Answer, Call, Done, Event, Next, Policy, Ran, Settled},
+    cookie_action::CookieAction,
     machine::Commit,
     plan::Plan,
-    state::{CookieAction, SessionState},
+    state::SessionState,
+    turn::Written,
     unit::Unit,
+    write::{Unwritten, Write},
 };

@@ -1,22 +1,23 @@
 use super::{
-    base::{Base, Stored},
+    base::Stored,
     call::{Answer, Call, Event, Policy},
-    state::CookieAction,
-    turn::Turn,
+    cookie_action::CookieAction,
+    state::SessionState,
+    turn::{Turn, Written},
     unit::Attempt,
     work::Work,
 };
 use crate::{
     error::Error,
-    id::Handle,
-    record::{Record, Version},
+    id::{Handle, SessionId},
+    record::{CommitId, Record, Version},
     store::Replaced,
     time::Timestamp,
 };
 
 /// A session is moving to a new id, and leaves a tombstone under the old one.
 #[derive(Debug)]
-pub(super) struct Moving {
+pub(crate) struct Moving {
     old: Handle,
     expected: Version,
     tombstone: Record,
@@ -25,11 +26,23 @@ pub(super) struct Moving {
 
 impl Moving {
     pub(super) fn begin(work: &mut Work, now: Timestamp, policy: &Policy) -> Result<Self, Error> {
-        let record = work.record_to_store(now, policy)?;
-        let (id, handle) = work.unit.new_id();
-        let stored = work.stored();
+        let commit = work.commit_id(policy);
+        let new_id = work.unit.new_id();
+        let begun = Self::of(work.state(), commit, new_id, now, policy)?;
+        work.unit.attempt(begun.attempt());
+        Ok(begun)
+    }
+
+    pub(super) fn of(
+        state: &SessionState,
+        commit: Option<CommitId>,
+        (id, handle): (SessionId, Handle),
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Self, Error> {
+        let record = state.to_record(now, &policy.expiry, commit)?;
+        let stored = state.stored();
         let (old, expected) = (stored.handle, stored.record.version());
-        work.unit.attempt(Attempt::Move(expected, record.clone()));
         Ok(Self {
             old,
             expected,
@@ -38,13 +51,30 @@ impl Moving {
         })
     }
 
-    pub(super) fn call(&self) -> Call {
+    pub(super) fn attempt(&self) -> Attempt {
+        Attempt::Move(self.expected, self.new.record.clone())
+    }
+
+    pub(super) fn call(&self) -> Call<'_> {
         Call::Regenerate {
             old: self.old,
             expected: self.expected,
-            tombstone: self.tombstone.clone(),
+            tombstone: &self.tombstone,
             new: self.new.handle,
-            record: self.new.record.clone(),
+            record: &self.new.record,
+        }
+    }
+
+    pub(super) fn written(self, version: Version) -> Written {
+        let Self { old, new, .. } = self;
+        let record = new.record.with_version(version);
+        Written {
+            event: Event::Moved {
+                from: old,
+                to: new.handle,
+            },
+            cookie: Some(CookieAction::Set),
+            stored: Stored { record, ..new },
         }
     }
 
@@ -55,17 +85,8 @@ impl Moving {
         now: Timestamp,
         policy: &Policy,
     ) -> (Turn, Option<Event>) {
-        let Self { old, new, .. } = self;
         match answer {
-            Ok(Answer::Replaced(Replaced::Stored(version))) => {
-                let event = Event::Moved {
-                    from: old,
-                    to: new.handle,
-                };
-                let record = new.record.with_version(version);
-                let base = Base::Live(Stored { record, ..new });
-                (Turn::Settle(base, Some(CookieAction::Set)), Some(event))
-            }
+            Ok(Answer::Replaced(Replaced::Stored(version))) => self.written(version).settle(),
             Ok(Answer::Replaced(Replaced::Conflict)) => (work.conflict(policy), None),
             Ok(Answer::Replaced(Replaced::Gone)) => (work.lost(true, now, policy), None),
             Ok(_) => unreachable!("a regenerate is answered by what became of it"),

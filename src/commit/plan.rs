@@ -1,5 +1,12 @@
-use super::{base::Base, intent::Intent, state::SessionState};
+use super::{
+    base::Base,
+    cookie_action::CookieAction,
+    intent::{Intent, Login},
+    state::SessionState,
+};
 use crate::{
+    change::Data,
+    error::Error,
     expiry::Expiry,
     id::Handle,
     record::{Body, CommitId, CommitIds, Record, Version},
@@ -90,31 +97,42 @@ impl SessionState {
 
     #[cold]
     fn plan_ending(&self) -> Plan {
-        let mut endings = self.endings.own.iter().chain(&self.endings.others);
-        endings
-            .next()
-            .map_or(Plan::Nothing, |handle| Plan::End(*handle))
+        self.endings.first().map_or(Plan::Nothing, Plan::End)
     }
 
-    /// Whether the client needs its cookie again: with another age, or signed by the present key.
-    pub(super) fn changes_cookie(&self, now: Timestamp, expiry: &Expiry) -> bool {
+    /// What a write that leaves the session its id does to the cookie: the client needs it again with another age, or
+    /// signed by the present key.
+    #[inline]
+    pub(super) fn cookie_after_write(
+        &self,
+        now: Timestamp,
+        expiry: &Expiry,
+    ) -> Option<CookieAction> {
         if self.intent.remember.is_some() || self.outdated {
-            return true;
+            return Some(CookieAction::Set);
         }
         let remembered = self
             .base
             .live()
             .filter(|stored| stored.record.body().remember.is_some() && !self.skip_touch);
-        remembered.is_some_and(|stored| expiry.touch_due(&stored.record, now).is_some())
+        match remembered {
+            Some(stored) if expiry.touch_due(&stored.record, now).is_some() => {
+                Some(CookieAction::Set)
+            }
+            _ => self.cookie,
+        }
     }
 
-    /// The record as it is to be stored now, by this commit.
+    /// The record to store now, with the id of this commit.
+    ///
+    /// # Errors
+    /// [`Error::is_too_large`] if the user's name does not fit beside the data.
     pub(super) fn to_record(
         &self,
         now: Timestamp,
         expiry: &Expiry,
         commit: Option<CommitId>,
-    ) -> Record {
+    ) -> Result<Record, Error> {
         let record = self.record();
         let base = record.map(Record::body);
         let Intent {
@@ -163,6 +181,18 @@ impl SessionState {
             .base
             .live()
             .map_or(Version::FIRST, |stored| stored.record.version().next());
-        Record::new(version, expires_at, body)
+        if let Some(login) = login {
+            self.check_size(login, &body.data)?;
+        }
+        Ok(Record::new(version, expires_at, body))
+    }
+
+    #[cold]
+    fn check_size(&self, login: &Login, data: &Data) -> Result<(), Error> {
+        let limit = self.changes.max_bytes();
+        match data.bytes() + login.user.len() > limit {
+            true => Err(Error::user_too_large(limit)),
+            false => Ok(()),
+        }
     }
 }

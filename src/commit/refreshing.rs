@@ -1,7 +1,6 @@
 use super::{
-    base::{Base, Stored},
     call::{Answer, Call, Event, Policy},
-    state::CookieAction,
+    cookie_action::CookieAction,
     turn::{Turn, Why},
     unit::Attempt,
     work::Work,
@@ -23,7 +22,7 @@ impl Refreshing {
         }
     }
 
-    pub(super) fn call(&self) -> Call {
+    pub(super) fn call(&self) -> Call<'static> {
         Call::Load(self.handle)
     }
 
@@ -56,9 +55,13 @@ impl Refreshing {
         if work.unit.may_be_forgotten(&record) {
             return (work.forgotten(), None);
         }
-        work.is_fresh = true;
-        if why == Why::Reissue {
-            return (reissue(work, record, now, policy), None);
+        match why {
+            Why::Reissue => {
+                let cookie = Some(CookieAction::Set);
+                return (work.settle_on(record, cookie, now, policy), None);
+            }
+            Why::Reload => return (work.settle_on(record, None, now, policy), None),
+            Why::Conflict | Why::Snapshot | Why::Transaction => {}
         }
         if is_new_id_taken(work, &record) {
             // Or a copy is left there by an attempt of which only the first of two steps was done.
@@ -67,10 +70,7 @@ impl Refreshing {
             return (work.id_taken(), None);
         }
         let event = (why == Why::Conflict).then_some(Event::Replayed);
-        match work.unit.rebase(record) {
-            Ok(()) => (Turn::Plan, event),
-            Err(error) => (Turn::Fail(error), event),
-        }
+        (work.rebase(record), event)
     }
 }
 
@@ -78,16 +78,4 @@ impl Refreshing {
 fn is_new_id_taken(work: &Work, record: &Record) -> bool {
     let attempt = &work.unit.attempt;
     matches!(attempt, Some(Attempt::Move(expected, _)) if *expected == record.version())
-}
-
-fn reissue(work: &Work, record: Record, now: Timestamp, policy: &Policy) -> Turn {
-    let due = policy.expiry.touch_due(&record, now);
-    let stored = Stored {
-        record,
-        ..*work.stored()
-    };
-    match due.filter(|_| work.unit.state.counts_as_use()) {
-        Some(until) => Turn::Touch(stored, until, Some(CookieAction::Set)),
-        None => Turn::Settle(Base::Live(stored), Some(CookieAction::Set)),
-    }
 }

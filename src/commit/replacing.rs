@@ -1,16 +1,22 @@
 use super::{
-    base::{Base, Stored},
+    base::Stored,
     call::{Answer, Call, Event, Policy},
-    state::CookieAction,
-    turn::Turn,
+    cookie_action::CookieAction,
+    state::SessionState,
+    turn::{Turn, Written},
     unit::Attempt,
     work::Work,
 };
-use crate::{error::Error, record::Version, store::Replaced, time::Timestamp};
+use crate::{
+    error::Error,
+    record::{CommitId, Version},
+    store::Replaced,
+    time::Timestamp,
+};
 
 /// A session's record is being replaced by a newer one.
 #[derive(Debug)]
-pub(super) struct Replacing {
+pub(crate) struct Replacing {
     expected: Version,
     stored: Stored,
     cookie: Option<CookieAction>,
@@ -18,12 +24,24 @@ pub(super) struct Replacing {
 
 impl Replacing {
     pub(super) fn begin(work: &mut Work, now: Timestamp, policy: &Policy) -> Result<Self, Error> {
-        let record = work.record_to_store(now, policy)?;
-        let cookie = work.cookie_after_write(now, policy);
-        let stored = work.stored();
+        let commit = work.commit_id(policy);
+        let begun = Self::of(work.state(), commit, now, policy)?;
+        work.unit.attempt(begun.attempt());
+        Ok(begun)
+    }
+
+    #[inline]
+    pub(super) fn of(
+        state: &SessionState,
+        commit: Option<CommitId>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Result<Self, Error> {
+        let record = state.to_record(now, &policy.expiry, commit)?;
+        let cookie = state.cookie_after_write(now, &policy.expiry);
+        let stored = state.stored();
         let expected = stored.record.version();
         let stored = Stored { record, ..*stored };
-        work.unit.attempt(Attempt::Replace(expected));
         Ok(Self {
             expected,
             stored,
@@ -31,9 +49,25 @@ impl Replacing {
         })
     }
 
-    pub(super) fn call(&self) -> Call {
+    pub(super) fn attempt(&self) -> Attempt {
+        Attempt::Replace(self.expected)
+    }
+
+    #[inline]
+    pub(super) fn call(&self) -> Call<'_> {
         let Stored { handle, record, .. } = &self.stored;
-        Call::Replace(*handle, self.expected, record.clone())
+        Call::Replace(*handle, self.expected, record)
+    }
+
+    #[inline]
+    pub(super) fn written(self, version: Version) -> Written {
+        let Self { stored, cookie, .. } = self;
+        let record = stored.record.with_version(version);
+        Written {
+            stored: Stored { record, ..stored },
+            cookie,
+            event: Event::Replaced,
+        }
     }
 
     pub(super) fn answered(
@@ -43,13 +77,8 @@ impl Replacing {
         now: Timestamp,
         policy: &Policy,
     ) -> (Turn, Option<Event>) {
-        let Self { stored, cookie, .. } = self;
         match answer {
-            Ok(Answer::Replaced(Replaced::Stored(version))) => {
-                let record = stored.record.with_version(version);
-                let base = Base::Live(Stored { record, ..stored });
-                (Turn::Settle(base, cookie), Some(Event::Replaced))
-            }
+            Ok(Answer::Replaced(Replaced::Stored(version))) => self.written(version).settle(),
             Ok(Answer::Replaced(Replaced::Conflict)) => (work.conflict(policy), None),
             Ok(Answer::Replaced(Replaced::Gone)) => (work.lost(true, now, policy), None),
             Ok(_) => unreachable!("a replace is answered by what became of it"),

@@ -1,7 +1,9 @@
 use super::{
     base::Base,
+    cookie_action::CookieAction,
+    endings::Endings,
     intent::Intent,
-    state::{CookieAction, Endings, SessionState, record},
+    state::{SessionState, record},
     unit::Unit,
 };
 use crate::{change::InFlight, error::Error, record::Record};
@@ -20,13 +22,47 @@ impl SessionState {
         Unit::new(copy, intent, in_flight, is_transaction)
     }
 
-    /// As [`begin`](Self::begin), where nobody else can see this session any more: all of it is taken.
+    /// As [`begin`](Self::begin), but takes all of the state, as there is no other handle to observe it.
     #[inline]
     pub(crate) fn take(&mut self) -> Unit {
         let nothing = Self::new(self.changes.max_bytes());
         let state = std::mem::replace(self, nothing);
         // Nobody is left to see what of it is done.
         Unit::new(state, Intent::default(), InFlight::nothing(), false)
+    }
+
+    /// For a look at the newest record: where the session stands, and nothing of what is pending.
+    pub(crate) fn begin_reload(&self) -> Unit {
+        let mut state = Self::new(self.changes.max_bytes());
+        state.base = self.base.clone();
+        state.clear_epoch = self.clear_epoch;
+        state.skip_touch = self.skip_touch;
+        state.in_time = self.in_time;
+        state.headers_sent = self.headers_sent;
+        Unit::new(state, Intent::default(), InFlight::nothing(), false)
+    }
+
+    /// A look at the newest record is over. What is pending stays so, on top of it.
+    ///
+    /// # Errors
+    /// If what is pending cannot be replayed. Then nothing is changed.
+    pub(crate) fn reloaded(
+        &mut self,
+        unit: &Unit,
+        base: &Base,
+        cookie: Option<CookieAction>,
+    ) -> Result<(), Error> {
+        let newer = match base {
+            _ if self.clear_epoch != unit.state.clear_epoch => return Ok(()),
+            Base::New => return Ok(()),
+            Base::Live(stored) => Some(stored.record.clone()),
+            Base::Gone => None,
+        };
+        self.apply_newer(newer)?;
+        if cookie.is_some() && !self.headers_sent {
+            self.cookie = cookie;
+        }
+        Ok(())
     }
 
     /// A commit is over, and led to this base. Replays what came later on top of it.
@@ -88,7 +124,7 @@ impl SessionState {
             }
             return false;
         }
-        // What is wished for a session holds for the one that begins later in this request.
+        // Without a session, `remember` and `regenerate` stay, for one that begins later in this request.
         if !matches!(base, Base::New) {
             self.intent.ack(&unit.intent);
         }
@@ -106,7 +142,7 @@ impl SessionState {
         self.changes.abort(&unit.in_flight, data);
     }
 
-    /// Nobody can tell any more what became of a commit. It is not tried again, and its changes are dropped.
+    /// The outcome of a commit can no longer be determined. It is not tried again, and its changes are dropped.
     pub(crate) fn give_up(&mut self, unit: &Unit) {
         self.sync_endings(unit);
         if self.clear_epoch == unit.state.clear_epoch {

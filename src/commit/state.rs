@@ -1,9 +1,9 @@
-// Over 250 lines: one value and what the application and others do to it.
-
 use std::time::Duration;
 
 use super::{
     base::{Base, Stored},
+    cookie_action::CookieAction,
+    endings::Endings,
     intent::{Intent, Login, Remember},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a request knows of its session and wants done with it: a unit of work, as values only.
+/// What a request knows of its session and wants done with it: the content of a unit of work.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionState {
     pub(crate) base: Base,
@@ -33,41 +33,13 @@ pub(crate) struct SessionState {
     pub(super) skip_touch: bool,
     /// The client came with a session that has ended.
     came_with_ended: bool,
-    /// When the request found its session alive, until its response head has left: what it does until then is in time.
-    in_time: Option<Timestamp>,
-    /// The response head has left: no cookie can be sent any more, and the snapshot may be old.
+    /// When the request found its session alive, until its response headers are sent: what it does until then is in
+    /// time.
+    pub(super) in_time: Option<Timestamp>,
+    /// The response headers are sent: no cookie can be set any more, and the snapshot may be old.
     pub(crate) headers_sent: bool,
     /// What the response has to do to the client's cookie, so far.
     pub(crate) cookie: Option<CookieAction>,
-}
-
-/// What a response does to the cookie of the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CookieAction {
-    /// Sets that of the live session.
-    Set,
-    Remove,
-}
-
-/// Sessions that were cleared and are not deleted yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Endings {
-    /// The request's own.
-    pub(super) own: Option<Handle>,
-    /// Those of other cookies that the client presented, and of commits that may have left a record behind.
-    pub(super) others: Vec<Handle>,
-}
-
-impl Endings {
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.own.is_none() && self.others.is_empty()
-    }
-
-    pub(super) fn remove(&mut self, handle: Handle) {
-        self.own = self.own.filter(|own| *own != handle);
-        self.others.retain(|other| *other != handle);
-    }
 }
 
 impl SessionState {
@@ -117,6 +89,13 @@ impl SessionState {
         self.changes.keep_redundant();
     }
 
+    /// The session in the store, where it is certain that there is one.
+    #[inline]
+    pub(super) fn stored(&self) -> &Stored {
+        let stored = self.base.live();
+        stored.expect("only a live session is changed in the store")
+    }
+
     /// The record whose data the request sees and changes.
     #[inline]
     pub(crate) fn record(&self) -> Option<&Record> {
@@ -135,7 +114,7 @@ impl SessionState {
         Draft::new(record.map(Record::data), &mut self.changes)
     }
 
-    /// Whether something is pending, be it in vain.
+    /// Whether anything is pending, even if it would change nothing.
     pub(crate) fn has_changes(&self) -> bool {
         !self.endings.is_empty() || !self.intent.is_empty() || self.changes.has_pending()
     }
@@ -170,21 +149,6 @@ impl SessionState {
         }
     }
 
-    /// Whether the user's name fits beside the data.
-    ///
-    /// # Errors
-    /// [`Error::is_too_large`].
-    pub(super) fn check_size(&self, record: &Record) -> Result<(), Error> {
-        let Some(Login { user, .. }) = &self.intent.login else {
-            return Ok(());
-        };
-        let limit = self.changes.max_bytes();
-        match record.data().bytes() + user.len() > limit {
-            true => Err(Error::user_too_large(limit)),
-            false => Ok(()),
-        }
-    }
-
     /// # Errors
     /// [`Error::is_gone`] if [it is](Self::is_gone).
     pub(crate) fn ensure_live(&self) -> Result<(), Error> {
@@ -195,7 +159,7 @@ impl SessionState {
     }
 
     /// Whether a record is that of a session which lives for this request.
-    pub(crate) fn is_live(&self, record: &Record, now: Timestamp, expiry: &Expiry) -> bool {
+    pub(super) fn is_live(&self, record: &Record, now: Timestamp, expiry: &Expiry) -> bool {
         !record.is_tombstone() && expiry.is_in_time(record, self.in_time.unwrap_or(now), now)
     }
 
@@ -270,7 +234,7 @@ impl SessionState {
         }
     }
 
-    /// Gives up what is pending, but what was cleared stays cleared. Answers whether there was something.
+    /// Drops what is pending, except that what was cleared stays cleared. Answers whether anything was.
     pub(crate) fn roll_back(&mut self) -> bool {
         let had_changes = !self.intent.is_empty() || self.changes.has_pending();
         self.intent = Intent::default();
@@ -283,25 +247,15 @@ impl SessionState {
 /// What others have done to the session.
 impl SessionState {
     /// Whether the request counts as a use of the session.
-    pub(crate) fn counts_as_use(&self) -> bool {
+    pub(super) fn counts_as_use(&self) -> bool {
         !self.skip_touch
-    }
-
-    /// The session was kept alive: the client of one that is remembered has to be told that its cookie lasts longer.
-    pub(crate) fn note_touch(&mut self) {
-        let stored = self.base.live();
-        if !self.headers_sent
-            && stored.is_some_and(|stored| stored.record.body().remember.is_some())
-        {
-            self.cookie = Some(CookieAction::Set);
-        }
     }
 
     /// The newest record, or `None` if the session is over. What is pending stays, on top of it.
     ///
     /// # Errors
     /// If what is pending cannot be replayed. Then nothing is changed.
-    pub(crate) fn apply_newer(&mut self, newer: Option<Record>) -> Result<(), Error> {
+    pub(super) fn apply_newer(&mut self, newer: Option<Record>) -> Result<(), Error> {
         let Some(record) = newer else {
             if self.has_login() {
                 self.changes.rebase(None)?;
@@ -324,7 +278,7 @@ impl SessionState {
         Ok(())
     }
 
-    /// The own ending was nobody's work but another request's: it has ended or moved the session first.
+    /// Another request has ended or moved the session before it could be deleted.
     pub(super) fn lose_ending(&mut self) {
         self.endings.own = None;
         self.cookie = None;
@@ -335,8 +289,8 @@ impl SessionState {
         matches!(self.base, Base::Gone) && self.endings.own.is_none() && self.cookie.is_none()
     }
 
-    /// The cookie to send with a response that says that the commit failed: that of an earlier commit, or the removal
-    /// of what was deleted all the same.
+    /// The cookie to send with a response that reports a failed commit: that of an earlier commit, or the removal if
+    /// the session was deleted nevertheless.
     pub(crate) fn cookie_after_failure(&self) -> Option<CookieAction> {
         self.cookie.filter(|action| match action {
             CookieAction::Set => true,

@@ -1,7 +1,7 @@
 use super::{
     base::{Base, Stored},
     call::{Answer, Call, Event},
-    state::CookieAction,
+    cookie_action::CookieAction,
     turn::Turn,
     work::Work,
 };
@@ -12,7 +12,7 @@ use crate::{error::Error, time::Timestamp};
 pub(super) struct Touching {
     stored: Stored,
     until: Timestamp,
-    /// What the client is to be told once it is.
+    /// What the response then does to the client's cookie.
     cookie: Option<CookieAction>,
 }
 
@@ -25,11 +25,11 @@ impl Touching {
         }
     }
 
-    pub(super) fn call(&self) -> Call {
+    pub(super) fn call(&self) -> Call<'static> {
         Call::Touch(self.stored.handle, self.until)
     }
 
-    /// A touch that fails costs the session some of its idle time, and no request its answer.
+    /// A touch that fails costs the session some of its idle time, and fails no request.
     pub(super) fn answered(
         self,
         work: &Work,

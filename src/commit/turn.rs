@@ -1,6 +1,7 @@
 use super::{
     base::{Base, Stored},
-    state::CookieAction,
+    call::Event,
+    cookie_action::CookieAction,
 };
 use crate::{error::Error, time::Timestamp};
 
@@ -18,7 +19,7 @@ pub(super) enum Turn {
     Settle(Base, Option<CookieAction>),
     /// It was stored, and then another request moved the session to another id.
     SettleMoved,
-    /// The session is over, and what was to be done with it goes with it.
+    /// The session has ended, and the changes are discarded with it.
     Discard,
     Fail(Error),
 }
@@ -28,8 +29,10 @@ pub(super) enum Turn {
 pub(super) enum Why {
     /// Another request was faster.
     Conflict,
-    /// The snapshot is too old to decide from, or to be shown.
+    /// The snapshot is too old to decide from.
     Snapshot,
+    /// The application wants to see it.
+    Reload,
     /// The cookie is to be sent again, which it may only be while the session has no newer one.
     Reissue,
     /// The transaction read what may no longer be true.
@@ -43,8 +46,26 @@ pub(super) enum After {
     Error(Error),
     /// An earlier call, which was dropped, or whose look-up found nothing.
     Resumed,
-    /// The new id is in use, be it by this very commit.
+    /// The new id is in use, possibly by this very commit.
     IdInUse,
     /// The time for this commit is used up by conflicts with others.
     OutOfTime,
+}
+
+/// A write that is stored.
+pub(crate) struct Written {
+    pub(crate) stored: Stored,
+    pub(crate) cookie: Option<CookieAction>,
+    pub(crate) event: Event,
+}
+
+impl Written {
+    pub(super) fn settle(self) -> (Turn, Option<Event>) {
+        let Self {
+            stored,
+            cookie,
+            event,
+        } = self;
+        (Turn::Settle(Base::Live(stored), cookie), Some(event))
+    }
 }

@@ -21,11 +21,11 @@ pub(crate) struct Unit {
     pub(super) attempt: Option<Attempt>,
     /// The store has refused the last attempt, as another request was faster.
     pub(super) is_refused: bool,
-    /// It was asked for more than once, and of an earlier time no answer came.
+    /// It was asked for more than once, and an earlier call was not answered.
     pub(super) was_unknown: bool,
     /// What was cleared, and is deleted by now.
     pub(super) ended: Vec<Handle>,
-    /// Its closure is part of what was committed, and is not there any more after the call that brought it.
+    /// Its closure is part of what was committed, and is gone after the call that brought it.
     pub(super) is_transaction: bool,
 }
 
@@ -101,8 +101,8 @@ impl Unit {
         state.endings.remove(handle);
     }
 
-    /// The work on top of a newer record. What it finds to be there already may be gone from the next one: every
-    /// operation is kept.
+    /// Rebases the work on a newer record. Operations that change nothing there are kept, as they may change the next
+    /// one.
     pub(super) fn rebase(&mut self, record: Record) -> Result<(), Error> {
         self.attempt = None;
         self.was_unknown = false;
@@ -130,7 +130,7 @@ impl Unit {
         self.attempt.replace(attempt)
     }
 
-    /// Whether it may have begun a session that nobody knows of yet.
+    /// Whether it may have created a session whose id no one has been told yet.
     pub(crate) fn may_have_created(&self) -> bool {
         matches!(self.attempt, Some(Attempt::Create))
     }
@@ -140,8 +140,8 @@ impl Unit {
         matches!(self.attempt, Some(Attempt::Move(..)))
     }
 
-    /// A move that is not gone on with: what it [may have left](Self::may_have_copied) is ended first. Answers whether
-    /// there may be something.
+    /// A move that is not continued: the copy that it [may have left](Self::may_have_copied) is ended first. Answers
+    /// whether there may be something.
     pub(super) fn end_copy(&mut self) -> bool {
         let may_have_copied = self.may_have_copied();
         if may_have_copied {
@@ -157,7 +157,7 @@ impl Unit {
         &self.state
     }
 
-    /// The records that it may have left, if nobody goes on with it.
+    /// The records that it may leave behind if it is not continued.
     pub(crate) fn leftovers(&self) -> impl Iterator<Item = Handle> + use<> {
         let new = match self.attempt {
             Some(Attempt::Create | Attempt::Move(..)) => self.new_id.map(|(_, handle)| handle),

@@ -19,7 +19,7 @@ impl Verifying {
         Self(after)
     }
 
-    pub(super) fn call(&self, unit: &mut Unit) -> Call {
+    pub(super) fn call(&self, unit: &mut Unit) -> Call<'static> {
         let handle = match &unit.attempt {
             Some(Attempt::Delete(handle)) => *handle,
             Some(Attempt::Replace(_) | Attempt::Move(..)) => {
@@ -63,8 +63,7 @@ impl Verifying {
         let turn = match work.unit.attempt {
             Some(Attempt::Delete(handle)) => match loaded {
                 Some(record) if !record.is_tombstone() => not_found(work, after),
-                // A session that moved has left a tombstone. One that is missing was deleted by this commit, as far as
-                // anybody can tell.
+                // A session that moved has left a tombstone. One that is missing counts as deleted by this commit.
                 ended => {
                     let by_us = ended.is_none();
                     work.unit.attempt = None;
@@ -74,9 +73,9 @@ impl Verifying {
             },
             Some(Attempt::Create) if loaded.is_some() => work.id_taken(),
             Some(Attempt::Create) => not_found(work, after),
-            Some(Attempt::Replace(_)) => not_replaced(work, loaded, after, now, policy),
+            Some(Attempt::Replace(_)) => return not_replaced(work, loaded, after, now, policy),
             Some(Attempt::Move(expected, _)) => {
-                not_moved(work, loaded, expected, after, now, policy)
+                return not_moved(work, loaded, expected, after, now, policy);
             }
             None => unreachable!("only a write is in doubt"),
         };
@@ -103,12 +102,15 @@ fn not_replaced(
     after: After,
     now: Timestamp,
     policy: &Policy,
-) -> Turn {
+) -> (Turn, Option<Event>) {
     let is_missing = loaded.is_none();
     match loaded.filter(|record| work.is_live(record, now, policy)) {
-        None => work.lost(is_missing, now, policy),
-        Some(record) if work.unit.may_be_forgotten(&record) => work.forgotten(),
-        Some(_) => not_found(work, after),
+        None => (work.lost(is_missing, now, policy), None),
+        Some(record) if work.unit.may_be_forgotten(&record) => (work.forgotten(), None),
+        Some(record) if work.unit.version() == Some(record.version()) => {
+            (not_found(work, after), None)
+        }
+        Some(record) => not_found_below(work, record, after),
     }
 }
 
@@ -120,21 +122,30 @@ fn not_moved(
     after: After,
     now: Timestamp,
     policy: &Policy,
-) -> Turn {
+) -> (Turn, Option<Event>) {
     let new = work.unit.new_id().1;
     let is_missing = loaded.is_none();
     match loaded.filter(|record| work.is_live(record, now, policy)) {
         None => {
             work.unit.state.endings.others.push(new);
-            work.lost(is_missing, now, policy)
+            (work.lost(is_missing, now, policy), None)
         }
-        Some(record) if record.version() == expected => not_found(work, after),
-        Some(_) => {
-            // Changed since, so this attempt can no longer move it: what comes next is another one.
+        Some(record) if record.version() == expected => (not_found(work, after), None),
+        Some(record) => {
+            // What comes next is another attempt.
             work.unit.state.endings.others.push(new);
             work.unit.attempt = None;
             work.unit.rename();
-            not_found(work, after)
+            not_found_below(work, record, after)
         }
+    }
+}
+
+/// No record carries the commit id, and this one is newer than the version that the write expects: a call that is still
+/// in flight can only meet a conflict. So another try starts from here.
+fn not_found_below(work: &mut Work, newer: Record, after: After) -> (Turn, Option<Event>) {
+    match after {
+        After::Resumed if !work.gives_up => (work.rebase(newer), Some(Event::Replayed)),
+        after => (not_found(work, after), None),
     }
 }

@@ -1,7 +1,8 @@
 use super::{
     base::{Base, Stored},
     call::{Event, Policy},
-    state::{CookieAction, SessionState},
+    cookie_action::CookieAction,
+    state::SessionState,
     turn::{After, Turn, Why},
     unit::{Attempt, Unit},
 };
@@ -14,6 +15,8 @@ use crate::{
 /// What the states of one commit work on.
 pub(super) struct Work {
     pub(super) unit: Unit,
+    /// The unit is not committed again: apart from what was cleared, it is given up unless it is found to be stored.
+    pub(super) gives_up: bool,
     /// Of a transaction: the unit's state together with what its closure did in the last run.
     pub(super) ran: Option<Box<SessionState>>,
     /// The record is the newest: it was looked at in this commit.
@@ -27,7 +30,7 @@ pub(super) struct Work {
 /// How often a store that answers at once is asked again before this commit waits in line.
 const CONFLICTS_AT_ONCE: u32 = 8;
 
-/// How many new ids are tried. That one of 128 random bits is in use says that the store is not well.
+/// How many new ids are tried. If an id of 128 random bits is in use, something is wrong with the store.
 const IDS: u32 = 3;
 
 impl Work {
@@ -35,6 +38,7 @@ impl Work {
     pub(super) fn new(unit: Unit) -> Self {
         Self {
             unit,
+            gives_up: false,
             ran: None,
             is_fresh: false,
             conflicts: 0,
@@ -43,15 +47,14 @@ impl Work {
         }
     }
 
-    /// The work as it is to be committed.
+    /// What is to be committed: the unit's state, or what the transaction's closure made of it.
     #[inline]
     pub(super) fn state(&self) -> &SessionState {
         self.ran.as_deref().unwrap_or(&self.unit.state)
     }
 
     pub(super) fn stored(&self) -> &Stored {
-        let stored = self.unit.state.base.live();
-        stored.expect("only a live session is changed in the store")
+        self.unit.state.stored()
     }
 
     /// Nothing is left to do.
@@ -61,14 +64,51 @@ impl Work {
         Turn::Settle(base, cookie)
     }
 
-    /// Nothing is left to do but to note the use: all that was pending is in the newest record already.
+    /// Nothing is left to do but to note the use of the session: this is its newest record, and all that was pending is
+    /// in it already.
+    pub(super) fn settle_on(
+        &self,
+        record: Record,
+        cookie: Option<CookieAction>,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Turn {
+        let due = policy.expiry.touch_due(&record, now);
+        let is_remembered = record.body().remember.is_some();
+        let stored = Stored {
+            record,
+            ..*self.stored()
+        };
+        let SessionState {
+            headers_sent,
+            cookie: earlier,
+            ..
+        } = *self.state();
+        let cookie = cookie.or(earlier);
+        match due.filter(|_| self.unit.state.counts_as_use()) {
+            // Its client has to be told that the cookie lasts longer.
+            Some(until) if is_remembered && !headers_sent => {
+                Turn::Touch(stored, until, Some(CookieAction::Set))
+            }
+            Some(until) => Turn::Touch(stored, until, cookie),
+            None => Turn::Settle(Base::Live(stored), cookie),
+        }
+    }
+
+    /// As [`settle_on`](Self::settle_on), where the unit was rebased on the newest record.
     pub(super) fn settle_fresh(&self, now: Timestamp, policy: &Policy) -> Turn {
-        let stored = self.unit.state.base.live();
-        let stored = stored.filter(|_| self.state().counts_as_use());
-        let due = stored.and_then(|stored| policy.expiry.touch_due(&stored.record, now));
-        match (stored, due) {
-            (Some(stored), Some(until)) => Turn::Touch(stored.clone(), until, None),
-            _ => self.settle_as_is(),
+        match self.unit.state.base.live() {
+            Some(stored) => self.settle_on(stored.record.clone(), None, now, policy),
+            None => self.settle_as_is(),
+        }
+    }
+
+    /// Plans again, on top of the newest record.
+    pub(super) fn rebase(&mut self, newest: Record) -> Turn {
+        self.is_fresh = true;
+        match self.unit.rebase(newest) {
+            Ok(()) => Turn::Plan,
+            Err(error) => Turn::Fail(error),
         }
     }
 
@@ -134,36 +174,11 @@ impl Work {
         (!policy.is_immediate).then(|| self.unit.commit_id())
     }
 
-    /// The record that this commit is to store, if it fits.
-    pub(super) fn record_to_store(
-        &mut self,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Result<Record, Error> {
-        let commit = self.commit_id(policy);
-        let state = self.state();
-        let record = state.to_record(now, &policy.expiry, commit);
-        state.check_size(&record)?;
-        Ok(record)
-    }
-
     pub(super) fn is_live(&self, record: &Record, now: Timestamp, policy: &Policy) -> bool {
         self.unit.state.is_live(record, now, &policy.expiry)
     }
 
-    pub(super) fn cookie_after_write(
-        &self,
-        now: Timestamp,
-        policy: &Policy,
-    ) -> Option<CookieAction> {
-        let state = self.state();
-        match state.changes_cookie(now, &policy.expiry) {
-            true => Some(CookieAction::Set),
-            false => state.cookie,
-        }
-    }
-
-    /// Nobody can tell any more whether the write that was in doubt is stored.
+    /// It can no longer be determined whether the write that was in doubt is stored.
     pub(super) fn forgotten(&mut self) -> Turn {
         self.unit.attempt = None;
         Turn::Fail(Error::forgotten())
@@ -199,7 +214,7 @@ impl Work {
                     record,
                     ..*self.stored()
                 };
-                let cookie = self.cookie_after_write(now, policy);
+                let cookie = self.state().cookie_after_write(now, &policy.expiry);
                 (stored, cookie, Event::Replaced)
             }
         };

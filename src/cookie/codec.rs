@@ -21,7 +21,26 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Codec {
     signing: HmacKey,
+    next: Option<HmacKey>,
     previous: Vec<HmacKey>,
+}
+
+/// The keys that an application gave. The first signs, all verify.
+pub(crate) struct Keys {
+    pub(crate) signing: Key,
+    /// Will sign after the next deployment: some processes may sign with it already.
+    pub(crate) next: Option<Key>,
+    pub(crate) previous: Vec<Key>,
+}
+
+impl From<Key> for Keys {
+    fn from(signing: Key) -> Self {
+        Self {
+            signing,
+            next: None,
+            previous: Vec::new(),
+        }
+    }
 }
 
 /// A cookie value signed with the current key. Its `Debug` output is redacted.
@@ -65,11 +84,12 @@ pub(crate) struct Verified {
 const MAC_LEN: usize = 43;
 
 impl Codec {
-    pub(crate) fn new(name: &str, key: &Key, previous: &[Key]) -> Self {
+    pub(crate) fn new(name: &str, keys: &Keys) -> Self {
         let schedule = |key| HmacKey::new(&derive(key, name));
         Self {
-            signing: schedule(key),
-            previous: previous.iter().map(schedule).collect(),
+            signing: schedule(&keys.signing),
+            next: keys.next.as_ref().map(schedule),
+            previous: keys.previous.iter().map(schedule).collect(),
         }
     }
 
@@ -91,11 +111,12 @@ impl Codec {
         // Computed before the MACs are compared, so that the processor overlaps the two hashes.
         let handle = id.handle();
         let is_presented = |mac| is_equal(&encode(mac), presented);
-        let outdated = !is_presented(mac);
-        let mut previous = self.previous.iter();
-        if outdated && !previous.any(|key| is_presented(key.mac(id.text()))) {
-            return None;
-        }
+        let signed_by = |key: &HmacKey| is_presented(key.mac(id.text()));
+        let outdated = match is_presented(mac) || self.next.as_ref().is_some_and(signed_by) {
+            true => false,
+            false if self.previous.iter().any(signed_by) => true,
+            false => return None,
+        };
         Some(Verified {
             id,
             handle,
@@ -141,6 +162,14 @@ mod tests {
         Key::from(&[byte; 64])
     }
 
+    fn keys(signing: u8, next: Option<u8>, previous: impl IntoIterator<Item = u8>) -> Keys {
+        Keys {
+            signing: key(signing),
+            next: next.map(key),
+            previous: previous.into_iter().map(key).collect(),
+        }
+    }
+
     fn id() -> SessionId {
         SessionId::from_text(*b"abababababababababababababababab")
     }
@@ -156,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_pinned_cookie_verifies_and_is_written_the_same() {
-        let codec = Codec::new("sid", &key(1), &[]);
+        let codec = Codec::new("sid", &key(1).into());
         assert_eq!(String::from(codec.sign(id())), PINNED);
         assert_eq!(
             verify(&codec, PINNED),
@@ -177,7 +206,7 @@ mod tests {
 
     #[test]
     fn no_encoder_on_the_way_changes_a_value() {
-        let codec = Codec::new("sid", &key(1), &[]);
+        let codec = Codec::new("sid", &key(1).into());
         for _ in 0..1_000 {
             let value = String::from(codec.sign(SessionId::random()));
             assert_eq!(value.len(), SignedValue::LEN);
@@ -196,7 +225,7 @@ mod tests {
 
     #[test]
     fn no_altered_value_verifies() {
-        let codec = Codec::new("sid", &key(1), &[]);
+        let codec = Codec::new("sid", &key(1).into());
         let value = String::from(codec.sign(id())).into_bytes();
         for index in 0..value.len() {
             for byte in 0..=u8::MAX {
@@ -215,7 +244,7 @@ mod tests {
 
     #[test]
     fn other_spellings_of_the_mac_do_not_verify() {
-        let codec = Codec::new("sid", &key(1), &[]);
+        let codec = Codec::new("sid", &key(1).into());
         let (mac, id) = PINNED.split_at(MAC_LEN);
         let (start, last) = mac.split_at(MAC_LEN - 1);
         assert_eq!(last, "4", "its two lowest bits are spare");
@@ -234,15 +263,15 @@ mod tests {
 
     #[test]
     fn another_key_or_another_name_does_not_verify() {
-        let value = String::from(Codec::new("sid", &key(1), &[]).sign(id()));
-        assert_eq!(verify(&Codec::new("sid", &key(2), &[]), &value), None);
-        assert_eq!(verify(&Codec::new("other", &key(1), &[]), &value), None);
+        let value = String::from(Codec::new("sid", &key(1).into()).sign(id()));
+        assert_eq!(verify(&Codec::new("sid", &key(2).into()), &value), None);
+        assert_eq!(verify(&Codec::new("other", &key(1).into()), &value), None);
     }
 
     #[test]
     fn a_previous_key_verifies_and_no_longer_signs() {
-        let old = String::from(Codec::new("sid", &key(1), &[]).sign(id()));
-        let codec = Codec::new("sid", &key(2), &[key(3), key(1)]);
+        let old = String::from(Codec::new("sid", &key(1).into()).sign(id()));
+        let codec = Codec::new("sid", &keys(2, None, [3, 1]));
         assert_eq!(
             verify(&codec, &old),
             Some(Verified {
@@ -255,8 +284,22 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_of_the_next_key_verifies_and_is_not_outdated() {
+        let next = String::from(Codec::new("sid", &key(2).into()).sign(id()));
+        let codec = Codec::new("sid", &keys(1, Some(2), [3]));
+        assert_eq!(
+            verify(&codec, &next).map(|verified| verified.outdated),
+            Some(false)
+        );
+        assert_eq!(
+            codec.sign(id()),
+            Codec::new("sid", &key(1).into()).sign(id())
+        );
+    }
+
+    #[test]
     fn random_values_never_verify() {
-        let codec = Codec::new("sid", &key(1), &[key(2)]);
+        let codec = Codec::new("sid", &keys(1, Some(3), [2]));
         let mut rng = fastrand::Rng::with_seed(6265);
         let mut value = [0; SignedValue::LEN];
         for round in 0..50_000 {

@@ -8,4 +8,6 @@ mod set_cookie;
 
 use self::codec::SignedValue;
 pub use self::options::CookieOptions;
-pub(crate) use self::{header::CookieHeader, session_cookie::SessionCookie, set_cookie::SetCookie};
+pub(crate) use self::{
+    codec::Keys, header::CookieHeader, session_cookie::SessionCookie, set_cookie::SetCookie,
+};

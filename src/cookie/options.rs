@@ -110,6 +110,14 @@ impl CookieOptions {
         &self.name
     }
 
+    /// Whether browsers take the two for one cookie.
+    pub(crate) fn is_same_cookie(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.path == other.path
+            && self.domain == other.domain
+            && self.partitioned == other.partitioned
+    }
+
     /// The only place that builds the cookie, to set it and (empty, `Max-Age=0`) to remove it: a browser removes a cookie
     /// only if name, path and domain match.
     pub(crate) fn cookie(&self, value: String, max_age: Option<Duration>) -> Cookie<'static> {

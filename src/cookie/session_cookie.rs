@@ -1,23 +1,50 @@
-use std::time::Duration;
+use std::{slice, time::Duration};
 
-use ::cookie::{Cookie, Key};
+use ::cookie::Cookie;
 use http::HeaderValue;
 
 use super::{
     CookieHeader, CookieOptions, SetCookie,
-    codec::{Codec, SignedValue, Verified},
+    codec::{Codec, Keys, SignedValue, Verified},
     header::{CookieFinder, Values},
     set_cookie::SetCookieTemplate,
 };
 use crate::id::SessionId;
 
-/// One signed cookie that carries a session id: its name and attributes, how it is read and verified, how it is set
-/// and removed. Everything that depends only on the configuration is computed once, here.
+/// The signed cookie that carries a session id: how it is read and verified, how it is set and removed. Everything that
+/// depends only on the configuration is computed once, here.
 pub(crate) struct SessionCookie {
+    current: NamedCookie,
+    /// It is read and removed under these names too, and never set.
+    others: Box<[OtherCookie]>,
+}
+
+/// The cookie as it was before a deployment, or will be after the next one.
+struct OtherCookie {
+    cookie: NamedCookie,
+    is_previous: bool,
+    /// Its values are those under the current name.
+    is_namesake: bool,
+}
+
+/// One name and its attributes.
+struct NamedCookie {
     options: CookieOptions,
     codec: Codec,
     finder: CookieFinder,
     template: SetCookieTemplate,
+}
+
+impl NamedCookie {
+    fn new(options: CookieOptions, keys: &Keys) -> Self {
+        let name = options.cookie_name();
+        Self {
+            codec: Codec::new(name, keys),
+            finder: CookieFinder::new(name),
+            template: SetCookieTemplate::new(&options),
+            options,
+        }
+    }
 }
 
 impl SessionCookie {
@@ -26,41 +53,63 @@ impl SessionCookie {
     const MAX_CHECKS: usize = 8;
 
     /// The options must have passed [`CookieOptions::validate`].
-    pub(crate) fn new(options: CookieOptions, key: &Key, previous: &[Key]) -> Self {
-        let name = options.cookie_name();
+    pub(crate) fn new(options: CookieOptions, keys: &Keys) -> Self {
         Self {
-            codec: Codec::new(name, key, previous),
-            finder: CookieFinder::new(name),
-            template: SetCookieTemplate::new(&options),
-            options,
+            current: NamedCookie::new(options, keys),
+            others: Box::default(),
+        }
+    }
+
+    /// Also reads and removes these. The options must have passed [`CookieOptions::validate`], and none may be one cookie
+    /// with the current one.
+    pub(crate) fn with_others(
+        self,
+        next: Option<CookieOptions>,
+        previous: Vec<CookieOptions>,
+        keys: &Keys,
+    ) -> Self {
+        let name = self.name();
+        let other = |options: CookieOptions, is_previous| OtherCookie {
+            is_namesake: options.cookie_name() == name,
+            cookie: NamedCookie::new(options, keys),
+            is_previous,
+        };
+        let next = next.map(|options| other(options, false));
+        let previous = previous.into_iter().map(|options| other(options, true));
+        Self {
+            others: next.into_iter().chain(previous).collect(),
+            ..self
         }
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.options.cookie_name()
+        self.options().cookie_name()
     }
 
     pub(crate) fn options(&self) -> &CookieOptions {
-        &self.options
+        &self.current.options
     }
 
-    /// Verifies the values under this cookie's name one by one, in the order sent. Lazy: what the caller does not ask
-    /// for is neither searched for nor verified.
+    /// Verifies the values under this cookie's names one by one: first those under the current name, in the order sent.
+    /// Lazy: what the caller does not ask for is neither searched for nor verified.
     ///
     /// A value of the wrong length is [`Forged`] without a signature check. After [`MAX_CHECKS`](Self::MAX_CHECKS)
     /// values of the right length, each checked against every key, the iterator ends and the rest of the header stays
     /// unread.
     pub(crate) fn presented<'a>(&'a self, header: &'a CookieHeader) -> Presented<'a> {
         Presented {
-            values: header.values(&self.finder),
-            codec: &self.codec,
+            header,
+            values: header.values(&self.current.finder),
+            codec: &self.current.codec,
+            is_previous: false,
+            others: self.others.iter(),
             checks_left: Self::MAX_CHECKS,
         }
     }
 
     /// Sets the cookie to this id, signed with the current key. Without a `max_age` it lasts until the browser closes.
     pub(crate) fn set(&self, id: SessionId, max_age: Option<Duration>) -> SetCookie {
-        SetCookie::new(self.codec.sign(id), max_age)
+        SetCookie::new(self.current.codec.sign(id), max_age)
     }
 
     pub(crate) fn removal(&self) -> SetCookie {
@@ -69,12 +118,24 @@ impl SessionCookie {
 
     /// The value of a `Set-Cookie` header.
     pub(crate) fn line(&self, set_cookie: &SetCookie) -> HeaderValue {
-        self.template.line(set_cookie)
+        self.current.template.line(set_cookie)
     }
 
     /// As [`line`](Self::line), for a cookie jar.
     pub(crate) fn cookie(&self, set_cookie: SetCookie) -> Cookie<'static> {
-        set_cookie.cookie(&self.options)
+        set_cookie.cookie(&self.current.options)
+    }
+
+    /// The lines that remove the other cookies which the client may have sent. They go with each response that sets or
+    /// removes the current one, so that the client has one at most.
+    pub(crate) fn other_removals(
+        &self,
+        header: &CookieHeader,
+    ) -> impl Iterator<Item = HeaderValue> {
+        let others = self.others.iter().map(|other| &other.cookie);
+        others
+            .filter(|cookie| header.values(&cookie.finder).next().is_some())
+            .map(|cookie| cookie.template.line(&SetCookie::REMOVAL))
     }
 }
 
@@ -84,9 +145,32 @@ pub(crate) struct Forged;
 
 /// See [`SessionCookie::presented`].
 pub(crate) struct Presented<'a> {
+    header: &'a CookieHeader,
     values: Values<'a>,
     codec: &'a Codec,
+    /// A value under the name at hand has to be set again, under the current one.
+    is_previous: bool,
+    others: slice::Iter<'a, OtherCookie>,
     checks_left: usize,
+}
+
+impl<'a> Presented<'a> {
+    #[inline]
+    fn next_value(&mut self) -> Option<&'a [u8]> {
+        loop {
+            if let Some(value) = self.values.next() {
+                return Some(value);
+            }
+            let OtherCookie {
+                cookie,
+                is_previous,
+                ..
+            } = self.others.find(|other| !other.is_namesake)?;
+            self.values = self.header.values(&cookie.finder);
+            self.codec = &cookie.codec;
+            self.is_previous = *is_previous;
+        }
+    }
 }
 
 impl Iterator for Presented<'_> {
@@ -96,24 +180,28 @@ impl Iterator for Presented<'_> {
         if self.checks_left == 0 {
             return None;
         }
-        let value = self.values.next()?;
+        let value = self.next_value()?;
         let Ok(value) = <&[u8; SignedValue::LEN]>::try_from(value) else {
             return Some(Err(Forged));
         };
         self.checks_left -= 1;
-        Some(self.codec.verify(value).ok_or(Forged))
+        let Some(mut verified) = self.codec.verify(value) else {
+            return Some(Err(Forged));
+        };
+        verified.outdated |= self.is_previous;
+        Some(Ok(verified))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ::cookie::SameSite;
+    use ::cookie::{Key, SameSite};
     use http::{HeaderMap, header::COOKIE};
 
     use super::*;
 
     fn cookie(options: CookieOptions) -> SessionCookie {
-        SessionCookie::new(options, &Key::from(&[7; 64]), &[])
+        SessionCookie::new(options, &Key::from(&[7; 64]).into())
     }
 
     fn sid() -> SessionCookie {

@@ -1,5 +1,5 @@
-//! Carries out what the [commit](crate::commit) says: talks to the store, waits, and publishes what became of it. The only
-//! place that is async, beside loading.
+//! Carries out what the [commit](crate::commit) says: talks to the store, waits, and publishes what became of it. The
+//! only place that is async, beside loading.
 
 mod now;
 mod publish;
@@ -12,11 +12,13 @@ use tokio::time::Instant;
 pub(crate) use self::queue::Queue;
 use self::queue::Ticket;
 use crate::{
+    cache::{Asking, NearCache},
     commit::{Answer, Call, Commit, Done, Next, Policy, Ran, SessionState},
     error::Error,
     id::{self, Handle},
     store::StoreClient,
     time::Clock,
+    watch::Watchers,
 };
 
 /// What a commit is carried out with.
@@ -26,12 +28,14 @@ pub(crate) struct Driver<'a> {
     pub(crate) queue: &'a Queue,
     pub(crate) clock: &'a Clock,
     pub(crate) policy: &'a Policy,
-    /// For waiting and trying again, altogether.
+    pub(crate) watchers: &'a Watchers,
+    pub(crate) cache: &'a NearCache,
+    /// For all waits and retries together.
     pub(crate) time_limit: Duration,
 }
 
 impl Driver<'_> {
-    /// Drives a commit to its end. It may be dropped at every await: the commit then knows what is in doubt.
+    /// Drives a commit to its end. Cancel-safe: dropped at any await, the commit knows what is in doubt.
     pub(crate) async fn drive(
         self,
         commit: &mut Commit,
@@ -44,9 +48,11 @@ impl Driver<'_> {
         loop {
             match commit.next(clock.timestamp(), headers_sent(), policy) {
                 Next::Ask(call) => {
-                    let answer = self.ask(&call, started).await;
+                    let asking = Asking::begin(self.cache, call, clock.timestamp());
+                    let answer = self.ask(call, started).await;
+                    asking.answered(&answer);
                     let event = commit.answered(answer, clock.timestamp(), policy);
-                    publish::event(event);
+                    publish::event(self.watchers, event);
                 }
                 Next::Run => {
                     let ran = run(commit.start_run());
@@ -59,13 +65,16 @@ impl Driver<'_> {
                             let newer = ticket.as_ref().zip(known);
                             let newer =
                                 newer.and_then(|(ticket, known)| ticket.published_after(known));
-                            publish::event(commit.waited(newer, clock.timestamp(), policy));
+                            publish::event(
+                                self.watchers,
+                                commit.waited(newer, clock.timestamp(), policy),
+                            );
                         }
                         Err(OutOfTime) => commit.give_up(),
                     }
                 }
                 Next::Done(done) => {
-                    publish::done(&done);
+                    publish::done(self.watchers, commit, &done);
                     if let (Done::Settled(settled), Some(ticket)) = (&done, &mut ticket)
                         && let Some(stored) = settled.base.live()
                     {
@@ -77,26 +86,26 @@ impl Driver<'_> {
         }
     }
 
-    async fn ask(self, call: &Call, started: Instant) -> Result<Answer, Error> {
+    async fn ask(self, call: Call<'_>, started: Instant) -> Result<Answer, Error> {
         let store = self.store;
-        Ok(match *call {
+        Ok(match call {
             Call::Load(handle) => Answer::Loaded(store.load(handle).answer().await?),
             Call::Verify(handle) => {
                 let load = store.load(handle).within(self.time_to_verify(started));
                 Answer::Loaded(load.answer().await?)
             }
-            Call::Create(handle, ref record) => {
+            Call::Create(handle, record) => {
                 Answer::Created(store.create(handle, record).answer().await?)
             }
-            Call::Replace(handle, expected, ref record) => {
+            Call::Replace(handle, expected, record) => {
                 Answer::Replaced(store.replace(handle, expected, record).answer().await?)
             }
             Call::Regenerate {
                 old,
                 expected,
-                ref tombstone,
+                tombstone,
                 new,
-                ref record,
+                record,
             } => {
                 let asked = store.regenerate(old, expected, tombstone, new, record);
                 Answer::Replaced(asked.answer().await?)
@@ -108,13 +117,14 @@ impl Driver<'_> {
         })
     }
 
-    /// What is left of the time limit, or a moment more.
+    /// What is left of the time limit, and at least a fifth of it.
     fn time_to_verify(self, started: Instant) -> Duration {
         let left = self.time_limit.saturating_sub(started.elapsed());
         left.max(self.time_limit / 5)
     }
 
-    /// At the first conflict, for those of this process; at others, which come from other processes, a random while.
+    /// After the first conflict it queues behind the commits of this process; after a further one, whose cause is
+    /// another process, it pauses for a random time.
     async fn wait<'q>(
         &'q self,
         ticket: &mut Option<Ticket<'q>>,
@@ -147,7 +157,7 @@ impl Driver<'_> {
 /// The time limit is used up by conflicts.
 struct OutOfTime;
 
-/// Up to a millisecond for none, twice as much for each further one, 64 at the most.
+/// A random time of up to a millisecond, doubled by each conflict, up to 64 ms.
 fn jitter(conflicts: u32) -> Duration {
     let most = 1_000_u64 << conflicts.min(6);
     let [first, second, ..] = id::random();

@@ -13,23 +13,22 @@ use crate::{
 
 /// Lets the commits of one session that met a conflict go one after the other, first come first served.
 ///
-/// They would otherwise race each other, and of n that try at once n - 1 lose each time. Whoever is done leaves the
-/// record it stored to the next, who replays on it without asking the store.
+/// They would otherwise race each other, and of n that try at once n - 1 would lose each time. Each leaves the record
+/// that it stored to the next, which rebases on it without a load.
 #[derive(Default)]
 pub(crate) struct Queue(Mutex<HashMap<Handle, Waiters>>);
 
-/// The commits of one session.
+/// The commits of one session that wait or are at work.
 #[derive(Default)]
 struct Waiters {
-    /// How many there are.
-    turns: usize,
+    count: usize,
     newest: Newest,
 }
 
-/// What the last one stored, for the head of the line.
+/// What the last commit stored, for the head of the queue.
 type Newest = Arc<tokio::sync::Mutex<Option<Record>>>;
 
-/// A place in the line of one session; the head of it once [`wait`](Self::wait) is over.
+/// A place in the queue of one session; its head once [`wait`](Self::wait) returns.
 pub(crate) struct Ticket<'a> {
     queue: &'a Queue,
     handle: Handle,
@@ -39,13 +38,13 @@ pub(crate) struct Ticket<'a> {
 
 impl Queue {
     pub(crate) fn join(&self, handle: Handle) -> Ticket<'_> {
-        let mut lines = self.0.lock();
-        let line = lines.entry(handle).or_default();
-        line.turns += 1;
+        let mut queues = self.0.lock();
+        let waiters = queues.entry(handle).or_default();
+        waiters.count += 1;
         Ticket {
             queue: self,
             handle,
-            newest: Arc::clone(&line.newest),
+            newest: Arc::clone(&waiters.newest),
             head: None,
         }
     }
@@ -75,11 +74,11 @@ impl Ticket<'_> {
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         self.head = None;
-        let mut lines = self.queue.0.lock();
-        if let Entry::Occupied(mut line) = lines.entry(self.handle) {
-            line.get_mut().turns -= 1;
-            if line.get().turns == 0 {
-                line.remove();
+        let mut queues = self.queue.0.lock();
+        if let Entry::Occupied(mut waiters) = queues.entry(self.handle) {
+            waiters.get_mut().count -= 1;
+            if waiters.get().count == 0 {
+                waiters.remove();
             }
         }
     }
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_line_lives_as_long_as_somebody_is_in_it() {
+    async fn a_sessions_queue_lives_as_long_as_its_last_ticket() {
         let queue = Queue::default();
         let handle = Handle::from_bytes([1; 16]);
         let mut first = queue.join(handle);
@@ -111,12 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_all_leave_at_once_is_gone() {
+    fn a_queue_that_all_tickets_leave_at_once_is_gone() {
         const AT_ONCE: usize = 2;
         let (queue, joined) = (Queue::default(), AtomicUsize::new(0));
         let visit = || {
             for round in 1..=20_000_usize {
-                let turn = queue.join(Handle::from_bytes((round as u128).to_ne_bytes()));
+                let ticket = queue.join(Handle::from_bytes((round as u128).to_ne_bytes()));
                 joined.fetch_add(1, Ordering::SeqCst);
                 // A lock would wake them one after the other. On a busy machine the other thread may not be running.
                 let mut spins = 0_u32;
@@ -127,7 +126,7 @@ mod tests {
                         _ => std::hint::spin_loop(),
                     }
                 }
-                drop(turn);
+                drop(ticket);
             }
         };
         std::thread::scope(|scope| {

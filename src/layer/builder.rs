@@ -1,11 +1,12 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use ::cookie::Key;
 
 use super::WizSessionLayer;
 use crate::{
+    cache::CacheSettings,
     commit::Policy,
-    cookie::{CookieOptions, SessionCookie},
+    cookie::{CookieOptions, Keys, SessionCookie},
     drive::Queue,
     error::ConfigError,
     expiry::Expiry,
@@ -13,6 +14,7 @@ use crate::{
     session::LayerConfig,
     store::{SessionStore, StoreClient},
     time::Clock,
+    watch::{WatchConfig, Watchers},
 };
 
 /// The settings of a [`WizSessionLayer`], from [`WizSessionLayer::builder`].
@@ -38,9 +40,10 @@ use crate::{
 #[must_use]
 pub struct WizSessionLayerBuilder {
     store: Box<OpenStore>,
-    key: Key,
-    previous_keys: Vec<Key>,
+    keys: Keys,
     cookie: CookieOptions,
+    next_cookie: Option<CookieOptions>,
+    previous_cookies: Vec<CookieOptions>,
     expiry: Expiry,
     /// Whether the application gave it. A default is raised to fit the other timeouts.
     has_absolute_timeout: bool,
@@ -48,6 +51,8 @@ pub struct WizSessionLayerBuilder {
     max_bytes: usize,
     store_timeout: Duration,
     clock: Clock,
+    watch_interval: Duration,
+    cache: CacheSettings,
 }
 
 /// Wraps the store, once the time limit of its calls and the clock are known.
@@ -57,21 +62,59 @@ impl WizSessionLayerBuilder {
     pub(super) fn new(store: impl SessionStore, key: Key) -> Self {
         Self {
             store: Box::new(|timeout, clock| StoreClient::new(store, timeout, clock)),
-            key,
-            previous_keys: Vec::new(),
+            keys: key.into(),
             cookie: CookieOptions::default(),
+            next_cookie: None,
+            previous_cookies: Vec::new(),
             expiry: Expiry::default(),
             has_absolute_timeout: false,
             has_remember_limit: false,
             max_bytes: 64 * 1024,
             store_timeout: Duration::from_secs(5),
             clock: Clock::system(),
+            watch_interval: Duration::from_secs(10),
+            cache: CacheSettings::default(),
         }
     }
 
     /// The cookie's name and attributes. Defaults to `__Host-sid; HttpOnly; SameSite=Lax; Secure; Path=/`.
     pub fn cookie(mut self, cookie: CookieOptions) -> Self {
         self.cookie = cookie;
+        self
+    }
+
+    /// Cookies that carried the sessions before: under another name, or with another domain or path. They are still
+    /// accepted. The response then sets the current cookie and removes them. Defaults to none.
+    ///
+    /// Where several processes share the sessions, let all of them accept the new cookie as
+    /// [`next_cookie`](Self::next_cookie) before the first one sets it.
+    pub fn previous_cookies(mut self, cookies: impl IntoIterator<Item = CookieOptions>) -> Self {
+        self.previous_cookies = cookies.into_iter().collect();
+        self
+    }
+
+    /// The cookie that will carry the sessions after the next deployment. It is accepted already, and never set. Defaults
+    /// to none.
+    ///
+    /// This is the first of two steps by which several processes rename their cookie without a logout:
+    ///
+    /// ```
+    /// # use wiz_session::{ConfigError, CookieOptions, Key, MemoryStore, WizSessionLayer};
+    /// let (before, after) = (CookieOptions::new("sid").domain("example.com"), CookieOptions::new("__Host-shop"));
+    /// # fn f(store: MemoryStore, key: Key, before: CookieOptions, after: CookieOptions) -> Result<WizSessionLayer, ConfigError> {
+    /// // First deployment: everywhere, before the second begins.
+    /// WizSessionLayer::builder(store, key).cookie(before).next_cookie(after).build()
+    /// # }
+    /// # fn g(store: MemoryStore, key: Key, before: CookieOptions, after: CookieOptions) -> Result<WizSessionLayer, ConfigError> {
+    /// // Second deployment.
+    /// WizSessionLayer::builder(store, key).cookie(after).previous_cookies([before]).build()
+    /// # }
+    /// # f(MemoryStore::new(), Key::generate(), before.clone(), after.clone())?;
+    /// # g(MemoryStore::new(), Key::generate(), before, after)?;
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    pub fn next_cookie(mut self, cookie: CookieOptions) -> Self {
+        self.next_cookie = Some(cookie);
         self
     }
 
@@ -106,8 +149,33 @@ impl WizSessionLayerBuilder {
 
     /// Keys that signed cookies in the past. Their cookies are still accepted, and are sent again signed with the current
     /// key. Defaults to none.
+    ///
+    /// Where several processes share the sessions, let all of them accept the new key as [`next_key`](Self::next_key)
+    /// before the first one signs with it: a process that does not know it takes its cookies for forged.
     pub fn previous_keys(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
-        self.previous_keys = keys.into_iter().collect();
+        self.keys.previous = keys.into_iter().collect();
+        self
+    }
+
+    /// The key that will sign after the next deployment. Its cookies are accepted already; no cookie is signed with it.
+    /// Defaults to none.
+    ///
+    /// This is the first of the [two steps](crate::guide::security#the-key) by which several processes change their key
+    /// without a logout, however long old and new processes run side by side:
+    ///
+    /// ```
+    /// # use wiz_session::{ConfigError, Key, MemoryStore, WizSessionLayer};
+    /// # fn f(store: MemoryStore, key: Key, new_key: Key) -> Result<WizSessionLayer, ConfigError> {
+    /// // First deployment: everywhere, before the second begins.
+    /// WizSessionLayer::builder(store, key).next_key(new_key).build()
+    /// # }
+    /// # fn g(store: MemoryStore, key: Key, new_key: Key) -> Result<WizSessionLayer, ConfigError> {
+    /// // Second deployment.
+    /// WizSessionLayer::builder(store, new_key).previous_keys([key]).build()
+    /// # }
+    /// ```
+    pub fn next_key(mut self, key: Key) -> Self {
+        self.keys.next = Some(key);
         self
     }
 
@@ -137,6 +205,40 @@ impl WizSessionLayerBuilder {
         self
     }
 
+    /// How often sessions that are [watched](crate::WizSession::ended) are looked at: how late, with one store call more,
+    /// the end of a session is noticed at the most, whatever goes wrong with the store's pushes. One statement for a
+    /// thousand watched sessions each time, and none while nothing is watched. From 100 milliseconds to an hour.
+    ///
+    /// Defaults to 10 seconds.
+    pub fn watch_interval(mut self, interval: Duration) -> Self {
+        self.watch_interval = interval;
+        self
+    }
+
+    /// Keeps the sessions that this process has loaded or stored in memory for so long, so that reading one takes no round
+    /// trip. From one second to a minute.
+    ///
+    /// **What a request reads may be this old, and no older; what it writes is never lost and never revives an ended
+    /// session.** A commit is a compare-and-swap on the store as ever: if the session has changed meanwhile, it is loaded and
+    /// the changes are replayed. [`reload`](crate::WizSession::reload), [`is_alive`](crate::WizSession::is_alive) and what a
+    /// transaction commits go by the store. So a logout at another process is noticed after this time at the latest; with
+    /// a store that [pushes](crate::guide::near_cache) at once.
+    ///
+    /// Defaults to none. A store in this process's memory needs no cache, and gets none.
+    #[cfg(feature = "cache")]
+    pub fn cache_for(mut self, duration: Duration) -> Self {
+        self.cache.cache_for = Some(duration);
+        self
+    }
+
+    /// How much memory the sessions that [`cache_for`](Self::cache_for) keeps may take, in bytes: data and 400 bytes each.
+    /// Those that are seldom used make room. At least 1 MiB. Defaults to 64 MiB.
+    #[cfg(feature = "cache")]
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache.max_bytes = bytes;
+        self
+    }
+
     /// The clock that all timeouts go by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -159,13 +261,24 @@ impl WizSessionLayerBuilder {
         self.validate()?;
         observe::describe();
         let store = (self.store)(self.store_timeout, &self.clock);
+        let watchers = Watchers::new(WatchConfig {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            interval: self.watch_interval,
+        });
         let config = LayerConfig {
+            cache: self.cache.open(&store, &watchers),
             policy: Policy {
                 expiry: self.expiry,
                 is_immediate: store.is_immediate(),
             },
+            watchers,
             store,
-            cookie: SessionCookie::new(self.cookie, &self.key, &self.previous_keys),
+            cookie: SessionCookie::new(self.cookie, &self.keys).with_others(
+                self.next_cookie,
+                self.previous_cookies,
+                &self.keys,
+            ),
             clock: self.clock,
             max_bytes: self.max_bytes,
             store_timeout: self.store_timeout,
@@ -177,7 +290,7 @@ impl WizSessionLayerBuilder {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        self.cookie.validate()?;
+        self.validate_cookies()?;
         let Expiry {
             idle_timeout: idle,
             absolute_timeout: absolute,
@@ -216,6 +329,13 @@ impl WizSessionLayerBuilder {
                     .to_owned(),
             );
         }
+        if !WATCH_INTERVALS.contains(&self.watch_interval) {
+            return refuse(format!(
+                "watch_interval is {:?}: give `.watch_interval(…)` from 100 milliseconds to an hour",
+                self.watch_interval
+            ));
+        }
+        self.cache.validate()?;
         if !(1..=MAX_BYTES).contains(&self.max_bytes) {
             return refuse(format!(
                 "max_bytes is {}: give `.max_bytes(…)` from 1 byte to 1 GiB",
@@ -224,9 +344,27 @@ impl WizSessionLayerBuilder {
         }
         Ok(())
     }
+
+    fn validate_cookies(&self) -> Result<(), ConfigError> {
+        self.cookie.validate()?;
+        for other in self.next_cookie.iter().chain(&self.previous_cookies) {
+            other.validate()?;
+            if other.is_same_cookie(&self.cookie) {
+                return Err(ConfigError::new(format!(
+                    "the cookie {} is the current one and a next or previous one too: give `.cookie(…)` or the other \
+                     another name, domain or path",
+                    other.cookie_name()
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 const MAX_BYTES: usize = 1 << 30;
+
+const WATCH_INTERVALS: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(60 * 60);
 
 impl fmt::Debug for WizSessionLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -235,6 +373,7 @@ impl fmt::Debug for WizSessionLayerBuilder {
             .field("expiry", &self.expiry)
             .field("max_bytes", &self.max_bytes)
             .field("store_timeout", &self.store_timeout)
+            .field("watch_interval", &self.watch_interval)
             .finish_non_exhaustive()
     }
 }

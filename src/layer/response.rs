@@ -52,21 +52,26 @@ impl ResponseContext {
         }
     }
 
-    fn set_cookie<B>(&self, response: &mut Response<B>, cookie: SetCookie) {
+    fn set_cookie<B>(&self, response: &mut Response<B>, set_cookie: SetCookie) {
         keep_out_of_caches(response.headers_mut());
-        let session_cookie = &self.session.config.cookie;
+        let RequestSession { config, .. } = &*self.session;
+        // Not by the jar, which holds one cookie of a name: the removed one may differ in its domain alone.
+        for removal in config.cookie.other_removals(self.session.cookies()) {
+            self.append(response, removal);
+        }
         match &self.jar {
             // The jar's layer writes the header, so both agree on what the client has.
-            Some(jar) => jar.add(session_cookie.cookie(cookie)),
-            None => {
-                let line = session_cookie.line(&cookie);
-                if self.session.outer().is_some() {
-                    let InnerSetCookies(lines) = response.extensions_mut().get_or_insert_default();
-                    lines.push(line.clone());
-                }
-                response.headers_mut().append(SET_COOKIE, line);
-            }
+            Some(jar) => jar.add(config.cookie.cookie(set_cookie)),
+            None => self.append(response, config.cookie.line(&set_cookie)),
         }
+    }
+
+    fn append<B>(&self, response: &mut Response<B>, line: HeaderValue) {
+        if self.session.outer().is_some() {
+            let InnerSetCookies(lines) = response.extensions_mut().get_or_insert_default();
+            lines.push(line.clone());
+        }
+        response.headers_mut().append(SET_COOKIE, line);
     }
 }
 

@@ -8,6 +8,14 @@ pub(super) const REPLAYS: &str = "wiz_session_replays_total";
 pub(super) const DISCARDED_WRITES: &str = "wiz_session_discarded_writes_total";
 pub(super) const BAD_MACS: &str = "wiz_session_bad_macs_total";
 pub(super) const STORE_DURATION: &str = "wiz_session_store_duration_seconds";
+#[cfg(feature = "cache")]
+pub(super) const CACHE_HITS: &str = "wiz_session_cache_hits_total";
+#[cfg(feature = "cache")]
+pub(super) const CACHE_MISSES: &str = "wiz_session_cache_misses_total";
+#[cfg(feature = "cache")]
+pub(super) const CACHE_INVALIDATIONS: &str = "wiz_session_cache_invalidations_total";
+#[cfg(feature = "cache")]
+const CACHE_AGE: &str = "wiz_session_cache_age_seconds";
 const LIVE: &str = "wiz_session_live";
 
 pub(super) fn describe() {
@@ -16,7 +24,7 @@ pub(super) fn describe() {
         (LOADED, "Requests that found a live session"),
         (ENDED, "Sessions that were ended before they expired"),
         (COMMITS, "Changes of sessions that were stored"),
-        (REPLAYS, "Commits done again as another request was faster"),
+        (REPLAYS, "Commits replayed after a conflict"),
         (
             DISCARDED_WRITES,
             "Changes dropped as their session had ended",
@@ -27,7 +35,34 @@ pub(super) fn describe() {
         describe_counter!(name, Unit::Count, meaning);
     }
     describe_histogram!(STORE_DURATION, Unit::Seconds, "How long the store took");
+    #[cfg(feature = "cache")]
+    describe_cache();
     describe_gauge!(LIVE, Unit::Count, "Live sessions when last counted");
+}
+
+#[cfg(feature = "cache")]
+fn describe_cache() {
+    let counters = [
+        (CACHE_HITS, "Sessions that were read from the near cache"),
+        (CACHE_MISSES, "Sessions that the near cache did not have"),
+        (
+            CACHE_INVALIDATIONS,
+            "Sessions of the near cache that another process has changed or ended",
+        ),
+    ];
+    for (name, meaning) in counters {
+        describe_counter!(name, Unit::Count, meaning);
+    }
+    describe_histogram!(
+        CACHE_AGE,
+        Unit::Seconds,
+        "How old what was read from the near cache was"
+    );
+}
+
+#[cfg(feature = "cache")]
+pub(super) fn cache_age(age: std::time::Duration) {
+    metrics::histogram!(CACHE_AGE).record(age);
 }
 
 #[allow(clippy::cast_precision_loss, reason = "exact up to 2^53 sessions")]

@@ -1,6 +1,5 @@
-//! Every event and every metric the crate emits, in one place: so that no other file knows whether `tracing` and
-//! `metrics` are there, and none can log an id, a cookie, a key or a value. What they mean is a table of the guide:
-//! `docs/observability.md`.
+//! All events and metrics of the crate. Keeping them here means that no other file depends on `tracing` or `metrics`
+//! being enabled, and that none can log an id, cookie, key or value. `docs/observability.md` explains each of them.
 
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -23,13 +22,13 @@ macro_rules! count {
     };
 }
 
-/// Tells the recorder of metrics, if there is one by now, what they are.
+/// Describes the metrics to the recorder, if one is installed.
 pub(crate) fn describe() {
     #[cfg(feature = "metrics")]
     metrics::describe();
 }
 
-/// What can happen.
+/// One function per event, named by its cause.
 #[cfg_attr(
     not(all(feature = "tracing", feature = "metrics")),
     expect(unused_variables)
@@ -74,12 +73,12 @@ mod causes {
         count!(DISCARDED_WRITES, 1);
     }
 
-    /// Something was stored for a request: a session created, changed, moved to a new id or ended.
+    /// A commit was stored: a session created, changed, moved to a new id or ended.
     pub(crate) fn committed() {
         count!(COMMITS, 1);
     }
 
-    /// Another request was faster, and a commit is done again on what that one stored.
+    /// A conflict: the operations are replayed on the record that a faster request stored.
     pub(crate) fn replayed() {
         count!(REPLAYS, 1);
     }
@@ -118,6 +117,34 @@ mod causes {
         );
     }
 
+    /// A request read a record that this process has had for so long.
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache_hit(age: std::time::Duration) {
+        count!(CACHE_HITS, 1);
+        #[cfg(feature = "metrics")]
+        metrics::cache_age(age);
+    }
+
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache_miss() {
+        count!(CACHE_MISSES, 1);
+    }
+
+    /// Another process has changed or ended a session.
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache_invalidated() {
+        count!(CACHE_INVALIDATIONS, 1);
+    }
+
+    pub(crate) fn look_failed(error: &Error) {
+        event!(
+            warn,
+            error = kind(error),
+            source = source(error),
+            "watched sessions not looked at"
+        );
+    }
+
     pub(crate) fn commit_failed(error: &Error) {
         event!(
             error,
@@ -128,7 +155,7 @@ mod causes {
     }
 }
 
-/// What kind of error it is. Not its message: that may name a key.
+/// The error's kind. Its message is not logged, as it may name a key.
 #[cfg(feature = "tracing")]
 fn kind(error: &Error) -> &'static str {
     match error {
@@ -140,7 +167,7 @@ fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// What a store said of its failure, and what to do about it; or else that it was a timeout or a damaged record.
+/// A store failure's cause and advice; for a timeout or a damaged record, the message itself.
 #[cfg(feature = "tracing")]
 fn source(error: &Error) -> Option<tracing::field::DisplayValue<String>> {
     let text = match (std::error::Error::source(error), error.advice()) {

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use crate::error::Error;
 
-/// Measures how long a store takes for one call. Without the feature `metrics` it is nothing and does nothing.
+/// Measures the duration of one store call. Zero-sized, and a no-op, without the feature `metrics`.
 #[must_use]
 pub(crate) struct Timer {
     #[cfg(feature = "metrics")]
@@ -24,7 +24,7 @@ impl Timer {
         }
     }
 
-    /// The store answered this.
+    /// Records the duration and passes the store's answer on.
     #[inline]
     pub(crate) fn stop<T>(self, answer: Result<T, Error>) -> Result<T, Error> {
         #[cfg(feature = "metrics")]

@@ -1,6 +1,9 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{commit::Policy, cookie::SessionCookie, drive::Queue, store::StoreClient, time::Clock};
+use crate::{
+    cache::NearCache, commit::Policy, cookie::SessionCookie, drive::Queue, store::StoreClient,
+    time::Clock, watch::Watchers,
+};
 
 /// What all requests through one layer share.
 pub(crate) struct LayerConfig {
@@ -11,4 +14,6 @@ pub(crate) struct LayerConfig {
     pub(crate) max_bytes: usize,
     pub(crate) store_timeout: Duration,
     pub(crate) queue: Queue,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) cache: Arc<NearCache>,
 }

@@ -1,23 +1,23 @@
-//! What is done with a session when its handler is over, and what that comes to.
+//! What the layer does with a session once the handler has answered, and what comes of it.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
-use super::{load::Loaded, request::RequestSession, shared::Locked};
+use super::{io::no_closure, load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
-    commit::{Base, Commit, CookieAction, Done, Plan, Ran, SessionState, Settled, Unit},
+    commit::{Commit, CookieAction, Done, Plan, SessionState, Settled, Stored, Unit, Write},
     cookie::SetCookie,
     error::Error,
     observe,
     time::Timestamp,
 };
 
-/// What the handler left for the layer to do.
+/// What is left for the layer to do once the handler has answered.
 pub(crate) enum Finish {
     /// The session was not asked for.
     Untouched,
-    /// It was, and there is nothing to store, or no more.
+    /// It was used, and there is nothing to store, or it is stored already.
     Done(Finished),
     Commit(CommitFuture),
 }
@@ -58,19 +58,26 @@ impl RequestSession {
         if failed {
             shared.roll_back();
         }
-        // Or else something is in flight, and may give the session an id that the client has to know.
+        // Otherwise a commit is in flight, or in doubt, and may give the session an id that the client has to learn.
         if (is_last || io.is_some()) && shared.in_doubt.is_none() {
             let plan = shared.state.plan(now, &self.config.policy.expiry);
             if plan == Plan::Nothing {
                 return Finish::Done(self.finish_response(shared));
             }
             if is_last {
-                // What is stored lives from now on, however long the handler took without waiting.
+                // The record's expiry counts from now, however long the handler took without waiting.
                 let now = self.config.clock.timestamp();
                 return self.commit_last(shared, plan, now);
             }
+            drop(shared);
+            if self.config.policy.is_immediate
+                && let Some(committed) = self.commit_now()
+            {
+                return Finish::Done(self.finish_committed(committed));
+            }
+        } else {
+            drop(shared);
         }
-        drop(shared);
         drop(io);
         let session = Arc::clone(self);
         Finish::Commit(Box::pin(async move { session.commit_shared(failed).await }))
@@ -96,7 +103,7 @@ impl RequestSession {
         self.loaded.get()
     }
 
-    /// The cookies that the response has to carry, which is about to leave.
+    /// The cookies of the response, whose headers are about to be sent.
     fn finish_response(self: &Arc<Self>, mut shared: Locked<'_>) -> Finished {
         if !self.is_last_handle() {
             self.headers_sent.mark();
@@ -104,16 +111,16 @@ impl RequestSession {
             shared.state.mark_headers_sent();
         }
         let cookie = shared.state.cookie.take();
-        self.finished(None, cookie, &shared.state.base)
+        self.finished(None, cookie, shared.state.base.live())
     }
 
     fn finished(
         &self,
         refused: Option<StatusCode>,
         cookie: Option<CookieAction>,
-        base: &Base,
+        stored: Option<&Stored>,
     ) -> Finished {
-        let cookie = match (cookie, base.live()) {
+        let cookie = match (cookie, stored) {
             (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {
                 let remembered = stored.record.body().remember.is_some();
@@ -130,51 +137,76 @@ impl RequestSession {
     }
 }
 
-/// The commit where nobody else has the session any more: there is nobody to tell anything, and what fails is over.
+/// The commit of the last handle. No other handle can observe the session, so its state need not be kept up to date,
+/// and a commit that fails is not tried again.
 impl RequestSession {
     fn commit_last(self: &Arc<Self>, mut shared: Locked<'_>, plan: Plan, now: Timestamp) -> Finish {
-        let mut commit = Commit::new(shared.state.take());
-        drop(shared);
-        commit.planned(plan, now, &self.config.policy);
-        if self.config.store.is_immediate()
-            && let Some(done) = self.driver().drive_now(&mut commit, now)
+        let (driver, policy) = (self.driver(), &self.config.policy);
+        let write = match policy.is_immediate {
+            true => Write::begin(&shared.state, plan, now, policy),
+            false => None,
+        };
+        let mut commit = match write {
+            Some(write) => {
+                drop(shared);
+                match driver.write_now(write) {
+                    Ok((stored, cookie)) => {
+                        return Finish::Done(self.finished(None, cookie, Some(&stored)));
+                    }
+                    Err(unwritten) => {
+                        let unit = self.edit(SessionState::take);
+                        driver.take_over(unit, *unwritten, now)
+                    }
+                }
+            }
+            None => {
+                let mut commit = Commit::new(shared.state.take());
+                drop(shared);
+                commit.planned(plan, now, policy);
+                commit
+            }
+        };
+        if policy.is_immediate
+            && let Some(done) = self.driver().drive_now(&mut commit, now, false)
         {
             return Finish::Done(self.finish_last(&done, &commit));
         }
-        let session = Arc::clone(self);
-        Finish::Commit(Box::pin(async move {
-            let no_closure = |_: &mut SessionState| Ran::Failed;
-            let driver = session.driver();
-            let mut done = driver.drive(&mut commit, || false, no_closure).await;
-            if let Done::Failed(error) = &done
-                && !error.is_in_doubt()
-                && commit.unit().may_have_copied()
-            {
-                // Nobody tries again: what it may have left under the new id has to go.
-                commit = Commit::resume(commit.into_unit(), true);
-                let found = driver.drive(&mut commit, || false, no_closure).await;
-                if matches!(found, Done::Settled(_)) {
-                    done = found;
-                }
+        Finish::Commit(Box::pin(Arc::clone(self).drive_last(commit)))
+    }
+
+    async fn drive_last(self: Arc<Self>, mut commit: Commit) -> Finished {
+        let driver = self.driver();
+        let mut done = driver.drive(&mut commit, || false, no_closure).await;
+        if let Done::Failed(error) = &done
+            && !error.is_in_doubt()
+            && commit.unit().may_have_copied()
+        {
+            // It is not tried again: a copy that it may have left under the new id has to be deleted.
+            commit = Commit::resume(commit.into_unit(), true);
+            let found = driver.drive(&mut commit, || false, no_closure).await;
+            if matches!(found, Done::Settled(_)) {
+                done = found;
             }
-            session.finish_last(&done, &commit)
-        }))
+        }
+        self.finish_last(&done, &commit)
     }
 
     fn finish_last(&self, done: &Done, commit: &Commit) -> Finished {
         let state = commit.unit().state();
         match done {
-            Done::Settled(Settled { base, cookie, .. }) => self.finished(None, *cookie, base),
+            Done::Settled(Settled { base, cookie, .. }) => {
+                self.finished(None, *cookie, base.live())
+            }
             Done::Failed(error) => {
                 let refused = refusal(error);
-                self.finished(refused, state.cookie_after_failure(), &state.base)
+                self.finished(refused, state.cookie_after_failure(), state.base.live())
             }
-            Done::Unstored | Done::Aborted => self.finished(None, state.cookie, &state.base),
+            Done::Unstored | Done::Aborted => self.finished(None, state.cookie, state.base.live()),
         }
     }
 }
 
-/// The commit where others have the session as well, and may save it later.
+/// The commit of a session that has other handles, which may save it later.
 impl RequestSession {
     async fn commit_shared(self: &Arc<Self>, failed: bool) -> Finished {
         let io = self.io_lock().await;
@@ -185,13 +217,19 @@ impl RequestSession {
         };
         let committed = match committed {
             Err(error) if !error.is_in_doubt() && self.may_have_copied() => {
-                // The head leaves without the new id, so it cannot be tried again: what it may have left has to go.
+                // The headers are sent without the new id, so the move cannot be tried again: a copy it may have left
+                // has to be deleted.
                 self.resolve(true).await.and(Err(error))
             }
             committed => committed,
         };
+        // With the I/O lock still held: no other handle can commit anything that needs a cookie before the headers are
+        // sent.
+        self.finish_committed(committed)
+    }
+
+    fn finish_committed(self: &Arc<Self>, committed: Result<(), Error>) -> Finished {
         let refused = committed.err().and_then(|error| refusal(&error));
-        // Still with the lock: nobody saves anything now that needs a cookie.
         let mut shared = self.lock();
         if refused.is_some() {
             shared.state.cookie = shared.state.cookie_after_failure();
@@ -215,7 +253,7 @@ impl RequestSession {
             _ => {}
         }
         if failed {
-            // What was in doubt and is not stored is pending again.
+            // What was in doubt and turned out not to be stored is pending again.
             self.lock().roll_back();
         }
         let now = || self.config.clock.timestamp();
@@ -227,8 +265,8 @@ impl RequestSession {
     }
 }
 
-/// The status in place of the response, unless the changes are dropped in silence: the client has a newer session then,
-/// or wanted none.
+/// The status that replaces the response's. `None` if the changes are dropped silently, as the session has ended or
+/// moved: the client then has a newer session, or wanted none.
 fn refusal(error: &Error) -> Option<StatusCode> {
     if error.is_silent() {
         return None;
@@ -237,7 +275,7 @@ fn refusal(error: &Error) -> Option<StatusCode> {
     Some(error.status())
 }
 
-/// Rounded up: the moment that the commit took is not to cost a remembered session a second.
+/// Rounded up, so that the time the commit took does not cost a remembered session a second of its cookie's life.
 fn whole_seconds(left: Duration) -> Duration {
     Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }

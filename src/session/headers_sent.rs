@@ -17,7 +17,7 @@ impl HeadersSent {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Where nobody else can look any more, which takes no fence.
+    /// With exclusive access, which needs no fence.
     pub(super) fn get_mut(&mut self) -> bool {
         *self.0.get_mut()
     }

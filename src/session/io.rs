@@ -1,9 +1,13 @@
 use super::{request::RequestSession, transaction::Transaction};
 use crate::{
-    commit::{Base, Commit, CookieAction, Done, Ran, SessionState, Settled, Stored, Unit},
+    commit::{Base, Commit, CookieAction, Done, Ran, SessionState, Settled, Unit},
     error::Error,
-    record::Record,
 };
+
+/// Of a commit that is no transaction.
+pub(super) fn no_closure(_: &mut SessionState) -> Ran {
+    unreachable!("only a transaction runs a closure")
+}
 
 /// The I/O of a session. What it commits stays with the session until its outcome is known: a future that is dropped at
 /// an await, or an error, leaves it to the next call, which looks up what became of it.
@@ -28,7 +32,8 @@ impl RequestSession {
     ) -> Result<R, E> {
         let _io = self.io_lock().await?;
         self.ensure_not_rolled_back()?;
-        // Also that the session is over: then what was pending is lost, be there a login since.
+        // An error here may also say that the session has ended: then what was pending is lost, even if a login came
+        // since.
         self.resolve(false).await?;
         let unit = self.begin(true);
         let mut flight = Flight::new(self, Commit::new(unit));
@@ -61,7 +66,10 @@ impl RequestSession {
         let Some(handle) = stored else {
             return Ok(false);
         };
+        let now = self.config.clock.timestamp();
+        let loading = self.config.cache.begin_load(handle);
         let record = self.config.store.load(handle).answer().await?;
+        loading.keep(record.as_ref(), now);
         let now = self.config.clock.timestamp();
         let expiry = &self.config.policy.expiry;
         Ok(record.is_some_and(|record| !record.is_tombstone() && expiry.is_live(&record, now)))
@@ -87,9 +95,16 @@ impl RequestSession {
         self.fly(Commit::new(self.begin(false))).await
     }
 
+    /// Commits what is pending over a store that answers at once, for who holds the [lock](Self::io_lock). `None` if it
+    /// would have to wait for other commits: then it is left to be resolved.
+    pub(super) fn commit_now(&self) -> Option<Result<(), Error>> {
+        let mut flight = Flight::new(self, Commit::new(self.begin(false)));
+        let done = flight.fly_now()?;
+        Some(flight.land(done))
+    }
+
     async fn fly(&self, commit: Commit) -> Result<(), Error> {
         let mut flight = Flight::new(self, commit);
-        let no_closure = |_: &mut SessionState| Ran::Failed;
         let done = flight.fly(no_closure).await;
         flight.land(done)
     }
@@ -98,47 +113,24 @@ impl RequestSession {
         self.edit(|state| state.begin(is_transaction))
     }
 
-    /// Looks for a newer record, and keeps the session alive as a request would.
+    /// Looks for a newer record, and keeps the session alive as a request would. Nothing is committed, so nothing can
+    /// be in doubt. What is pending on a session that is over is given up.
     async fn refresh(&self) -> Result<(), Error> {
-        let stored = self.view(|state| state.base.live().cloned());
-        if let Some(stored) = stored {
-            let (newer, is_touched) = self.load_newer(&stored).await?;
-            self.swap_unlocked(|state| state.apply_newer(newer.clone()))?;
-            if is_touched {
-                self.edit(SessionState::note_touch);
+        let unit = self.view(|state| state.begin_reload());
+        let mut commit = Commit::reload(unit);
+        let headers_sent = || self.headers_sent.is_marked();
+        let done = self
+            .driver()
+            .drive(&mut commit, headers_sent, no_closure)
+            .await;
+        match done {
+            Done::Settled(Settled { base, cookie, .. }) => {
+                self.swap_unlocked(|state| state.reloaded(commit.unit(), &base, cookie))?;
+                self.view(|state| state.ensure_live())
             }
+            Done::Failed(error) => Err(error),
+            Done::Unstored | Done::Aborted => unreachable!("a reload commits nothing"),
         }
-        self.view(|state| state.ensure_live())
-    }
-
-    /// The newest record, or `None` if the session is over; and whether it was touched, as that was due.
-    async fn load_newer(&self, stored: &Stored) -> Result<(Option<Record>, bool), Error> {
-        let config = &*self.config;
-        let loaded = config.store.load(stored.handle).answer().await?;
-        let now = config.clock.timestamp();
-        let expiry = &config.policy.expiry;
-        let lives = |record: &Record| self.view(|state| state.is_live(record, now, expiry));
-        let Some(mut record) = loaded.filter(lives) else {
-            return Ok((None, false));
-        };
-        let mut is_touched = false;
-        let due = expiry.touch_due(&record, now);
-        if let Some(until) = due.filter(|_| self.view(|state| state.counts_as_use())) {
-            let touched = config
-                .store
-                .touch(stored.handle, until.into())
-                .answer()
-                .await;
-            match touched {
-                Ok(true) => {
-                    record.touch(until);
-                    is_touched = true;
-                }
-                Ok(false) => {}
-                Err(error) => crate::observe::touch_failed(stored.handle, &error),
-            }
-        }
-        Ok((Some(record), is_touched))
     }
 
     fn ensure_not_rolled_back(&self) -> Result<(), Error> {
@@ -182,6 +174,14 @@ impl<'a> Flight<'a> {
         session.driver().drive(commit, headers_sent, run).await
     }
 
+    fn fly_now(&mut self) -> Option<Done> {
+        let Self { session, commit } = self;
+        let commit = commit.as_mut().expect("it has not landed");
+        let now = session.config.clock.timestamp();
+        let headers_sent = session.headers_sent.is_marked();
+        session.driver().drive_now(commit, now, headers_sent)
+    }
+
     /// Hands the changes back, whatever became of them.
     fn land(mut self, done: Done) -> Result<(), Error> {
         let unit = self.commit.take().map(Commit::into_unit);
@@ -194,7 +194,7 @@ impl<'a> Flight<'a> {
                 has_moved,
                 ..
             }) => match session.ack(&unit, &base, cookie) {
-                // All of it is stored; the next call says that the session is over.
+                // All of it is stored. The next call reports that the session has ended.
                 Err(error) if error.is_gone() && has_moved => Ok(()),
                 acked => acked,
             },
@@ -207,7 +207,7 @@ impl<'a> Flight<'a> {
                 Err(error)
             }
             Done::Failed(error) if error.is_in_doubt() => {
-                // Nobody can tell any more.
+                // The outcome can no longer be determined.
                 session.edit(|state| state.give_up(&unit));
                 Err(error)
             }
@@ -232,7 +232,7 @@ impl RequestSession {
         // Closures of what came later may run again, without the lock.
         match self.swap_unlocked(|state| state.ack(unit, base.clone(), cookie)) {
             Err(error) if error.is_conflict() => {
-                // They do not come to rest. What was committed counts all the same.
+                // Other handles changed the session each time. What is committed is acknowledged anyway.
                 self.edit(|state| state.ack_without_replay(unit, base.clone(), cookie));
                 Err(error)
             }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 use super::{config::LayerConfig, shared::Shared};
@@ -8,6 +10,7 @@ use crate::{
     id::Handle,
     observe,
     time::Timestamp,
+    watch::Watch,
 };
 
 /// What there is of a session once it was asked for.
@@ -20,6 +23,8 @@ pub(super) struct Loaded {
     /// When the store was asked, if it was.
     pub(super) at: Option<Timestamp>,
     pub(super) lookups: Lookups,
+    /// Once somebody has asked when it ends or changes.
+    pub(super) watch: Mutex<Option<Arc<Watch>>>,
 }
 
 /// Looks for the session of a request: that of the first cookie which has one.
@@ -34,6 +39,7 @@ pub(super) async fn load(
         presented: false,
         at: None,
         lookups: Lookups::default(),
+        watch: Mutex::new(None),
     });
     let mut forged = false;
     for value in config.cookie.presented(cookies) {
@@ -47,8 +53,16 @@ pub(super) async fn load(
             continue;
         }
         let now = *loaded.at.get_or_insert_with(|| config.clock.timestamp());
-        let answer = config.store.load(handle).answer().await;
-        let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
+        let record = match config.cache.get(handle, now) {
+            Some(record) => Some(record),
+            None => {
+                let loading = config.cache.begin_load(handle);
+                let answer = config.store.load(handle).answer().await;
+                let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
+                loading.keep(record.as_ref(), now);
+                record
+            }
+        };
         let state = &mut loaded.shared.get_mut().state;
         match record.filter(|record| config.policy.expiry.is_live(record, now)) {
             None => {

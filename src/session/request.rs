@@ -52,7 +52,7 @@ impl RequestSession {
             return Ok(());
         }
         let loaded = load::load(&self.config, &self.cookies).await?;
-        // If another extractor of this request was faster, its answer is the one.
+        // If another extractor of this request was faster, its result counts.
         if self.loaded.set(loaded).is_ok() && self.headers_sent.is_marked() {
             self.edit(SessionState::mark_headers_sent);
         }
@@ -65,13 +65,13 @@ impl RequestSession {
             .expect("a session is loaded before anybody gets hold of it")
     }
 
-    /// Looks at the state. Nothing of the application's may run meanwhile, and nothing that waits.
+    /// Looks at the state, under its lock: `look` must neither run code of the application's nor wait.
     #[inline]
     pub(crate) fn view<R>(&self, look: impl FnOnce(&mut SessionState) -> R) -> R {
         look(&mut self.lock().state)
     }
 
-    /// Changes the state, likewise.
+    /// Changes the state, under the same conditions.
     #[inline]
     pub(crate) fn edit<R>(&self, change: impl FnOnce(&mut SessionState) -> R) -> R {
         change(&mut self.lock_to_edit().state)
@@ -156,11 +156,13 @@ impl RequestSession {
             queue: &config.queue,
             clock: &config.clock,
             policy: &config.policy,
+            watchers: &config.watchers,
+            cache: &config.cache,
             time_limit: config.store_timeout,
         }
     }
 
-    /// Nobody but the layer has this session any more: there is no I/O to wait for, and nobody to tell anything.
+    /// Whether the layer holds the only handle: then no I/O can be in flight, and no one can observe the state.
     pub(super) fn is_last_handle(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) == 1
     }

@@ -40,12 +40,12 @@ impl Shared {
     }
 }
 
-/// The locked state. Closures that are no longer needed are dropped after the lock: they are the application's, and what
-/// they captured may use the session as it goes.
+/// The locked state. Closures that are no longer needed are dropped after the lock is released: they are the
+/// application's, and the `Drop` of what they captured may use the session.
 pub(super) struct Locked<'a> {
     // In this order.
     shared: MutexGuard<'a, Shared>,
-    discarded: Vec<Op>,
+    discarded: Option<Vec<Op>>,
 }
 
 impl<'a> Locked<'a> {
@@ -53,7 +53,7 @@ impl<'a> Locked<'a> {
     pub(super) fn new(shared: MutexGuard<'a, Shared>) -> Self {
         Self {
             shared,
-            discarded: Vec::new(),
+            discarded: None,
         }
     }
 }
@@ -77,7 +77,7 @@ impl Drop for Locked<'_> {
     fn drop(&mut self) {
         let changes = &mut self.shared.state.changes;
         if changes.has_discarded() {
-            self.discarded = changes.take_discarded();
+            self.discarded = Some(changes.take_discarded());
         }
     }
 }

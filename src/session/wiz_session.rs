@@ -22,6 +22,7 @@ use crate::{
     flash::{self, Flash, FlashLevel},
     id::Handle,
     record::Record,
+    store::Ended,
 };
 
 /// The session of the visitor who sent this request.
@@ -719,6 +720,74 @@ impl WizSession {
     }
 }
 
+/// Being told. For what outlives its request: WebSockets, server-sent events, long jobs.
+///
+/// ```
+/// use wiz_session::WizSession;
+///
+/// # async fn push(_: &WizSession) -> Result<(), wiz_session::Error> { Ok(()) }
+/// async fn live(session: WizSession) -> Result<(), wiz_session::Error> {
+///     loop {
+///         tokio::select! {
+///             why = session.ended() => {
+///                 println!("{why}"); // logged_out, revoked, moved or expired: close the socket
+///                 return Ok(());
+///             }
+///             () = session.changed() => {
+///                 session.reload().await?; // another tab, or another process
+///                 push(&session).await?;
+///             }
+///         }
+///     }
+/// }
+/// ```
+///
+/// In this process a watch is told as the commit is answered. What other processes do is pushed by stores that can do so,
+/// and looked at on all of them, once per [`watch_interval`](crate::WizSessionLayerBuilder::watch_interval): so news is
+/// late by that and one store call at the most, whatever was lost. The [guide](crate::guide::websockets_and_streams) shows
+/// what to build with it.
+///
+/// Waiting is no use of the session: it expires under a socket that only waits.
+impl WizSession {
+    /// Waits until the session is over, and says why: logged out, revoked, moved to a new id by a login or
+    /// [`regenerate`](Self::regenerate), or expired. At once if it is. A new id that this handle itself has given the
+    /// session is not its end.
+    ///
+    /// For a visitor who has no session yet it waits until there is one. The future does not borrow the handle.
+    ///
+    /// # Store calls
+    ///
+    /// One look when the session is first watched, together with others that are; then a share of one each
+    /// [`watch_interval`](crate::WizSessionLayerBuilder::watch_interval). The session stays watched for as long as one of
+    /// its handles lives, so calling this again costs nothing. A request that does not call it pays nothing.
+    ///
+    /// # Panics
+    /// If it is polled outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub fn ended(&self) -> impl Future<Output = Ended> + Send + use<> {
+        let session = Arc::clone(&self.session);
+        async move { session.ended().await }
+    }
+
+    /// Waits until another request has changed the session, so that it has a version which this handle has not seen.
+    /// [`reload`](Self::reload) shows it. What this handle commits is not reported to it. It does not return for a session
+    /// that is over: see [`ended`](Self::ended).
+    ///
+    /// The future does not borrow the handle. The store calls are those of `ended`, and shared with it.
+    ///
+    /// # Panics
+    /// If it is polled outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: a change that a dropped future would have reported is reported by the next.
+    pub fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let session = Arc::clone(&self.session);
+        async move { session.changed().await }
+    }
+}
+
 /// Flash messages: shown once, by the next page. They are stored under the key `_flashes` and count towards `max_bytes`.
 impl WizSession {
     /// Leaves a message for the next page.
@@ -892,9 +961,9 @@ impl WizSession {
     /// happened.
     ///
     /// # Errors
-    /// [`Error::is_gone`] if the session has ended; it reads as empty from now on. [`Error::is_store`],
-    /// [`Error::is_conflict`]: try again. [`Error::is_decode`], [`Error::is_too_large`] if the pending changes cannot be
-    /// replayed on the newer record; then nothing changes.
+    /// [`Error::is_gone`] if the session has ended: pending changes are discarded, except a login, and it reads as empty
+    /// from now on. [`Error::is_store`], [`Error::is_conflict`]: try again. [`Error::is_decode`],
+    /// [`Error::is_too_large`] if the pending changes cannot be replayed on the newer record; then nothing changes.
     ///
     /// # Cancel safety
     /// Cancel-safe. Dropped at any await, the session is what it was before or what was loaded.

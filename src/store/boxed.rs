@@ -2,6 +2,8 @@ use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 
 use super::{
     erased::ErasedStore,
+    feed::{Feed, Status},
+    scan::{Cursor, Page},
     session_store::{Created, Replaced, SessionStore},
 };
 use crate::{
@@ -126,6 +128,18 @@ impl SessionStore for BoxStore {
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         self.0.count(now).wait().await
+    }
+
+    async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
+        self.0.scan(after, limit).wait().await
+    }
+
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        self.0.look(handles).wait().await
+    }
+
+    async fn push(&self, feed: Feed) {
+        self.0.push(feed).await;
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use super::{
     boxed::BoxStore,
     erased::{Answer, ErasedStore},
+    feed::{Feed, Status},
     session_store::{Created, Replaced, SessionStore},
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 };
 
 /// The store of a layer, as the rest of the crate asks it: each method with its timer, its label and its time limit.
+#[derive(Clone)]
 pub(crate) struct StoreClient {
     store: Arc<dyn ErasedStore>,
     timeout: Duration,
@@ -58,6 +60,7 @@ methods! {
     fn list(user: &'a str) -> Vec<(Handle, Record)>;
     fn delete_user(user: &'a str, except: Option<Handle>) -> u64;
     fn count(now: SystemTime) -> u64;
+    fn look(handles: &'a [Handle]) -> Vec<Option<Status>>;
 }
 
 impl StoreClient {
@@ -65,6 +68,11 @@ impl StoreClient {
         let store = BoxStore::new(store).into_erased();
         store.use_clock(clock);
         Self { store, timeout }
+    }
+
+    /// Reports what other processes do, without a time limit.
+    pub(crate) fn push(&self, feed: Feed) -> impl Future<Output = ()> + Send {
+        self.store.push(feed)
     }
 
     /// Whether every call is answered at once.

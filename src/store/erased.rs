@@ -1,6 +1,10 @@
 use std::{pin::Pin, time::SystemTime};
 
-use super::session_store::{Created, Replaced, SessionStore};
+use super::{
+    feed::{Feed, Status},
+    scan::{Cursor, Page},
+    session_store::{Created, Replaced, SessionStore},
+};
 use crate::{
     at_once::at_once,
     error::Error,
@@ -35,6 +39,9 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn list<'a>(&'a self, user: &'a str) -> Answer<'a, Vec<(Handle, Record)>>;
     fn delete_user<'a>(&'a self, user: &'a str, except: Option<Handle>) -> Answer<'a, u64>;
     fn count(&self, now: SystemTime) -> Answer<'_, u64>;
+    fn scan<'a>(&'a self, after: Option<&'a Cursor>, limit: usize) -> Answer<'a, Page>;
+    fn look<'a>(&'a self, handles: &'a [Handle]) -> Answer<'a, Vec<Option<Status>>>;
+    fn push(&self, feed: Feed) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// A store call: answered at once by an [immediate](SessionStore::IMMEDIATE) store, under way elsewhere.
@@ -126,5 +133,17 @@ impl<S: SessionStore> ErasedStore for S {
 
     fn count(&self, now: SystemTime) -> Answer<'_, u64> {
         answer::<S, _>(SessionStore::count(self, now))
+    }
+
+    fn scan<'a>(&'a self, after: Option<&'a Cursor>, limit: usize) -> Answer<'a, Page> {
+        answer::<S, _>(SessionStore::scan(self, after, limit))
+    }
+
+    fn look<'a>(&'a self, handles: &'a [Handle]) -> Answer<'a, Vec<Option<Status>>> {
+        answer::<S, _>(SessionStore::look(self, handles))
+    }
+
+    fn push(&self, feed: Feed) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(SessionStore::push(self, feed))
     }
 }

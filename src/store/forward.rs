@@ -173,6 +173,38 @@ macro_rules! forward_session_store {
                 $crate::SessionStore::count(&$inner, now)
             }
         });
+        $crate::forward_session_store!(@unless scan [$($own)*] {
+            fn scan(
+                &$this,
+                after: ::core::option::Option<&$crate::store::Cursor>,
+                limit: usize,
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<$crate::store::Page, $crate::Error>,
+            > + ::core::marker::Send {
+                $crate::SessionStore::scan(&$inner, after, limit)
+            }
+        });
+        $crate::forward_session_store!(@unless look [$($own)*] {
+            fn look(
+                &$this,
+                handles: &[$crate::Handle],
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<
+                    ::std::vec::Vec<::core::option::Option<$crate::store::Status>>,
+                    $crate::Error,
+                >,
+            > + ::core::marker::Send {
+                $crate::SessionStore::look(&$inner, handles)
+            }
+        });
+        $crate::forward_session_store!(@unless push [$($own)*] {
+            fn push(
+                &$this,
+                feed: $crate::store::Feed,
+            ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send {
+                $crate::SessionStore::push(&$inner, feed)
+            }
+        });
     };
 
     // The method, unless it is in the list.
@@ -188,6 +220,9 @@ macro_rules! forward_session_store {
     (@unless list [list $($more:ident)*] $forward:tt) => {};
     (@unless delete_user [delete_user $($more:ident)*] $forward:tt) => {};
     (@unless count [count $($more:ident)*] $forward:tt) => {};
+    (@unless scan [scan $($more:ident)*] $forward:tt) => {};
+    (@unless look [look $($more:ident)*] $forward:tt) => {};
+    (@unless push [push $($more:ident)*] $forward:tt) => {};
     (@unless $method:ident [$own:ident $($more:ident)*] $forward:tt) => {
         $crate::forward_session_store!(@unless $method [$($more)*] $forward);
     };
@@ -203,6 +238,9 @@ macro_rules! forward_session_store {
     (@exists list) => {};
     (@exists delete_user) => {};
     (@exists count) => {};
+    (@exists scan) => {};
+    (@exists look) => {};
+    (@exists push) => {};
     (@exists $other:ident) => {
         ::core::compile_error!(::core::concat!(
             "a session store has no method `",

@@ -4,11 +4,13 @@
 mod boxed;
 mod client;
 mod erased;
+mod feed;
 mod forward;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 mod regenerate;
+mod scan;
 mod session_store;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod sql;
@@ -16,19 +18,21 @@ mod sql;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
-pub(crate) use self::client::StoreClient;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 #[cfg(feature = "mysql")]
 pub use self::sql::MySqlStore;
-#[cfg(feature = "postgres")]
-pub use self::sql::PostgresStore;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
-pub use self::sql::SqlStore;
 #[cfg(feature = "sqlite")]
 pub use self::sql::SqliteStore;
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub use self::sql::sqlx;
+#[cfg(feature = "postgres")]
+pub use self::sql::{PostgresError, PostgresStore, tokio_postgres};
 pub use self::{
     boxed::BoxStore,
+    feed::{Ended, Feed, FeedRequest, Status},
     memory::{MemoryStore, MemoryStoreBuilder},
+    scan::{Cursor, Page},
     session_store::{Created, Replaced, SessionStore},
 };
+pub(crate) use self::{client::StoreClient, feed::FeedSink};

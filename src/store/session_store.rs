@@ -1,6 +1,10 @@
-use std::time::SystemTime;
+use std::{future::ready, time::SystemTime};
 
-use super::regenerate;
+use super::{
+    feed::{Feed, Status},
+    regenerate,
+    scan::{self, Cursor, Page},
+};
 use crate::{
     error::Error,
     id::Handle,
@@ -235,6 +239,85 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// How many sessions have not expired at `now`. Tombstones do not count.
     fn count(&self, now: SystemTime) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// A page of all records, tombstones and expired ones included: from the beginning, or where the page with the cursor
+    /// `after` ended. For tools that go through a whole store, to copy it for instance; the layer never calls it.
+    ///
+    /// A record that exists from before the first page until after the last is on one page at least; on several, if the
+    /// engine cannot tell. One that appears, ends or moves meanwhile may be on a page or not. A page has about `limit`
+    /// records, and may have none although others follow. Going through a million sessions must not hold up the requests
+    /// of an application: read by an index, and keep nothing open between two pages. A cursor stays valid over restarts of
+    /// the caller.
+    ///
+    /// Defaults to an error: a store that nobody copies or looks into can do without.
+    ///
+    /// ```
+    /// use wiz_session::{Error, SessionStore};
+    ///
+    /// /// The number of bytes that all sessions take.
+    /// async fn bytes(store: &impl SessionStore) -> Result<usize, Error> {
+    ///     let (mut bytes, mut after) = (0, None);
+    ///     loop {
+    ///         let page = store.scan(after.as_ref(), 500).await?;
+    ///         for (_handle, record) in page.sessions {
+    ///             bytes += record?.to_json().len();
+    ///         }
+    ///         after = page.next;
+    ///         if after.is_none() {
+    ///             return Ok(bytes);
+    ///         }
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # assert_eq!(bytes(&wiz_session::MemoryStore::new()).await.unwrap(), 0);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_store`], also for a cursor that this store has not made, and where a store does not implement it.
+    fn scan(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page, Error>> + Send {
+        let _ = (after, limit);
+        ready(Err(scan::unsupported()))
+    }
+
+    /// Version and expiry of up to 1,000 sessions, in the order asked; `None` for one that is missing. It is called for the
+    /// sessions that this process [watches](crate::WizSession::ended), once per
+    /// [`watch_interval`](crate::WizSessionLayerBuilder::watch_interval).
+    ///
+    /// Defaults to a `load` for each. A database should answer in one statement.
+    fn look(
+        &self,
+        handles: &[Handle],
+    ) -> impl Future<Output = Result<Vec<Option<Status>>, Error>> + Send {
+        async move {
+            let mut statuses = Vec::with_capacity(handles.len());
+            for handle in handles {
+                statuses.push(match self.load(*handle).await {
+                    Ok(record) => record.as_ref().map(Status::of),
+                    // It is there, and the others are not to wait for its repair.
+                    Err(error) if error.is_corrupt() => Some(Status::UNREADABLE),
+                    Err(error) => return Err(error),
+                });
+            }
+            Ok(statuses)
+        }
+    }
+
+    /// Reports to the feed what other processes do to the sessions that this one watches, until it is dropped. It is called
+    /// when the first session is watched, and its future lives for as long as some are.
+    ///
+    /// It is a matter of speed only: what is not reported is found by the next [`look`](Self::look). A store whose
+    /// connection breaks opens another and then reports a [`gap`](Feed::gap).
+    ///
+    /// Defaults to returning at once: the store does not push.
+    fn push(&self, feed: Feed) -> impl Future<Output = ()> + Send {
+        drop(feed);
+        ready(())
+    }
 }
 
 /// The outcome of a [`create`](SessionStore::create). A [store](SessionStore#example) shows its use.

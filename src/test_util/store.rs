@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, MemoryStore, Replaced, SessionStore},
+    store::{Created, Cursor, MemoryStore, Page, Replaced, SessionStore, Status},
     time::Clock,
 };
 
@@ -76,10 +76,14 @@ pub enum StoreMethod {
     DeleteUser,
     /// Counts the live sessions.
     Count,
+    /// Goes through all sessions.
+    Scan,
+    /// Looks at the sessions that are watched.
+    Look,
 }
 
 impl StoreMethod {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Create,
         Self::Load,
         Self::Replace,
@@ -89,6 +93,8 @@ impl StoreMethod {
         Self::List,
         Self::DeleteUser,
         Self::Count,
+        Self::Scan,
+        Self::Look,
     ];
 }
 
@@ -376,6 +382,18 @@ impl SessionStore for TestStore {
         self.enter(StoreMethod::Count).await?;
         let answer = self.0.sessions.count(now).await;
         self.leave(StoreMethod::Count, answer).await
+    }
+
+    async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
+        self.enter(StoreMethod::Scan).await?;
+        let answer = self.0.sessions.scan(after, limit).await;
+        self.leave(StoreMethod::Scan, answer).await
+    }
+
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        self.enter(StoreMethod::Look).await?;
+        let answer = self.0.sessions.look(handles).await;
+        self.leave(StoreMethod::Look, answer).await
     }
 }
 

@@ -13,7 +13,9 @@ use crate::{
 };
 
 /// Without a window on a screen, and talking to nobody but the site.
-const QUIET: [&str; 9] = [
+const QUIET: [&str; 10] = [
+    // The pages speak the language that the browser asks for.
+    "--accept-lang=ko-KR,ko",
     "--headless",
     "--no-sandbox",
     "--no-startup-window",

@@ -60,9 +60,8 @@ async fn end_all_others() {
     here.until(&format!("{COUNT} === 1")).await;
     here.until_text("#notice", "Logged out there.").await;
 
-    there.click("#logins li:last-child button").await;
-    let notice = "로그인되어 있지 않습니다. 다시 로그인해 주세요.";
-    there.until_text("#notice.error.shown", notice).await;
-    there.reload().await;
-    assert_eq!(there.text("#who").await, "로그인하지 않음");
+    there.until_text("#who", "로그인하지 않음").await;
+    let notice = "다른 곳에서 이 로그인을 끝냈습니다.";
+    there.until_text("#notice.shown", notice).await;
+    assert_eq!(there.eval(CARD_HIDDEN).await, true);
 }

@@ -4,7 +4,7 @@
 //! `screenshots` in cargo's target folder.
 
 #[allow(dead_code, reason = "the contract's tests use the rest")]
-#[path = "../contract/server.rs"]
+#[path = "../support/example_server.rs"]
 mod server;
 #[allow(dead_code, reason = "the stores' tests use the rest")]
 #[path = "../support/mod.rs"]
@@ -24,6 +24,7 @@ mod cookie;
 mod flash;
 mod keyboard;
 mod layout;
+mod live;
 mod logins;
 mod preferences;
 mod protected;

@@ -24,6 +24,8 @@ async fn every_command_does_its_work<S: SessionStore + Clone>(place: Place<S>) {
 
     counts(&tool);
     lists(&tool, &first, &second, &expired);
+    ranks_users(&tool);
+    ranks_sessions(&tool, &first, &nobody, &expired);
     shows_a_user(&tool, &first);
     shows_nobody(&tool, &nobody);
     shows_what_is_over(&tool, &expired, &before.handle);
@@ -77,12 +79,49 @@ fn lists(tool: &Tool, first: &Visitor, second: &Visitor, expired: &str) {
         }
     }
 
-    assert_eq!(
-        tool.run(&["list", "carol"]).done().lines().count(),
-        1,
-        "a head"
-    );
+    let told = tool.run(&["list", "carol"]);
+    let says = "wiz-session: this user has no live session\n";
+    assert_eq!((told.code, &*told.out, &*told.err), (Some(0), "", says));
     assert_eq!(tool.run(&["list", "carol", "--json"]).json(), json!([]));
+}
+
+fn ranks_users(tool: &Tool) {
+    let told = tool.run(&["users"]);
+    let words = |line: &str| -> Vec<String> { line.split_whitespace().map(Into::into).collect() };
+    let lines: Vec<_> = told.done().lines().map(words).collect();
+    assert_eq!(lines[0], ["SESSIONS", "LAST", "LOGIN", "USER"]);
+    let [alice, bob] = &lines[1..] else {
+        panic!("two users: {told:?}");
+    };
+    assert_eq!((&*alice[0], &*alice[2]), ("2", "alice"), "the most first");
+    assert_eq!((&*bob[0], &*bob[2]), ("1", "bob"));
+
+    let users = tool.run(&["users", "--most", "1", "--json"]).json();
+    assert_eq!(users.as_array().map(Vec::len), Some(1), "{users}");
+    assert_eq!(
+        (&users[0]["user"], &users[0]["sessions"]),
+        (&json!("alice"), &json!(2))
+    );
+    assert!(is_time(&users[0]["last_login"]), "{users}");
+}
+
+fn ranks_sessions(tool: &Tool, user: &Visitor, nobody: &Visitor, expired: &str) {
+    let told = tool.run(&["top"]);
+    assert_eq!(told.done().lines().count(), 5, "a head, and the live ones");
+    assert!(!told.out.contains(expired));
+    let first = told.done().lines().nth(1).expect("a line");
+    assert!(first.contains("alice") || first.contains("bob"), "{told:?}");
+    let last = told.done().lines().last().expect("a line");
+    assert!(last.starts_with(&nobody.handle) && last.ends_with("  -"));
+
+    let top = tool.run(&["top", "--most", "3", "--json"]).json();
+    let sessions = top.as_array().expect("a list");
+    assert_eq!(sessions.len(), 3);
+    let bytes = sessions.iter().map(|session| session["bytes"].as_u64());
+    let bytes: Vec<_> = bytes.map(|bytes| bytes.expect("a number")).collect();
+    assert!(bytes.is_sorted_by(|a, b| a >= b), "{top}");
+    let user = sessions.iter().find(|it| it["handle"] == user.handle);
+    assert_eq!(user.expect("it is there")["user"], "alice");
 }
 
 fn shows_a_user(tool: &Tool, visitor: &Visitor) {

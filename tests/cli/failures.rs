@@ -2,8 +2,10 @@
 
 use std::{fs, time::Instant};
 
+use wiz_session::RedisStore;
+
 use crate::{
-    place, redis_servers,
+    place, redis_servers, shop,
     sql_servers::{self, Engine, Mortal},
     support,
     tool::Tool,
@@ -165,13 +167,35 @@ fn a_file_that_is_none_of_sqlite() {
     );
 }
 
+/// It takes no new session, and ends those that there are.
+#[tokio::test]
+async fn a_full_redis_lets_sessions_be_ended() {
+    let server = redis_servers::Redis::start(&["--maxmemory", "3mb"]);
+    let store = RedisStore::connect(&server.url()).await.expect("Redis");
+    let app = shop::app(store);
+    let (visitor, _) = shop::user(&app, "alice").await;
+    let mut others = 0;
+    while shop::anonymous_is_taken(&app).await {
+        others += 1;
+        assert!(others < 100_000, "it is not small");
+    }
+    let tool = Tool::on(&server.url());
+    assert_eq!(
+        tool.run(&["revoke", &visitor.handle]).done(),
+        "1 session ended"
+    );
+    assert_eq!(
+        tool.run(&["revoke-user", "alice"]).done(),
+        "0 sessions ended"
+    );
+    assert_eq!(tool.run(&["count"]).done(), others.to_string());
+}
+
 #[test]
 fn tls_that_is_not_built_in() {
-    let with_tls = sql_servers::postgres_url() + "?sslmode=require";
     for url in [
         "rediss://app:hunter2@127.0.0.1/",
         "rediss+cluster://app:hunter2@127.0.0.1",
-        &with_tls,
     ] {
         let ended = Tool::on(url).run(&["count"]);
         ended.fails(
@@ -181,6 +205,17 @@ fn tls_that_is_not_built_in() {
         );
         assert!(!ended.err.contains(PASSWORD), "{ended:?}");
     }
+}
+
+#[test]
+fn a_server_that_cannot_be_verified() {
+    let url = sql_servers::postgres_url() + "?sslmode=verify-full&sslrootcert=";
+    let ended = Tool::on(&(url.clone() + "/no/such/file")).run(&["count"]);
+    ended.fails(3, "/no/such/file", "?sslrootcert=FILE in the URL");
+    let folder = support::folder();
+    let authority = sql_servers::certify(folder.path(), "127.0.0.1");
+    let ended = Tool::on(&(url + &authority)).run(&["count"]);
+    ended.fails(3, "does not support TLS", "leave sslmode out of the URL");
 }
 
 #[test]
@@ -248,7 +283,7 @@ fn the_help_shows_examples_and_exit_codes_and_no_password() {
         }
         assert!(!told.out.contains(PASSWORD), "{told:?}");
     }
-    for command in ["key", "sweep", "show"] {
+    for command in ["key", "sweep", "show", "users", "copy"] {
         let told = tool.run(&[command, "--help"]);
         assert!(told.done().contains("Examples:"), "{told:?}");
         assert!(!told.out.contains(PASSWORD), "{told:?}");
@@ -273,7 +308,7 @@ fn the_help_and_the_guide_agree() {
         first.map(str::to_owned).collect::<Vec<_>>()
     };
     let commands = section("Commands:");
-    assert_eq!(commands.len(), 9, "eight, and help");
+    assert_eq!(commands.len(), 12, "eleven, and help");
     for command in commands.iter().filter(|command| *command != "help") {
         let row = format!("| `{command}");
         assert!(guide.lines().any(|line| line.starts_with(&row)), "{row}");

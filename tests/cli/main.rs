@@ -6,7 +6,9 @@
 #[path = "../support/client.rs"]
 mod client;
 mod commands;
+mod copies;
 mod failures;
+mod files;
 mod key;
 mod output;
 mod place;

@@ -5,7 +5,7 @@ use std::{fs::File, process::Stdio};
 use wiz_session::{Record, SessionStore as _, Version, store::Created};
 
 use crate::{
-    place,
+    place, shop,
     tool::{Ended, Tool},
 };
 
@@ -13,8 +13,11 @@ use crate::{
 async fn a_closed_pipe_is_no_failure() {
     let place = place::sqlite().await;
     place.tool.run(&["migrate"]).done();
+    shop::user(&shop::app(place.store.clone()), "alice").await;
     for arguments in [
         &["list", "alice"][..],
+        &["users"],
+        &["top"],
         &["count"],
         &["count", "--json"],
         &["sweep"],

@@ -17,11 +17,18 @@ pub(crate) struct Visitor {
 }
 
 pub(crate) fn app(store: impl SessionStore) -> Router {
+    app_with(store, Key::generate())
+}
+
+/// The application of this key.
+pub(crate) fn app_with(store: impl SessionStore, key: Key) -> Router {
     Router::new()
         .route("/add", post(add))
         .route("/log_in/{user}", post(log_in))
         .route("/handle", post(handle))
-        .layer(WizSessionLayer::new(store, Key::generate()))
+        .route("/log_out", post(log_out))
+        .route("/visits", post(visits))
+        .layer(WizSessionLayer::new(store, key))
 }
 
 async fn add(session: WizSession) -> Result<(), Error> {
@@ -32,6 +39,17 @@ async fn log_in(session: WizSession, Path(user): Path<String>) -> Result<(), Err
     session.set("diary", "dear diary")?;
     session.log_in(user);
     Ok(())
+}
+
+async fn log_out(session: WizSession) {
+    session.clear();
+}
+
+/// Counts this visit, and answers how many there were before it.
+async fn visits(session: WizSession) -> Result<String, Error> {
+    let before = session.get_or_default::<u64>("visits")?;
+    session.update("visits", |visits: &mut u64| *visits += 1)?;
+    Ok(before.to_string())
 }
 
 async fn handle(session: WizSession) -> String {
@@ -46,6 +64,12 @@ pub(crate) async fn anonymous(app: &Router) -> (Client, Visitor) {
     client.visit(app, "/add").await;
     let visitor = Visitor::of(&mut client, app).await;
     (client, visitor)
+}
+
+/// Whether the store takes another session.
+pub(crate) async fn anonymous_is_taken(app: &Router) -> bool {
+    let answer = Client::default().visit(app, "/add").await;
+    answer.status.is_success()
 }
 
 /// Puts something into the cart, then logs in. Also gives the session of before.

@@ -137,7 +137,7 @@ fn spawn(place: &Place<SqliteStore>, arguments: &[&str]) -> Child {
     command.spawn().expect("the tool runs")
 }
 
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let pid = child.id().to_string();
     let status = Command::new("kill").args(["-INT", &pid]).status();
     assert!(status.expect("`kill` runs").success());

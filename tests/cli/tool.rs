@@ -53,6 +53,24 @@ impl Tool {
         ended
     }
 
+    /// Copies this store into another.
+    pub(crate) fn copy_to(&self, other: &Self, arguments: &[&str]) -> Ended {
+        let output = self.copy_command(other, arguments).output();
+        Ended::from(output.expect("the tool runs"))
+    }
+
+    /// The options that name the table or the prefix of the second store begin with `--to-`.
+    pub(crate) fn copy_command(&self, other: &Self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&["copy"]);
+        command.args(arguments);
+        for option in &other.shared {
+            command.arg(option.replace("--", "--to-"));
+        }
+        command.env("WIZ_SESSION_FROM", self.store.as_deref().expect("a store"));
+        command.env("WIZ_SESSION_TO", other.store.as_deref().expect("a store"));
+        command
+    }
+
     pub(crate) fn printed(&self) -> String {
         self.printed.borrow().clone()
     }

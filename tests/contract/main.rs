@@ -5,9 +5,11 @@
 //! not.
 
 mod bodies;
+#[path = "../support/http_browser.rs"]
 mod browser;
 mod cart;
 mod cookie;
+mod events;
 mod flash;
 mod login;
 mod logins;
@@ -16,6 +18,7 @@ mod preferences;
 mod process;
 mod protected;
 mod registration;
+#[path = "../support/example_server.rs"]
 mod server;
 mod session;
 mod websocket;

@@ -12,11 +12,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::browser::Browser;
 use crate::server::Server;
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     /// Connects with a browser's cookie.
-    async fn open(server: &Server, browser: &Browser) -> Self {
+    pub(crate) async fn open(server: &Server, browser: &Browser) -> Self {
         let mut request = server.websocket_url().into_client_request().expect("a URL");
         if let Some(cookie) = browser.cookie() {
             request
@@ -28,7 +28,7 @@ impl Socket {
         Self(socket)
     }
 
-    async fn ask(&mut self, command: &str) -> String {
+    pub(crate) async fn ask(&mut self, command: &str) -> String {
         self.0
             .send(Message::text(command))
             .await

@@ -9,10 +9,11 @@ use http::{Extensions, Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use wiz_session::{
     Error, Handle, MemoryStore, Record, SessionBody, SessionStore, Version, WizSession,
+    store::Cursor,
 };
 
 use crate::{
-    layer::{Fault, Site, StoreMethod},
+    layer::{Fault, Site, StoreMethod, Yielding},
     met::{Met, SECRET, failure},
 };
 
@@ -30,7 +31,16 @@ pub(crate) async fn meet() -> Vec<Met> {
     met.extend(of_the_store().await);
     met.extend(of_records());
     met.push(of_a_full_memory().await);
+    met.extend(of_scans().await);
     met
+}
+
+async fn of_scans() -> [Met; 2] {
+    let foreign = Cursor::new("of another store");
+    [
+        failure(Yielding(MemoryStore::new()).scan(None, 10).await).because("cannot list all"),
+        failure(MemoryStore::new().scan(Some(&foreign), 10).await).because("another store"),
+    ]
 }
 
 async fn of_values() -> Vec<Met> {

@@ -3,6 +3,8 @@
 //! The servers are started by the test, as in `tests/sql` and `tests/redis`. `cargo test` builds the example server, with
 //! the same features; `cargo test --test errors` alone does not.
 
+#[path = "../support/beside.rs"]
+mod beside;
 mod handler;
 mod imposter;
 #[allow(dead_code, unused_imports, reason = "the layer's tests use the rest")]
@@ -14,7 +16,7 @@ mod redis;
 #[path = "../redis/servers.rs"]
 mod redis_servers;
 #[allow(dead_code, reason = "the contract's tests use the rest")]
-#[path = "../contract/server.rs"]
+#[path = "../support/example_server.rs"]
 mod server;
 mod settings;
 mod sql;

@@ -5,7 +5,7 @@ use std::{any::Any, panic::UnwindSafe, time::Duration};
 use wiz_session::{
     Clock, ConfigError, CookieOptions, Handle, Key, MemoryStore, SameSite, Sweeper, SweeperBuilder,
     WizSessionLayer, WizSessionLayerBuilder,
-    store::SqliteStore,
+    store::{PostgresStore, SqliteStore},
     test_util::{self, TestStore},
 };
 
@@ -13,7 +13,9 @@ use crate::met::Met;
 
 pub(crate) fn meet() -> Vec<Met> {
     let of_settings = of_the_layer().into_iter().chain(of_the_cookie());
-    let refused = of_settings.chain(of_the_sweeper()).chain([of_the_table()]);
+    let refused = of_settings
+        .chain(of_the_sweeper())
+        .chain([of_the_table(), of_the_connections()]);
     let mut met: Vec<_> = refused.map(|error| Met::told(&error)).collect();
     met.push(Met::told(&"hunter2".parse::<Handle>().unwrap_err()));
     met
@@ -24,7 +26,7 @@ fn refused(setting: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilde
     setting(builder).build().expect_err("it makes no sense")
 }
 
-fn of_the_layer() -> [ConfigError; 6] {
+fn of_the_layer() -> [ConfigError; 10] {
     let minute = Duration::from_secs(60);
     [
         refused(|layer| layer.idle_timeout(Duration::ZERO)),
@@ -32,7 +34,11 @@ fn of_the_layer() -> [ConfigError; 6] {
         refused(|layer| layer.remember_limit(minute)),
         refused(|layer| layer.idle_timeout(minute).touch_threshold(minute)),
         refused(|layer| layer.store_timeout(Duration::ZERO)),
+        refused(|layer| layer.watch_interval(Duration::ZERO)),
+        refused(|layer| layer.cache_for(Duration::ZERO)),
+        refused(|layer| layer.cache_bytes(0)),
         refused(|layer| layer.max_bytes(0)),
+        refused(|layer| layer.next_cookie(CookieOptions::default())),
     ]
 }
 
@@ -68,6 +74,11 @@ fn of_the_table() -> ConfigError {
     let pool = SqliteStore::pool_options().connect_lazy("sqlite::memory:");
     let store = SqliteStore::from_pool(pool.expect("an address"));
     store.with_table("no; table").expect_err("no name")
+}
+
+fn of_the_connections() -> ConfigError {
+    let store = PostgresStore::from_config(tokio_postgres::Config::new());
+    store.with_connections(0).expect_err("none")
 }
 
 pub(crate) fn panics() -> Vec<Met> {

@@ -5,18 +5,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use sqlx::{
-    Executor, MySqlPool, PgPool, mysql::MySqlConnectOptions, postgres::PgConnectOptions,
-    sqlite::SqliteConnectOptions,
-};
+use sqlx::{Executor, MySqlPool, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
+use tokio_postgres::{Config, config::SslMode};
 use wiz_session::{
     Handle, Record, SessionStore, Version,
-    store::{MySqlStore, PostgresStore, SqlStore, SqliteStore},
+    store::{MySqlStore, PostgresStore, SqliteStore},
 };
 
 use crate::{
+    beside,
     met::{Met, SECRET, failure},
-    sql_servers::{Engine, Mortal},
+    sql_servers::{self, Engine, Mortal},
     support,
 };
 
@@ -50,8 +49,8 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
     let server = Mortal::start(Engine::Postgres);
     let connect = async |url: String| failure(PostgresStore::connect(&url).await);
     let url = |user: &str| server.url().replacen("postgres@", &format!("{user}@"), 1);
-    let pool = PgPool::connect(server.url()).await.expect("a connection");
-    let store = PostgresStore::from_pool(pool.clone());
+    let (client, folder) = (beside::client(server.url()).await, support::folder());
+    let store = PostgresStore::from_config(server.url().parse().expect("an address"));
 
     let mut met = vec![
         connect(format!("postgres://app:{SECRET}@[/app")).await,
@@ -60,19 +59,22 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
             support::free_port()
         ))
         .await
-        .because("timed out"),
+        .because("refused"),
         connect(format!("{}?dbname=nowhere", server.url()))
             .await
             .because("nowhere"),
-        connect(format!("{}?sslmode=require", server.url())).await,
+        connect(format!(
+            "{}?sslmode=require&sslrootcert={}",
+            server.url(),
+            sql_servers::certify(folder.path(), "127.0.0.1")
+        ))
+        .await
+        .because("does not support TLS"),
         load(&store).await.because("does not exist"),
     ];
 
-    run(
-        &pool,
-        "CREATE ROLE wiz_password LOGIN PASSWORD 'right'; CREATE ROLE weak LOGIN",
-    )
-    .await;
+    let run = async |sql: &str| client.batch_execute(sql).await.expect("it is done");
+    run("CREATE ROLE wiz_password LOGIN PASSWORD 'right'; CREATE ROLE weak LOGIN").await;
     met.push(
         connect(url(&format!("wiz_password:{SECRET}")))
             .await
@@ -85,22 +87,56 @@ pub(crate) async fn meet_postgres() -> Vec<Met> {
         .expect("a connection");
     met.push(load(&weak).await.because("permission denied"));
 
-    let read_only: PgConnectOptions = server.url().parse().expect("an address");
-    let read_only = read_only.options([("default_transaction_read_only", "on")]);
-    let read_only = PgPool::connect_with(read_only).await.expect("a connection");
+    let mut read_only: Config = server.url().parse().expect("an address");
+    read_only.options("-c default_transaction_read_only=on");
     met.push(
-        create(&PostgresStore::from_pool(read_only))
+        create(&PostgresStore::from_config(read_only))
             .await
             .because("read-only transaction"),
     );
 
-    run(&pool, "ALTER TABLE wiz_sessions ADD CHECK (version > 5)").await;
+    store.create(HANDLE, &record()).await.expect("a create");
+    let locked = beside::client(server.url()).await;
+    let lock = "BEGIN; SELECT 1 FROM wiz_sessions FOR UPDATE";
+    locked.batch_execute(lock).await.expect("a lock");
+    met.push(failure(store.delete(HANDLE).await).because("lock timeout"));
+    drop(locked);
+
+    run("CREATE ROLE few LOGIN CONNECTION LIMIT 0").await;
+    met.push(connect(url("few")).await.because("too many connections"));
+    run("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+        .await;
+    let latin = PostgresStore::connect(&format!("{}?dbname=latin", server.url())).await;
+    let latin = latin.expect("a connection");
+    latin.migrate().await.expect("a table");
+    met.push(failure(latin.list("앨리스").await).because("code 22P05"));
+
+    run("DELETE FROM wiz_sessions").await;
+    run("ALTER TABLE wiz_sessions ADD CHECK (version > 5)").await;
     met.push(create(&store).await.because("refused a value (code 23514)"));
-    run(&pool, "ALTER TABLE wiz_sessions DROP COLUMN record").await;
+    run("ALTER TABLE wiz_sessions DROP COLUMN record").await;
     met.push(load(&store).await.because("column"));
-    pool.close().await;
-    met.push(load(&store).await.because("closed pool"));
+    meet_tls(&server, &mut met).await;
     met
+}
+
+async fn meet_tls(server: &Mortal, met: &mut Vec<Met>) {
+    let authority = server.offer_tls("localhost");
+    let connect = async |host: &str, authority: &str| {
+        let url = server.url().replace("127.0.0.1", host);
+        let url = format!("{url}?sslmode=verify-full&sslrootcert={authority}");
+        failure(PostgresStore::connect(&url).await)
+    };
+    met.push(
+        connect("127.0.0.1", &authority)
+            .await
+            .because("certificate"),
+    );
+    met.push(connect("localhost", "/no/file").await.because("/no/file"));
+    let mut config: Config = server.url().parse().expect("an address");
+    config.ssl_mode(SslMode::Require).host("localhost");
+    let store = PostgresStore::from_config(config);
+    met.push(load(&store).await.because("no TLS"));
 }
 
 pub(crate) async fn meet_mysql() -> Vec<Met> {
@@ -166,8 +202,26 @@ pub(crate) async fn meet_mysql() -> Vec<Met> {
             .because("READ ONLY"),
     );
 
+    run(
+        &pool,
+        "SET GLOBAL autocommit = 0; SET GLOBAL max_allowed_packet = 65536",
+    )
+    .await;
+    let small = MySqlStore::connect(server.url())
+        .await
+        .expect("a connection");
+    met.push(create(&small).await.because("packet"));
+    let off = MySqlPool::connect(server.url())
+        .await
+        .expect("a connection");
+    let off = MySqlStore::from_pool(off);
+    met.push(failure(off.delete(HANDLE).await).because("autocommit"));
+
     run(&pool, "ALTER TABLE wiz_sessions DROP COLUMN record").await;
     met.push(load(&store).await.because("column"));
+
+    pool.close().await;
+    met.push(load(&store).await.because("closed pool"));
     met
 }
 
@@ -232,7 +286,7 @@ fn address(file: &Path) -> String {
 }
 
 /// Stores a record, spoils a column, and reads it.
-async fn damage(store: &SqlStore<sqlx::Sqlite>, change: &str, met: &mut Vec<Met>) {
+async fn damage(store: &SqliteStore, change: &str, met: &mut Vec<Met>) {
     store.create(HANDLE, &record()).await.expect("a create");
     let update = format!("UPDATE wiz_sessions SET {change}");
     store

@@ -137,6 +137,37 @@ async fn a_login_goes_on_after_a_reload_that_is_gone() {
     assert_eq!(site.layer.sessions().list("alice").await.unwrap().len(), 1);
 }
 
+/// Whether the session was found to be over by the request or by its reload.
+#[tokio::test]
+async fn a_reload_that_is_gone_gives_up_what_is_pending_before_a_login() {
+    for moves_first in [false, true] {
+        let site = Site::new();
+        let mut browser = site.visitor().await;
+        let mut tab = browser.clone();
+        let mut move_it = async || {
+            let moved = tab.visit(async |session| session.regenerate()).await;
+            assert_eq!(moved.cookies().len(), 1);
+        };
+        if moves_first {
+            move_it().await;
+        }
+        let reply = browser
+            .visit(async |session| {
+                session.set("b", 2)?;
+                if !moves_first {
+                    move_it().await;
+                }
+                assert!(session.reload().await.unwrap_err().is_gone());
+                session.log_in("alice");
+                session.set("c", 3)
+            })
+            .await;
+        assert_eq!(reply.cookies().len(), 1);
+        assert_eq!(browser.read::<u32>("b").await, None, "{moves_first}");
+        assert_eq!(browser.read("c").await, Some(3));
+    }
+}
+
 #[tokio::test]
 async fn a_new_id_that_was_saved_and_ended_elsewhere_sets_no_cookie() {
     let site = Site::new();

@@ -2,6 +2,7 @@
 
 mod after_the_head;
 mod beside_the_handler;
+mod cache;
 mod clear_and_regenerate;
 mod clients_that_leave;
 mod commits_in_doubt;
@@ -25,6 +26,7 @@ mod polling;
 mod random_changes;
 mod remember;
 mod responses;
+mod rolling_deployments;
 mod round_trips;
 mod save_and_reload;
 mod saves_tried_again;
@@ -39,3 +41,4 @@ mod updates;
 mod user_code;
 mod users;
 mod values;
+mod watching;

@@ -276,21 +276,10 @@ fn what_a_closure_captured_may_use_the_session_when_it_was_stored_or_given_up() 
 
 #[test]
 fn a_subscriber_may_use_the_session_at_every_event() {
-    type Does = fn(&WizSession);
-    let deeds: [Does; 5] = [
-        |session| session.set("b", 2).unwrap(),
-        |session| session.log_in("alice"),
-        WizSession::regenerate,
-        WizSession::clear,
-        |session| {
-            session.clear();
-            session.set("b", 2).unwrap();
-        },
-    ];
     never_hangs(async move |mut browser| {
         let log = Log::capture();
         log.at_each_line(Intruder::writes);
-        for does in deeds {
+        for does in Intruder::DEEDS {
             for saves in [false, true] {
                 for fails in [false, true] {
                     // Whatever session it had, this begins one.

@@ -11,11 +11,13 @@ use metrics_util::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 use wiz_session::{
-    Clock, Error, Key, MemoryStore, Sweeper, WizSession, WizSessionLayer,
+    Clock, Error, Key, MemoryStore, SessionStore, Sweeper, Version, WizSession, WizSessionLayer,
+    forward_session_store,
+    store::{Feed, FeedRequest},
     test_util::{Fault, StoreMethod, TestStore, logged_in, session_cookie, with_session},
 };
 
-#[path = "../it/support/intruder.rs"]
+#[path = "../support/intruder.rs"]
 mod intruder;
 mod recorder;
 
@@ -376,9 +378,36 @@ async fn everything(site: &Site) -> String {
         session.set("swordfish", 2)
     };
     site.visit(&cookie, late).await;
+    read_from_a_cache().await;
     let forged = cookie.to_str().unwrap().replacen('=', "=x", 1);
     with_session(&site.layer, &forged.parse().unwrap(), |_| ()).await;
     cookie.to_str().unwrap().to_owned()
+}
+
+/// Reports of every session that somebody else has changed it.
+struct Changing(TestStore);
+
+impl SessionStore for Changing {
+    forward_session_store!(self => self.0, except [push]);
+
+    async fn push(&self, mut feed: Feed) {
+        loop {
+            if let FeedRequest::Watch(handle) = feed.request().await {
+                feed.changed(handle, Version::new(1000));
+            }
+        }
+    }
+}
+
+async fn read_from_a_cache() {
+    let builder = WizSessionLayer::builder(Changing(TestStore::new()), Key::generate());
+    let layer = builder.cache_for(Duration::from_secs(10)).build().unwrap();
+    let cookie = session_cookie(&layer, |session| session.set("a", 1)).await;
+    with_session(&layer, &cookie, |_| ()).await;
+    // The task that listens comes to it.
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    with_session(&layer, &cookie, |_| ()).await;
 }
 
 /// The rows of the page's table of metrics: name, then kind, unit and labels.

@@ -69,19 +69,8 @@ fn a_recorder_may_use_the_session_whenever_it_counts() {
 
 /// Sessions that are changed, moved and ended, by `save` and by the commit after the handler.
 async fn everything(layer: &WizSessionLayer) {
-    type Does = fn(&WizSession);
-    let deeds: [Does; 5] = [
-        |session| session.set("b", 2).unwrap(),
-        |session| session.log_in("alice"),
-        WizSession::regenerate,
-        WizSession::clear,
-        |session| {
-            session.clear();
-            session.set("b", 2).unwrap();
-        },
-    ];
     let _recorder = set_default_local_recorder(&Nosy);
-    for does in deeds {
+    for does in Intruder::DEEDS {
         for saves in [false, true] {
             let cookie = session_cookie(layer, |session| session.set("a", 1)).await;
             for _visit in 0..2 {

@@ -4,13 +4,13 @@
 //! with the same features; `cargo test --test processes` alone does not.
 
 #[allow(dead_code, reason = "the contract's tests use the rest")]
-#[path = "../contract/browser.rs"]
+#[path = "../support/http_browser.rs"]
 mod browser;
 #[allow(dead_code, reason = "the Redis store's tests use the rest")]
 #[path = "../redis/servers.rs"]
 mod redis_servers;
 #[allow(dead_code, reason = "the contract's tests use the rest")]
-#[path = "../contract/server.rs"]
+#[path = "../support/example_server.rs"]
 mod server;
 #[allow(dead_code, reason = "the SQL stores' tests use the rest")]
 #[path = "../sql/servers.rs"]

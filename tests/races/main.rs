@@ -10,6 +10,7 @@ mod memory;
 mod model;
 #[path = "../support/races.rs"]
 mod races;
+mod seeds;
 
 use wiz_session::{MemoryStore, store::conformance};
 

@@ -2,10 +2,9 @@
 
 use axum::Router;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sqlx::Row;
 use wiz_session::Clock;
 
-use crate::{client::Client, fresh, shop};
+use crate::{beside, client::Client, fresh, servers, shop};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_dump_opens_no_session() {
@@ -18,16 +17,14 @@ async fn a_dump_opens_no_session() {
     bob.visit(&app, "/clear").await;
 
     let select = format!("SELECT s::text, handle FROM {} AS s", fresh.table);
-    let rows = sqlx::query(sqlx::AssertSqlSafe(select.as_str()))
-        .fetch_all(fresh.store.pool())
-        .await
-        .expect("a dump");
+    let client = beside::client(&servers::postgres_url()).await;
+    let rows = client.query(&select, &[]).await.expect("a dump");
     assert_eq!(
         rows.len(),
         2,
         "alice's session and the mark of her old id; nothing of bob, who has left"
     );
-    let dump: String = rows.iter().map(|row| row.get::<String, _>(0)).collect();
+    let dump: String = rows.iter().map(|row| row.get::<_, String>(0)).collect();
     assert!(!dump.contains("bob"), "{dump}");
 
     let cookie = alice.cookie.clone().expect("a cookie");
@@ -43,7 +40,7 @@ async fn a_dump_opens_no_session() {
         "with her cookie it is her session"
     );
     for row in &rows {
-        no_cookie_is_made_of(&app, &row.get::<String, _>(1), mac).await;
+        no_cookie_is_made_of(&app, &row.get::<_, String>(1), mac).await;
     }
 }
 

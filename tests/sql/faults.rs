@@ -2,24 +2,22 @@
 
 use std::{
     error::Error as _,
-    process::Command,
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    AssertSqlSafe, Executor, mysql::MySqlConnectOptions, postgres::PgConnectOptions,
-    sqlite::SqliteConnectOptions,
-};
+use sqlx::{AssertSqlSafe, Executor, mysql::MySqlConnectOptions, sqlite::SqliteConnectOptions};
+use tokio_postgres::Config;
 use wiz_session::{
     Error, Record, SessionStore, Version,
-    store::{Created, MySqlStore, PostgresStore, SqlStore, SqliteStore},
+    store::{Created, MySqlStore, PostgresStore, SqliteStore},
 };
 
 use crate::{
-    fresh,
+    beside,
+    fresh::{self, Fresh},
     schema::{handle, in_an_hour},
     servers::{self, Engine, Mortal},
-    support,
+    support::{self, small_disk::SmallDisk},
 };
 
 const SECRET: &str = "s3cret";
@@ -125,10 +123,9 @@ async fn a_missing_table() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_wrong_password() {
     let server = Mortal::start(Engine::Postgres);
-    let pool = sqlx::PgPool::connect(server.url())
-        .await
-        .expect("a connection");
-    pool.execute("CREATE ROLE wiz_password LOGIN PASSWORD 'right'")
+    let client = beside::client(server.url()).await;
+    client
+        .batch_execute("CREATE ROLE wiz_password LOGIN PASSWORD 'right'")
         .await
         .expect("a role");
     let url = server
@@ -160,7 +157,7 @@ async fn nobody_at_home() {
     let start = Instant::now();
     let refused =
         PostgresStore::connect(&format!("postgres://app:{SECRET}@127.0.0.1:{port}/app")).await;
-    said(&refused.expect_err("nobody answers"), "timed out");
+    said(&refused.expect_err("nobody answers"), "refused");
     let refused = MySqlStore::connect(&format!("mysql://app:{SECRET}@127.0.0.1:{port}/app")).await;
     said(&refused.expect_err("nobody answers"), "timed out");
     assert!(
@@ -192,13 +189,9 @@ async fn a_database_that_is_read_only() {
     every_write_fails(SqliteStore::from_pool(pool), "readonly database").await;
 
     let fresh = fresh::postgres().await;
-    let options: PgConnectOptions = servers::postgres_url().parse().expect("an address");
-    let options = options.options([("default_transaction_read_only", "on")]);
-    let pool = PostgresStore::pool_options()
-        .connect_with(options)
-        .await
-        .expect("a connection");
-    let store = PostgresStore::from_pool(pool)
+    let mut config: Config = servers::postgres_url().parse().expect("an address");
+    config.options("-c default_transaction_read_only=on");
+    let store = PostgresStore::from_config(config)
         .with_table(&fresh.table)
         .expect("a name");
     every_write_fails(store, "in a read-only transaction").await;
@@ -222,14 +215,14 @@ async fn a_database_that_is_read_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_pool() {
-    let settings = PostgresStore::pool_options()
+    let settings = MySqlStore::pool_options()
         .max_connections(1)
         .acquire_timeout(Duration::from_millis(200));
     let pool = settings
-        .connect(&servers::postgres_url())
+        .connect(&servers::mysql_url())
         .await
         .expect("a connection");
-    let store = PostgresStore::from_pool(pool.clone())
+    let store = MySqlStore::from_pool(pool.clone())
         .with_table(&fresh::table())
         .expect("a name");
     store.migrate().await.expect("a table");
@@ -282,16 +275,11 @@ async fn a_damaged_row() {
 /// An engine that refuses a value may quote it, or the whole row. Only its code is kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_value_that_is_refused() {
-    let postgres = fresh::postgres().await;
-    let check = format!("ALTER TABLE {} ADD CHECK (version > 5)", postgres.table);
-    postgres
-        .store
-        .pool()
-        .execute(AssertSqlSafe(check))
-        .await
-        .expect("a constraint");
-    let refused = postgres
-        .store
+    let Fresh { store, table, .. } = fresh::postgres().await;
+    let check = format!("ALTER TABLE {table} ADD CHECK (version > 5)");
+    let client = beside::client(&servers::postgres_url()).await;
+    client.batch_execute(&check).await.expect("a constraint");
+    let refused = store
         .create(handle(), &record(10))
         .await
         .expect_err("a create");
@@ -318,41 +306,7 @@ async fn a_value_that_is_refused() {
     said(&refused, "refused a value");
 }
 
-/// A file system of a few megabytes. Takes root; without, the tests of full disks say so and pass.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        let folder = support::folder();
-        let options = format!("size={size},mode=777");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(folder.path())
-            .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("NOT TESTED: a full disk. Only root can mount a small one");
-        None
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount")
-            .arg("--lazy")
-            .arg(self.0.path())
-            .status();
-    }
-}
-
-async fn a_full_disk_loses_nothing<DB: sqlx::Database>(
-    store: SqlStore<DB>,
-    bytes: usize,
-    wanted: &str,
-) where
-    SqlStore<DB>: SessionStore,
-{
+async fn a_full_disk_loses_nothing(store: impl SessionStore, bytes: usize, wanted: &str) {
     let mut kept = Vec::new();
     let error = loop {
         let handle = handle();
@@ -396,21 +350,14 @@ async fn a_full_disk_under_postgresql() {
     let Some(disk) = SmallDisk::mount("4m") else {
         return;
     };
-    let store = PostgresStore::connect(server.url())
-        .await
-        .expect("a connection");
+    let client = beside::client(server.url()).await;
     let folder = disk.0.path().join("tables");
     std::fs::create_dir(&folder).expect("a folder");
     servers::own(&folder);
     let space = format!("CREATE TABLESPACE small LOCATION '{}'", folder.display());
-    store
-        .pool()
-        .execute(AssertSqlSafe(space))
-        .await
-        .expect("a tablespace");
-    store
-        .pool()
-        .execute("ALTER ROLE postgres SET default_tablespace = small")
+    client.batch_execute(&space).await.expect("a tablespace");
+    client
+        .batch_execute("ALTER ROLE postgres SET default_tablespace = small")
         .await
         .expect("a setting");
     let store = PostgresStore::connect(server.url())
@@ -418,9 +365,8 @@ async fn a_full_disk_under_postgresql() {
         .expect("a connection");
     store.migrate().await.expect("a table");
     // Text that repeats would be compressed to nothing.
-    store
-        .pool()
-        .execute("ALTER TABLE wiz_sessions ALTER record SET STORAGE EXTERNAL")
+    client
+        .batch_execute("ALTER TABLE wiz_sessions ALTER record SET STORAGE EXTERNAL")
         .await
         .expect("a setting");
     a_full_disk_loses_nothing(store, 20_000, "No space left on device").await;

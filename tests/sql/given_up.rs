@@ -5,11 +5,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
-use sqlx::{Connection, Database, Executor, MySqlConnection, PgConnection, Pool, Row};
+use sqlx::{Connection, Executor, MySqlConnection, Row};
 use tokio::time::timeout;
 use wiz_session::{
     Handle, Record, SessionStore, Version,
@@ -17,6 +17,7 @@ use wiz_session::{
 };
 
 use crate::{
+    beside, fresh,
     proxy::{Protocol, Proxy},
     schema::{handle, in_an_hour},
     servers::{Engine, Mortal},
@@ -41,8 +42,7 @@ macro_rules! over_a_proxy {
                     let url = reroute(server.url(), proxy.port);
                     let store = $store::connect(&url).await.expect("a connection");
                     store.migrate().await.expect("a table");
-                    let pool = store.pool().clone();
-                    super::$test(store, pool, &proxy).await;
+                    super::$test(store, &proxy).await;
                 }
             )*
         }
@@ -60,7 +60,11 @@ const CONNECTIONS: usize = 10;
 
 /// A session that takes several packets.
 async fn large(store: &impl SessionStore) -> (Handle, Record) {
-    let (handle, text) = (handle(), "x".repeat(60_000));
+    of_size(store, 60_000).await
+}
+
+async fn of_size(store: &impl SessionStore, bytes: usize) -> (Handle, Record) {
+    let (handle, text) = (handle(), "x".repeat(bytes));
     let json = format!(
         r#"{{"v":1,"created_at":1,"deadline":253402300799999,"data":{{"text":"{text}"}}}}"#
     );
@@ -85,16 +89,7 @@ async fn all_read(store: &impl SessionStore, handle: Handle) -> bool {
     records.iter().all(Option::is_some)
 }
 
-async fn are_all_there<DB: Database>(pool: &Pool<DB>) -> bool {
-    let acquired = join_all((0..CONNECTIONS).map(|_| pool.acquire())).await;
-    acquired.iter().all(Result::is_ok)
-}
-
-async fn readers_go_away_midway(
-    store: impl SessionStore + Clone,
-    pool: Pool<impl Database>,
-    proxy: &Proxy,
-) {
+async fn readers_go_away_midway(store: impl SessionStore + Clone, proxy: &Proxy) {
     let (handle, record) = large(&store).await;
     let is_whole = |read: &Option<Record>| {
         let json = read.as_ref().map(Record::to_json);
@@ -108,31 +103,21 @@ async fn readers_go_away_midway(
         proxy.trickle(false);
         let records = read(&store, handle, PATIENT).await;
         assert!(records.iter().all(is_whole), "nobody gets another's answer");
-        assert!(are_all_there(&pool).await);
     }
 }
 
 /// They wait for less time than it takes to be sure of it.
-async fn readers_go_away_when_the_way_breaks(
-    store: impl SessionStore + Clone,
-    pool: Pool<impl Database>,
-    proxy: &Proxy,
-) {
+async fn readers_go_away_when_the_way_breaks(store: impl SessionStore + Clone, proxy: &Proxy) {
     let (handle, _) = large(&store).await;
     assert!(all_read(&store, handle).await);
     proxy.swallow();
     let given_up = read(&store, handle, Duration::from_millis(500)).await;
     assert!(given_up.iter().all(Option::is_none));
-    assert!(are_all_there(&pool).await);
     assert!(all_read(&store, handle).await);
 }
 
 /// Connections that have just been used, and those that are about to be.
-async fn the_way_breaks_under_load(
-    store: impl SessionStore + Clone,
-    pool: Pool<impl Database>,
-    proxy: &Proxy,
-) {
+async fn the_way_breaks_under_load(store: impl SessionStore + Clone, proxy: &Proxy) {
     let (handle, _) = large(&store).await;
     let (reads, is_broken) = (
         Arc::new(AtomicUsize::new(0)),
@@ -162,7 +147,6 @@ async fn the_way_breaks_under_load(
         let read = timeout(Duration::from_secs(30), reader).await;
         read.expect("the pool recovers").expect("no panic");
     }
-    assert!(are_all_there(&pool).await);
     assert!(all_read(&store, handle).await);
 }
 
@@ -179,12 +163,11 @@ async fn an_administrator_ends_the_connections_to_postgresql() {
     let server = Mortal::start(Engine::Postgres);
     let store = PostgresStore::connect(server.url()).await.expect("a store");
     store.migrate().await.expect("a table");
-    let admin = PgConnection::connect(server.url()).await;
-    let mut admin = admin.expect("a connection");
+    let admin = beside::client(server.url()).await;
     nobody_who_reads_notices(store, async || {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        admin.execute(end).await.expect("they are ended");
+        admin.batch_execute(end).await.expect("they are ended");
     })
     .await;
 }
@@ -204,4 +187,29 @@ async fn an_administrator_ends_the_connections_to_mysql() {
         }
     })
     .await;
+}
+
+/// A caller who has asked and does not take the answer: it waits for something else meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_answer_that_nobody_takes_holds_up_nobody() {
+    let fresh = fresh::postgres().await;
+    let store = fresh.store.with_connections(1).expect("a number");
+    let (handle, _) = of_size(&store, 1_000_000).await;
+    let mut stalled = Vec::new();
+    for _ in 0..3 {
+        let mut load = Box::pin(store.load(handle));
+        // It is sent, and nobody looks at it again.
+        assert!(futures_util::FutureExt::now_or_never(&mut load).is_none());
+        stalled.push(load);
+    }
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert!(store.load(handle).await.expect("a load").is_some());
+    }
+    let took = start.elapsed();
+    println!("{took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for load in stalled {
+        assert!(load.await.expect("a load").is_some());
+    }
 }

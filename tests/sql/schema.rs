@@ -10,7 +10,7 @@ use wiz_session::{
 };
 
 use crate::{
-    fresh,
+    beside, fresh,
     servers::{self, Engine, Mortal},
     support,
 };
@@ -88,11 +88,9 @@ async fn many_processes_migrate_postgresql_at_once() {
     for _ in 0..5 {
         let table = fresh::table();
         let migrate = |table: String| async move {
-            let pool = PostgresStore::pool_options()
-                .max_connections(1)
-                .connect(&servers::postgres_url())
-                .await;
-            let store = PostgresStore::from_pool(pool.expect("a connection"))
+            let store = PostgresStore::connect(&servers::postgres_url()).await;
+            let store = store
+                .expect("a connection")
                 .with_table(&table)
                 .expect("a name");
             store.migrate().await?;
@@ -162,7 +160,7 @@ async fn touches_and_writes_are_hot_updates() {
         }
     }
     // A server process reports what it did when it ends.
-    store.pool().close().await;
+    store.close().await;
     let (updates, hot) = updates(server.url(), "wiz_sessions", SESSIONS * TOUCHES).await;
     println!("{hot} of {updates} updates were HOT");
     assert_eq!(updates, SESSIONS * TOUCHES);
@@ -173,18 +171,17 @@ async fn touches_and_writes_are_hot_updates() {
 }
 
 async fn updates(url: &str, table: &str, expected: u64) -> (u64, u64) {
-    let pool = sqlx::PgPool::connect(url).await.expect("a connection");
+    let client = beside::client(url).await;
     let select = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = $1";
     let mut counts = (0, 0);
     for _ in 0..100 {
-        let row = sqlx::query(select)
-            .bind(table)
-            .fetch_one(&pool)
+        let row = client
+            .query_one(select, &[&table])
             .await
             .expect("statistics");
         counts = (
-            row.get::<i64, _>(0).cast_unsigned(),
-            row.get::<i64, _>(1).cast_unsigned(),
+            row.get::<_, i64>(0).cast_unsigned(),
+            row.get::<_, i64>(1).cast_unsigned(),
         );
         if counts.0 >= expected {
             break;
@@ -226,6 +223,36 @@ async fn mysql_finds_handles_and_users_by_index() {
     }
 }
 
+/// With the statement of a look, word by word as in `expected/mysql.sql`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mysql_looks_at_sessions_by_index() {
+    let fresh = fresh::mysql().await;
+    for _ in 0..200 {
+        let record = record(None, in_an_hour());
+        let created = fresh.store.create(handle(), &record);
+        created.await.expect("a create");
+    }
+    let expected = include_str!("../../src/store/sql/expected/mysql.sql");
+    let look = expected.lines().find(|line| line.contains("JSON_TABLE"));
+    let (look, _order) = look
+        .and_then(|look| look.rsplit_once(" ["))
+        .expect("a look");
+    let (spaced, dotted) = (format!(" {} ", fresh.table), format!(" {}.", fresh.table));
+    let explain = format!("EXPLAIN {look}")
+        .replace(" s ", &spaced)
+        .replace(" s.", &dotted);
+    let asked = format!(r#"["{}","{}"]"#, handle(), handle());
+    let plan = sqlx::query(sqlx::AssertSqlSafe(explain.as_str())).bind(asked);
+    let plan = plan.fetch_all(fresh.store.pool()).await.expect("a plan");
+    let of_the_table = plan.iter().find(|row| {
+        let table: Option<String> = row.try_get_unchecked("table").expect("a name");
+        table.as_deref() == Some(&fresh.table)
+    });
+    let of_the_table = of_the_table.expect("the table is read");
+    let key: Option<String> = of_the_table.try_get_unchecked("key").expect("a name");
+    assert_eq!(key.as_deref(), Some("PRIMARY"));
+}
+
 /// A person reads the table; and what is kept opens no session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn rows_read_well() {
@@ -240,12 +267,9 @@ async fn rows_read_well() {
         "SELECT record::json #>> '{{data,cart,1}}' FROM {} WHERE handle = $1 AND user_id = '앨리스'",
         fresh.table
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(select.as_str()))
-        .bind(handle.to_string())
-        .fetch_one(fresh.store.pool())
-        .await
-        .expect("a row");
-    assert_eq!(row.get::<String, _>(0), "2");
+    let client = beside::client(&servers::postgres_url()).await;
+    let row = client.query_one(&select, &[&handle.to_string()]).await;
+    assert_eq!(row.expect("a row").get::<_, String>(0), "2");
 }
 
 #[tokio::test]

@@ -111,6 +111,22 @@ impl Mortal {
         self.running = Some(running);
     }
 
+    /// Lets PostgreSQL offer TLS, with a certificate for this host; the file is that of its authority.
+    #[allow(dead_code, reason = "not every test has a need of it")]
+    pub(crate) fn offer_tls(&self, host: &str) -> String {
+        let authority = certify(self.data(), host);
+        let settings = "ssl = on\nssl_cert_file = 'own.crt'\nssl_key_file = 'own.key'\n";
+        fs::write(self.data().join("postgresql.auto.conf"), settings).expect("settings");
+        let server = &self.running().server;
+        server.signal("HUP");
+        support::wait_for("a server that offers TLS", || {
+            let log = server.log();
+            log.contains(r#"parameter "ssl" changed to "on""#)
+                .then_some(())
+        });
+        authority
+    }
+
     /// With all its processes.
     pub(crate) fn freeze(&self) {
         self.signal_all("STOP");
@@ -291,6 +307,29 @@ impl Engine {
     }
 }
 
+/// Puts a new certificate for this host, and its key, into a folder.
+pub(crate) fn certify(folder: &Path, host: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let made = rcgen::generate_simple_self_signed([host.to_owned()]).expect("a certificate");
+    let certificate = pem("CERTIFICATE", made.cert.der());
+    let key = pem("PRIVATE KEY", &made.signing_key.serialize_der());
+    for (name, text) in [("own.crt", certificate), ("own.key", key)] {
+        let file = folder.join(name);
+        fs::write(&file, text).expect("a file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
+        own(&file);
+    }
+    folder.join("own.crt").display().to_string()
+}
+
+fn pem(what: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
+}
+
 /// The newest first.
 fn versions(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -302,7 +341,7 @@ fn versions(folder: &str) -> Vec<String> {
 }
 
 /// Both servers refuse to run as root.
-fn unprivileged() -> Vec<String> {
+pub(crate) fn unprivileged() -> Vec<String> {
     if !is_root() {
         return Vec::new();
     }

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use wiz_session::{
-    SessionStore,
-    store::{PostgresStore, SqlStore},
-};
+use wiz_session::{SessionStore, store::PostgresStore};
 
 use crate::{
+    beside,
     fresh::{self, Fresh, on_each_engine},
     schema::{handle, in_an_hour, record},
+    servers,
 };
 
 on_each_engine!(
@@ -114,13 +113,11 @@ async fn postgresql_skips_what_is_locked() {
             .await
             .expect("a create");
     }
-    let mut other = fresh.store.pool().begin().await.expect("a transaction");
+    let mut client = beside::client(&servers::postgres_url()).await;
+    let other = client.transaction().await.expect("a transaction");
     let lock = format!("SELECT 1 FROM {} WHERE handle = $1 FOR UPDATE", fresh.table);
-    sqlx::query(sqlx::AssertSqlSafe(lock.as_str()))
-        .bind(locked.to_string())
-        .execute(&mut *other)
-        .await
-        .expect("a lock");
+    let locked = other.execute(&lock, &[&locked.to_string()]).await;
+    assert_eq!(locked.expect("a lock"), 1);
     one_of_two_is_swept(&fresh.store, || async {
         other.commit().await.expect("a commit");
     })
@@ -151,10 +148,7 @@ async fn mysql_skips_what_is_locked() {
     .await;
 }
 
-async fn one_of_two_is_swept<DB: sqlx::Database>(store: &SqlStore<DB>, unlock: impl AsyncFnOnce())
-where
-    SqlStore<DB>: SessionStore,
-{
+async fn one_of_two_is_swept(store: &impl SessionStore, unlock: impl AsyncFnOnce()) {
     let sweep = || async {
         store
             .delete_expired(SystemTime::now(), 10)
@@ -183,12 +177,9 @@ async fn many_rows_are_swept_while_others_read_and_write() {
         fresh.table
     );
     let json = record(None, in_an_hour()).to_json();
-    sqlx::query(sqlx::AssertSqlSafe(fill.as_str()))
-        .bind(json)
-        .bind(rows.cast_signed())
-        .execute(fresh.store.pool())
-        .await
-        .expect("rows");
+    let client = beside::client(&servers::postgres_url()).await;
+    let count = i32::try_from(rows).expect("it is no more");
+    client.execute(&fill, &[&json, &count]).await.expect("rows");
 
     let (store, busy) = (fresh.store.clone(), handle());
     store

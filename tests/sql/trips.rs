@@ -33,11 +33,9 @@ pub(crate) fn port(url: &str) -> u16 {
 async fn postgresql_is_asked_no_more_than_promised() {
     let url = servers::postgres_url();
     let proxy = Proxy::start(Protocol::Postgres, port(&url)).await;
-    let pool = PostgresStore::pool_options()
-        .max_connections(1)
-        .connect(&reroute(&url, proxy.port))
-        .await;
-    let store = PostgresStore::from_pool(pool.expect("a connection"))
+    let store = PostgresStore::connect(&reroute(&url, proxy.port)).await;
+    let store = store
+        .expect("a connection")
         .with_table(&fresh::table())
         .expect("a name");
     store.migrate().await.expect("a table");

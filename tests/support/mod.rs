@@ -1,5 +1,7 @@
 //! Real servers for tests: started on free ports, in temporary folders, and gone when the tests are.
 
+pub(crate) mod small_disk;
+
 use std::{
     ffi::OsStr,
     net::TcpListener,

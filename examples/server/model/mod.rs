@@ -9,6 +9,7 @@ mod password;
 mod preferences;
 mod product;
 mod registration;
+pub(crate) mod snapshot;
 mod user;
 
 pub(crate) use cart::Cart;

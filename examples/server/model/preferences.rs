@@ -35,7 +35,12 @@ pub(crate) struct PreferencesUpdate {
 impl Preferences {
     /// The preferences of a session.
     pub(crate) fn of(session: &WizSession) -> Result<Self, Error> {
-        session.get_or_default(KEY)
+        Ok(Self::chosen(session)?.unwrap_or_default())
+    }
+
+    /// The same, if the visitor has chosen something.
+    pub(crate) fn chosen(session: &WizSession) -> Result<Option<Self>, Error> {
+        session.get(KEY)
     }
 
     /// Changes what `update` names and gives the whole as it was stored, so that a theme and a

@@ -13,6 +13,17 @@ export async function start(done) {
     await post("/api/add_to_cart", { product_id: Number(product_id) });
     await done("장바구니에 담았습니다.");
   });
+  onClick(byId("hundred"), async () => {
+    const all = products.map(({ id }) => post("/api/add_to_cart", { product_id: id }));
+    await Promise.all(all);
+    const kept = await get("/api/get_cart");
+    const missing = products.length - kept.length;
+    await done(
+      missing === 0
+        ? "요청 100개가 한꺼번에 하나씩 담았고, 모두 담겼습니다."
+        : "담기지 않은 상품이 있습니다.",
+    );
+  });
   onClick(byId("clear-cart"), async () => {
     await post("/api/clear_cart");
     await done("장바구니를 비웠습니다.");

@@ -4,6 +4,8 @@
 //! translate. Only theme and language are filled in here, so that no page flashes up in the wrong
 //! ones.
 
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
 use axum::response::Html;
 use wiz_session::WizSession;
 
@@ -21,17 +23,19 @@ pub(crate) const MEMBER: Page = Page(include_str!("member.html"));
 const ROOT: &str = r#"<html lang="ko" data-theme="light">"#;
 
 impl Page {
-    /// The page in the visitor's theme and language.
-    pub(crate) fn render(&self, session: &WizSession) -> Html<String> {
+    /// The page in the visitor's theme and language; until they choose one, in what their browser asks for.
+    pub(crate) fn render(&self, session: &WizSession, headers: &HeaderMap) -> Html<String> {
         // Preferences that cannot be read must not keep anybody from the page that sets them.
-        let preferences = Preferences::of(session).unwrap_or_default();
+        let chosen = Preferences::chosen(session).unwrap_or_default();
+        let asks_for_english = chosen.is_none() && asks_for_english(headers);
+        let preferences = chosen.unwrap_or_default();
         // What a client sent as theme or language never gets into the HTML.
         let theme = if preferences.theme == "dark" {
             "dark"
         } else {
             "light"
         };
-        let language = if preferences.language == "en" {
+        let language = if preferences.language == "en" || asks_for_english {
             "en"
         } else {
             "ko"
@@ -39,6 +43,21 @@ impl Page {
         let root = format!(r#"<html lang="{language}" data-theme="{theme}">"#);
         Html(self.0.replacen(ROOT, &root, 1))
     }
+}
+
+/// Whether a browser would rather have English than Korean. The languages come in the order of their weight, as browsers
+/// send them.
+fn asks_for_english(headers: &HeaderMap) -> bool {
+    let accepted = headers
+        .get(ACCEPT_LANGUAGE)
+        .and_then(|line| line.to_str().ok());
+    let mut languages = accepted.unwrap_or_default().split(',').map(|language| {
+        let tag = language.split([';', '-']).next().unwrap_or_default();
+        tag.trim().to_ascii_lowercase()
+    });
+    languages
+        .find(|tag| tag == "en" || tag == "ko")
+        .is_some_and(|tag| tag == "en")
 }
 
 /// The media type and the content of a file that the pages load.
@@ -52,6 +71,7 @@ pub(crate) fn asset(name: &str) -> Option<(&'static str, &'static str)> {
         "cart.js" => (SCRIPT, include_str!("cart.js")),
         "dom.js" => (SCRIPT, include_str!("dom.js")),
         "home.js" => (SCRIPT, include_str!("home.js")),
+        "live.js" => (SCRIPT, include_str!("live.js")),
         "login.js" => (SCRIPT, include_str!("login.js")),
         "logins.js" => (SCRIPT, include_str!("logins.js")),
         "member.js" => (SCRIPT, include_str!("member.js")),

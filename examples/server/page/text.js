@@ -36,6 +36,7 @@ const english = {
   "장바구니": "Cart",
   "상품": "Product",
   "담기": "Add",
+  "한꺼번에 100개": "100 at once",
   "빼기": "Remove",
   "비우기": "Empty",
   "합계": "Total",
@@ -83,6 +84,13 @@ const english = {
   "등록이 완료되었습니다.": "Registration complete.",
   "새로 고쳤습니다.": "Refreshed.",
   "사용자가 생성되었습니다": "The user was created",
+
+  "다른 곳에서 로그아웃했습니다.": "Logged out somewhere else.",
+  "다른 곳에서 이 로그인을 끝냈습니다.": "This login was ended somewhere else.",
+  "다른 곳에서 로그인했습니다.": "Logged in somewhere else.",
+  "세션이 만료되었습니다.": "The session has expired.",
+  "요청 100개가 한꺼번에 하나씩 담았고, 모두 담겼습니다.": "A hundred requests added one each at once, and all are there.",
+  "담기지 않은 상품이 있습니다.": "Some are missing.",
 
   // Errors
   "로그인되어 있지 않습니다. 다시 로그인해 주세요.": "You are not logged in any more. Please log in again.",

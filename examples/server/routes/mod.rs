@@ -1,6 +1,7 @@
 //! The routes, a topic a file. Handlers translate between HTTP and the models, no more.
 
 mod cart;
+mod events;
 mod login;
 mod logins;
 mod pages;
@@ -30,6 +31,7 @@ pub(crate) fn all(sessions: Sessions) -> Router<Users> {
         .merge(protected::routes())
         .merge(session::routes())
         .merge(ws::routes())
+        .merge(events::routes())
         .merge(pages::routes())
 }
 

@@ -2,8 +2,8 @@
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use wiz_session::WizSession;
@@ -19,12 +19,12 @@ pub(super) fn routes() -> Router<Users> {
         .route("/assets/{name}", get(asset))
 }
 
-async fn home(session: WizSession) -> Html<String> {
-    page::HOME.render(&session)
+async fn home(session: WizSession, headers: HeaderMap) -> Html<String> {
+    page::HOME.render(&session, &headers)
 }
 
-async fn login(session: WizSession) -> Html<String> {
-    page::LOGIN.render(&session)
+async fn login(session: WizSession, headers: HeaderMap) -> Html<String> {
+    page::LOGIN.render(&session, &headers)
 }
 
 async fn asset(Path(name): Path<String>) -> Result<impl IntoResponse> {

@@ -33,7 +33,7 @@ async fn member_page(
         let contact = users.contact(user.id);
         Json(json!({ "page": uri.path(), "user": user, "contact": contact })).into_response()
     } else {
-        page::MEMBER.render(&session).into_response()
+        page::MEMBER.render(&session, &headers).into_response()
     };
     ([(VARY, ACCEPT.as_str())], body).into_response()
 }

@@ -14,7 +14,7 @@ use wiz_session::WizSession;
 
 use crate::error::{Error, Result};
 use crate::input::{self, Input};
-use crate::model::Users;
+use crate::model::{Users, snapshot};
 
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
@@ -25,12 +25,8 @@ pub(super) fn routes() -> Router<Users> {
         .route("/healthz", get(healthz))
 }
 
-/// The values as they are stored, to the last digit.
 async fn show(session: WizSession) -> Result<Json<BTreeMap<String, Box<RawValue>>>> {
-    let keys = session.keys().into_iter();
-    let values = keys.map(|key| Ok(session.get(&key)?.map(|value| (key, value))));
-    let all: Result<Vec<_>> = values.collect();
-    Ok(Json(all?.into_iter().flatten().collect()))
+    Ok(Json(snapshot::values(&session)?))
 }
 
 #[derive(Deserialize)]

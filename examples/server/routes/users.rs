@@ -58,7 +58,7 @@ async fn list(
         };
         Json(json!({ "users": users.list(), "flash": flash })).into_response()
     } else {
-        page::USERS.render(&session).into_response()
+        page::USERS.render(&session, &headers).into_response()
     };
     Ok(([(VARY, ACCEPT.as_str())], body).into_response())
 }

@@ -4,20 +4,24 @@
 //! the session again, to see what happened since, and a write is a transaction: stored when it is
 //! answered, or not done.
 
-use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use wiz_session::WizSession;
+use wiz_session::{Ended, WizSession};
 
 use crate::error::Error;
 use crate::model::{Users, identity};
+use crate::shutdown::Stopping;
 
 /// A value of 256 KB, however it is escaped.
 const MAX_MESSAGE_BYTES: usize = 2 << 20;
+
+/// Closes a socket whose session has ended; the reason is its text.
+const SESSION_ENDED: u16 = 4401;
 
 const OK: &str = "ok";
 const NO_SESSION: &str = "no session";
@@ -29,26 +33,55 @@ pub(super) fn routes() -> Router<Users> {
 async fn upgrade(
     State(users): State<Users>,
     session: WizSession,
+    Extension(stopping): Extension<Stopping>,
     socket: WebSocketUpgrade,
 ) -> Response {
     socket
         .max_message_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| serve(socket, session, users))
+        .on_upgrade(move |socket| serve(socket, session, users, stopping))
 }
 
-async fn serve(mut socket: WebSocket, session: WizSession, users: Users) {
-    // A failed read or write means the client is gone, and there is nobody to tell.
-    while let Some(Ok(message)) = socket.recv().await {
-        let Message::Text(text) = message else {
-            continue;
+async fn serve(mut socket: WebSocket, session: WizSession, users: Users, stopping: Stopping) {
+    let mut is_watching = false;
+    loop {
+        let message = tokio::select! {
+            message = socket.recv() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    is_watching |= text.trim() == WATCH;
+                    let answer = answer(&text, &session, &users).await;
+                    Message::text(answer.unwrap_or_else(|reason| format!("error: {reason}")))
+                }
+                Some(Ok(_)) => continue,
+                // The client is gone, and there is nobody to tell.
+                Some(Err(_)) | None => return,
+            },
+            why = session.ended(), if is_watching => ended(why),
+            () = session.changed(), if is_watching => {
+                // Seen, so that the next change is another one. That it is gone, `ended` tells.
+                let _ = session.reload().await;
+                Message::text("changed")
+            }
+            () = stopping.wait() => going_away(),
         };
-        let answer = answer(&text, &session, &users)
-            .await
-            .unwrap_or_else(|reason| format!("error: {reason}"));
-        if socket.send(Message::text(answer)).await.is_err() {
-            break;
+        let is_last = matches!(message, Message::Close(_));
+        if socket.send(message).await.is_err() || is_last {
+            return;
         }
     }
+}
+
+fn ended(why: Ended) -> Message {
+    Message::Close(Some(CloseFrame {
+        code: SESSION_ENDED,
+        reason: why.as_str().into(),
+    }))
+}
+
+fn going_away() -> Message {
+    Message::Close(Some(CloseFrame {
+        code: close_code::AWAY,
+        reason: "the server stops".into(),
+    }))
 }
 
 /// What a client can say.
@@ -57,7 +90,11 @@ enum Command<'a> {
     Set(&'a str, Box<RawValue>),
     Delete(&'a str),
     WhoAmI,
+    Watch,
+    Alive,
 }
+
+const WATCH: &str = "watch";
 
 impl<'a> Command<'a> {
     fn parse(text: &'a str) -> Result<Self, String> {
@@ -75,13 +112,29 @@ impl<'a> Command<'a> {
                 Ok(Self::Set(key, value))
             }
             ("whoami", "") => Ok(Self::WhoAmI),
-            _ => Err("commands are: get KEY, set KEY JSON, delete KEY, whoami".to_owned()),
+            (WATCH, "") => Ok(Self::Watch),
+            ("alive", "") => Ok(Self::Alive),
+            _ => Err(
+                "commands are: get KEY, set KEY JSON, delete KEY, whoami, watch, alive".to_owned(),
+            ),
         }
     }
 }
 
 async fn answer(text: &str, session: &WizSession, users: &Users) -> Result<String, String> {
     let command = Command::parse(text)?;
+    // These are no use of the session.
+    match command {
+        Command::Watch => return Ok(OK.to_owned()),
+        Command::Alive => {
+            return session
+                .is_alive()
+                .await
+                .map(|alive| alive.to_string())
+                .map_err(said);
+        }
+        _ => {}
+    }
     match session.reload().await {
         // A session that has ended reads as empty, and that is the answer.
         Err(error) if !error.is_gone() => return Err(said(error)),
@@ -94,6 +147,7 @@ async fn answer(text: &str, session: &WizSession, users: &Users) -> Result<Strin
         }
         Command::Set(key, value) => set(session, key, value).await,
         Command::Delete(key) => delete(session, key).await,
+        Command::Watch | Command::Alive => unreachable!("answered above"),
         Command::WhoAmI => Ok(identity::current_user(session, users)
             .map_or_else(|| "anonymous".to_owned(), |user| user.name)),
     }

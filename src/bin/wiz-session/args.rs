@@ -14,7 +14,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
     /// Where the sessions are, see below
     #[arg(
@@ -72,6 +72,19 @@ pub(crate) enum StoreCommand {
         /// As the application gave it to `log_in`
         user: String,
     },
+    /// Show which users have the most sessions
+    #[command(after_help = AFTER_USERS_HELP)]
+    Users {
+        /// How many users to show
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        most: u32,
+    },
+    /// Show the largest sessions
+    Top {
+        /// How many sessions to show
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        most: u32,
+    },
     /// Show one session: whose, since when, until when, and what it holds, by names and sizes
     #[command(after_help = AFTER_SHOW_HELP)]
     Show {
@@ -91,6 +104,54 @@ pub(crate) enum StoreCommand {
         /// As the application gave it to `log_in`
         user: String,
     },
+    /// Copy all sessions to another store
+    #[command(after_help = AFTER_COPY_HELP)]
+    Copy(CopyOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopyOptions {
+    /// The store to copy from, a URL as for --store; --table and --prefix are of this one
+    #[arg(env = "WIZ_SESSION_FROM", hide_env_values = true)]
+    pub(crate) from: String,
+    /// The store to copy to, which has its table already
+    #[arg(env = "WIZ_SESSION_TO", hide_env_values = true)]
+    pub(crate) to: String,
+    /// The table of TO, if it is not `wiz_sessions`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) to_table: Option<String>,
+    /// How the names of TO's keys begin, if not with `wiz:`
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) to_prefix: Option<String>,
+    /// Make TO the same as FROM: FROM's records win, and what FROM does not have ends in TO
+    #[arg(long)]
+    pub(crate) mirror: bool,
+    /// Change nothing, and say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Resume where an earlier copy stopped, which said so
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<String>,
+    /// How many to read at a time
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) batch: u32,
+}
+
+impl CopyOptions {
+    /// The options of both stores.
+    pub(crate) fn stores(&self, options: &Options) -> (Options, Options) {
+        let from = Options {
+            store: Some(self.from.clone()),
+            ..options.clone()
+        };
+        let to = Options {
+            store: Some(self.to.clone()),
+            table: self.to_table.clone(),
+            prefix: self.to_prefix.clone(),
+            ..options.clone()
+        };
+        (from, to)
+    }
 }
 
 impl Cli {
@@ -156,12 +217,13 @@ Examples:
   wiz-session list alice
   wiz-session revoke-user alice
   wiz-session list alice --json | jq -r '.[].handle'
+  wiz-session copy sqlite:sessions.db redis://cache.internal
 
 Exit codes:
   0    done
   1    there is no such session, for `show` and `revoke`
   2    the arguments make no sense
-  3    the store failed, or the answer could not be written
+  3    the store failed, `copy` left out what it could not read, or the answer could not be written
   130  interrupted by Ctrl-C";
 
 const AFTER_KEY_HELP: &str = "\
@@ -184,6 +246,33 @@ deleted; a second one stops at once.
 Examples:
   wiz-session sweep --store sqlite:/var/lib/app/sessions.db
   wiz-session sweep --batch 200 --json";
+
+const AFTER_USERS_HELP: &str = "\
+It reads all sessions once, page by page, and remembers up to 100,000 users at a time. Where more are
+logged in, one who has less than a hundred-thousandth of all sessions may be missing. The numbers
+shown are exact.
+
+Examples:
+  wiz-session users --most 5
+  wiz-session users --json | jq -r '.[] | select(.sessions > 50) | .user'";
+
+const AFTER_COPY_HELP: &str = "\
+A session that TO does not have is created there. Of one that both have the newer record wins, or
+with --mirror that of FROM. Expired sessions are left out. Copying again copies what has changed.
+
+While the application still uses FROM, sessions change that were copied already, and end. So copy
+once while it runs; then stop it, copy again with --mirror, and start it on TO. Do not use --mirror
+once the application uses TO: it ends the sessions that began there.
+
+On a terminal it shows how far it is. Ctrl-C stops after the batch at hand and says how to resume; a
+second one stops at once. Others see the arguments of a program: put URLs with a password into the
+environment.
+
+Examples:
+  wiz-session migrate --store postgres://db.internal/app
+  wiz-session copy sqlite:sessions.db postgres://db.internal/app --dry-run
+  wiz-session copy sqlite:sessions.db postgres://db.internal/app
+  WIZ_SESSION_FROM=redis://:password@a WIZ_SESSION_TO=redis://:password@b wiz-session copy --mirror";
 
 const AFTER_SHOW_HELP: &str = "\
 The state is `live`, `expired` (not swept yet) or `moved`: for 30 seconds after a login an old handle

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use wiz_session::{ConfigError, Error};
+use wiz_session::{ConfigError, Error, store::PostgresError};
 
 use crate::{exit::Exit, text::plain};
 
@@ -63,7 +63,7 @@ impl Failure {
         Self {
             what: format!("the session store did not answer within {patience:?}"),
             advice: Some(
-                "look at the server; `--timeout SECONDS` waits for longer, `sweep --batch N` asks for less"
+                "look at the server; `--timeout SECONDS` waits for longer, `--batch N` of `sweep` and `copy` asks for less"
                     .to_owned(),
             ),
             exit: Exit::Failed,
@@ -74,6 +74,24 @@ impl Failure {
     pub(crate) fn after(mut self, done: impl Display) -> Self {
         self.what = format!("{done}, then {}", self.what);
         self
+    }
+
+    /// Adds how to go on from there.
+    pub(crate) fn resumed_by(mut self, how: &str) -> Self {
+        self.advice = Some(match self.advice {
+            Some(advice) => format!("{advice}; then {how}"),
+            None => how.to_owned(),
+        });
+        self
+    }
+
+    /// A session that others kept changing.
+    pub(crate) fn of_a_busy_session() -> Self {
+        Self {
+            what: "a session changed each time it was about to be written".to_owned(),
+            advice: Some("is the application using TO already? Try again".to_owned()),
+            exit: Exit::Failed,
+        }
     }
 
     /// Says so on the standard error, and what to end with.
@@ -121,8 +139,25 @@ fn chain(what: &str, error: &Error) -> String {
 
 fn advice(error: &Error) -> Option<&'static str> {
     let source = error.source()?;
-    let of_sql = source.downcast_ref().and_then(of_sql);
-    of_sql.or_else(|| source.downcast_ref().and_then(of_redis))
+    let of_postgres = source.downcast_ref().and_then(of_postgres);
+    let of_sql = || source.downcast_ref().and_then(of_sql);
+    let of_redis = || source.downcast_ref().and_then(of_redis);
+    of_postgres.or_else(of_sql).or_else(of_redis)
+}
+
+fn of_postgres(error: &PostgresError) -> Option<&'static str> {
+    let text = error.to_string();
+    match error.code() {
+        Some("42P01") => Some(NO_TABLE),
+        Some("28000") if text.contains("no encryption") => Some(ASK_FOR_TLS),
+        Some("28000" | "28P01") => Some(NO_ENTRY),
+        Some(_) => None,
+        None if text.contains("address") || text.starts_with("invalid") => Some(BAD_URL),
+        None if text.contains("not support TLS") => Some(NO_TLS_THERE),
+        None if text.contains("TLS") || text.contains("certificate") => Some(NOT_TRUSTED),
+        None if text.starts_with("error deserializing") => None,
+        None => Some(NO_SERVER),
+    }
 }
 
 fn of_sql(error: &sqlx::Error) -> Option<&'static str> {
@@ -135,14 +170,15 @@ fn of_sql(error: &sqlx::Error) -> Option<&'static str> {
     }
 }
 
-/// PostgreSQL, MySQL and MariaDB have codes; SQLite has words.
+/// MySQL and MariaDB have codes; SQLite has words.
 fn of_database(error: &dyn sqlx::error::DatabaseError) -> Option<&'static str> {
     match error.code().as_deref() {
-        Some("42P01" | "42S02") => Some(NO_TABLE),
-        // TLS is used where it can be.
-        Some("28000") if error.message().ends_with("no encryption") => Some(NO_TLS),
-        Some("28000" | "28P01") => Some(NO_ENTRY),
+        Some("42S02") => Some(NO_TABLE),
+        Some("28000") => Some(NO_ENTRY),
         _ if error.message().starts_with("no such table") => Some(NO_TABLE),
+        Some("53100" | "1021" | "1114") => Some(FULL),
+        _ if error.message().contains("is full") => Some(FULL),
+        _ if error.message().contains("readonly database") => Some(READ_ONLY),
         _ if error.message().starts_with("unable to open") => Some(NO_FOLDER),
         _ if error.message().starts_with("database is locked") => Some(LOCKED),
         _ => None,
@@ -173,10 +209,16 @@ fn of_tls(error: &dyn StdError) -> Option<&'static str> {
 
 const NO_TLS: &str = "this build has no TLS; one that has: \
     cargo install wiz-session --features cli,redis/tokio-rustls-comp,sqlx/tls-rustls";
+const ASK_FOR_TLS: &str =
+    "the server takes encrypted connections only: ask for one by ?sslmode=verify-full in the URL";
+const NO_TLS_THERE: &str = "turn TLS on in the server, or leave sslmode out of the URL";
 const NOT_TRUSTED: &str = "name the authority that signed the server's certificate: \
     SSL_CERT_FILE for Redis, ?sslrootcert=FILE in the URL for PostgreSQL, ?ssl-ca=FILE for MySQL";
 const NO_TABLE: &str =
     "run `wiz-session migrate` first, or name the table of the application with --table";
+const FULL: &str = "make room on the database's disk; for `revoke` a megabyte is enough";
+const READ_ONLY: &str =
+    "the file or its folder is read-only: run it as a user who may write to both";
 const NO_FOLDER: &str = "is the folder there, and may you write to it?";
 const LOCKED: &str = "somebody else is writing to the file; try again";
 const BAD_URL: &str = "look at the URL of the store; `wiz-session --help` shows how it is written";

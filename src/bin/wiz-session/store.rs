@@ -1,15 +1,12 @@
-use std::{
-    path::Path,
-    str::FromStr as _,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use sqlx::sqlite::SqliteConnectOptions;
 use wiz_session::{
     Error, Handle, MySqlStore, PostgresStore, Record, RedisStore, SessionStore as _, SqliteStore,
+    Version,
+    store::{Created, Cursor, Page, Replaced},
 };
 
-use crate::{address::Address, args::Options, failure::Failure};
+use crate::{address::Address, args::Options, failure::Failure, sqlite};
 
 /// The application's store, whichever it is. It is not waited for for ever.
 pub(crate) struct Store {
@@ -49,11 +46,20 @@ impl Store {
         if let Address::Sqlite(url) = &address
             && !created
         {
-            is_there(url)?;
+            sqlite::is_there(url)?;
         }
         let engine = wait(patience, connect(address)).await?;
         let engine = named(engine, options)?;
         Ok(Self { engine, patience })
+    }
+
+    /// How many calls at a time are worth it: no more than there are connections, as the rest would wait for one.
+    pub(crate) fn calls_at_once(&self) -> usize {
+        match self.engine {
+            Engine::Sqlite(_) => 4,
+            Engine::Postgres(_) | Engine::MySql(_) => 10,
+            Engine::Redis(_) => 32,
+        }
     }
 
     /// Answers whether there is a table to migrate.
@@ -69,9 +75,49 @@ impl Store {
         wait(self.patience, record).await
     }
 
+    pub(crate) async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Failure> {
+        let created = async { each!(&self.engine, store => store.create(handle, record).await) };
+        wait(self.patience, created).await
+    }
+
+    pub(crate) async fn replace(
+        &self,
+        handle: Handle,
+        expected: Version,
+        record: &Record,
+    ) -> Result<Replaced, Failure> {
+        let replaced =
+            async { each!(&self.engine, store => store.replace(handle, expected, record).await) };
+        wait(self.patience, replaced).await
+    }
+
+    pub(crate) async fn touch(&self, handle: Handle, end: SystemTime) -> Result<bool, Failure> {
+        let touched = async { each!(&self.engine, store => store.touch(handle, end).await) };
+        wait(self.patience, touched).await
+    }
+
+    pub(crate) async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Failure> {
+        let page = async { each!(&self.engine, store => store.scan(after, limit).await) };
+        wait(self.patience, page).await
+    }
+
     pub(crate) async fn delete(&self, handle: Handle) -> Result<bool, Failure> {
-        let deleted = async { each!(&self.engine, store => store.delete(handle).await) };
-        wait(self.patience, deleted).await
+        let delete = async || each!(&self.engine, store => store.delete(handle).await);
+        wait(self.patience, self.with_room(delete)).await
+    }
+
+    /// Deletes, and if the disk under a file of SQLite is full makes room and deletes again.
+    async fn with_room<T>(&self, delete: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+        match (delete().await, &self.engine) {
+            (Err(error), Engine::Sqlite(store)) if sqlite::is_full(&error) => {
+                // If that fails as well, there is no room to be made: the first error says so.
+                match sqlite::make_room(store).await {
+                    true => delete().await,
+                    false => Err(error),
+                }
+            }
+            (deleted, _) => deleted,
+        }
     }
 
     pub(crate) async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Failure> {
@@ -80,12 +126,19 @@ impl Store {
     }
 
     pub(crate) async fn delete_user(&self, user: &str) -> Result<u64, Failure> {
-        let deleted = async { each!(&self.engine, store => store.delete_user(user, None).await) };
-        wait(self.patience, deleted).await
+        let delete = async || each!(&self.engine, store => store.delete_user(user, None).await);
+        wait(self.patience, self.with_room(delete)).await
     }
 
     pub(crate) async fn count(&self, now: SystemTime) -> Result<u64, Failure> {
         let live = async { each!(&self.engine, store => store.count(now).await) };
+        wait(self.patience, live).await
+    }
+
+    /// Live sessions, where they are counted without reading them all.
+    pub(crate) async fn count_quickly(&self, now: SystemTime) -> Result<Option<u64>, Failure> {
+        let live =
+            async { each!(&self.engine, sql => sql.count(now).await.map(Some), _ => Ok(None)) };
         wait(self.patience, live).await
     }
 
@@ -109,7 +162,14 @@ impl Store {
 
     /// So that SQLite tidies its files up, and servers do not log a connection that broke.
     pub(crate) async fn close(self) {
-        let close = async { each!(self.engine, sql => sql.pool().close().await, _ => ()) };
+        let close = async {
+            match self.engine {
+                Engine::Sqlite(store) => store.pool().close().await,
+                Engine::Postgres(store) => store.close().await,
+                Engine::MySql(store) => store.pool().close().await,
+                Engine::Redis(_) => {}
+            }
+        };
         // Nothing is lost if it fails.
         let _ = tokio::time::timeout(Duration::from_secs(1), close).await;
     }
@@ -117,7 +177,7 @@ impl Store {
 
 async fn connect(address: Address) -> Result<Engine, Error> {
     match address {
-        Address::Sqlite(url) => SqliteStore::connect(&url).await.map(Engine::Sqlite),
+        Address::Sqlite(url) => sqlite::connect(&url).await.map(Engine::Sqlite),
         Address::Postgres(url) => PostgresStore::connect(&url).await.map(Engine::Postgres),
         Address::MySql(url) => MySqlStore::connect(&url).await.map(Engine::MySql),
         Address::Redis(url) => RedisStore::connect(&url).await.map(Engine::Redis),
@@ -149,16 +209,6 @@ fn named(engine: Engine, options: &Options) -> Result<Engine, Failure> {
         (Engine::Redis(store), _, Some(prefix)) => Engine::Redis(store.with_prefix(prefix)),
         (engine, _, _) => engine,
     })
-}
-
-/// The store itself would create the file, and find no table in it.
-fn is_there(url: &str) -> Result<(), Failure> {
-    let options = SqliteConnectOptions::from_str(url);
-    let options = options.map_err(|error| Failure::of_store(&Error::store(error)))?;
-    match options.get_filename() {
-        path if Path::is_file(path) => Ok(()),
-        path => Err(Failure::of_missing_file(path)),
-    }
 }
 
 async fn wait<T>(

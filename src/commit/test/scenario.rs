@@ -267,7 +267,7 @@ impl Scenario {
     }
 
     #[track_caller]
-    fn next(&mut self) -> Next {
+    fn next(&mut self) -> Next<'_> {
         assert_eq!(self.event, None, "an event that was not expected");
         let commit = self.commit.as_mut().expect("a commit under way");
         commit.next(self.now, self.headers_sent, &self.policy)
@@ -275,7 +275,9 @@ impl Scenario {
 
     #[track_caller]
     pub(super) fn asks(mut self, expected: Asked<'_>) -> Self {
-        let call = match self.next() {
+        assert_eq!(self.event, None, "an event that was not expected");
+        let mut commit = self.commit.take().expect("a commit under way");
+        let call = match commit.next(self.now, self.headers_sent, &self.policy) {
             Next::Ask(call) => call,
             Next::Run => panic!("it runs the closure"),
             Next::Wait(..) => panic!("it waits"),
@@ -283,22 +285,22 @@ impl Scenario {
         };
         let json = |record: &Record| record.data().to_json();
         let data;
-        let asked = match &call {
+        let asked = match call {
             Call::Load(handle) => {
-                assert_eq!(self.who(*handle), Own);
+                assert_eq!(self.who(handle), Own);
                 Load
             }
-            Call::Verify(handle) => Verify(self.who(*handle)),
+            Call::Verify(handle) => Verify(self.who(handle)),
             Call::Create(handle, record) => {
                 data = json(record);
                 self.written = Some(record.clone());
-                Create(self.who(*handle), &data)
+                Create(self.who(handle), &data)
             }
             Call::Replace(handle, version, record) => {
-                assert_eq!(self.who(*handle), Own);
+                assert_eq!(self.who(handle), Own);
                 data = json(record);
                 self.written = Some(record.clone());
-                Replace(*version, &data)
+                Replace(version, &data)
             }
             Call::Regenerate {
                 old,
@@ -307,19 +309,20 @@ impl Scenario {
                 new,
                 record,
             } => {
-                assert_eq!(self.who(*old), Own);
+                assert_eq!(self.who(old), Own);
                 data = json(record);
                 self.written = Some(record.clone());
                 self.tombstone = Some(tombstone.clone());
-                Move(*expected, self.who(*new), &data)
+                Move(expected, self.who(new), &data)
             }
             Call::Touch(handle, until) => {
-                assert_eq!(self.who(*handle), Own);
+                assert_eq!(self.who(handle), Own);
                 Touch(until.as_millis() / 60_000)
             }
-            Call::Delete(handle) => Delete(self.who(*handle)),
+            Call::Delete(handle) => Delete(self.who(handle)),
         };
         assert_eq!(asked, expected);
+        self.commit = Some(commit);
         self
     }
 
@@ -331,7 +334,7 @@ impl Scenario {
                 Call::Create(_, record)
                 | Call::Replace(_, _, record)
                 | Call::Regenerate { record, .. },
-            ) => record,
+            ) => record.clone(),
             _ => panic!("it asks for no write"),
         }
     }

@@ -171,9 +171,10 @@ fn one_that_is_resumed_and_whose_session_was_changed_leaves_no_copy() {
         .resumes()
         .asks(Verify(Own))
         .loads(record(v(2), r#"{"n":10}"#))
+        .tells(Told::Replayed)
         .asks(Delete(New(0)))
         .answers(IsDeleted(false))
-        .asks(Move(v(1), New(1), r#"{"n":2}"#));
+        .asks(Move(v(2), New(1), r#"{"n":11}"#));
 }
 
 #[test]

@@ -182,15 +182,14 @@ fn one_that_was_dropped_while_it_waited_is_not_in_doubt() {
         .asks(Replace(v(100), r#"{"n":51}"#));
 }
 
-/// Resumed, its first call may still be under way; so the names stay.
+/// Its first call may still be in flight, and can only meet a conflict there.
 #[test]
-fn one_that_is_not_found_below_others_commits_is_done_on_top_of_them() {
+fn one_that_is_not_found_below_others_commits_is_replayed_on_them_at_once() {
     unknown()
         .resumes()
         .asks(Verify(Own))
         .loads(record(v(5), r#"{"n":50}"#))
-        .asks(Replace(v(1), r#"{"n":2}"#))
-        .conflicts(1, record(v(5), r#"{"n":50}"#))
+        .tells(Told::Replayed)
         .asks(Replace(v(5), r#"{"n":51}"#))
         .answers(IsStored(v(6)))
         .tells(Told::Replaced)
@@ -203,11 +202,31 @@ fn what_was_replayed_since_is_an_attempt_of_its_own() {
         .resumes()
         .asks(Verify(Own))
         .loads(record(v(5), r#"{"n":50}"#))
-        .asks(Replace(v(1), r#"{"n":2}"#))
-        .conflicts(1, record(v(5), r#"{"n":50}"#))
+        .tells(Told::Replayed)
         .asks(Replace(v(5), r#"{"n":51}"#))
-        .conflicts(2, record(v(100), r#"{"n":60}"#))
+        .conflicts(1, record(v(100), r#"{"n":60}"#))
         .asks(Replace(v(100), r#"{"n":61}"#));
+}
+
+#[test]
+fn what_cannot_be_replayed_on_others_commits_is_no_longer_in_doubt() {
+    unknown()
+        .resumes()
+        .asks(Verify(Own))
+        .loads(record(v(5), r#"{"n":"fifty"}"#))
+        .tells(Told::Replayed)
+        .fails(Error::is_decode)
+        .sees(r#"{"n":2}"#);
+}
+
+#[test]
+fn one_that_is_only_verified_is_not_replayed_on_others_commits() {
+    unknown()
+        .resumes_only_to_verify()
+        .asks(Verify(Own))
+        .loads(record(v(5), r#"{"n":50}"#))
+        .ends_unstored()
+        .sees(r#"{"n":2}"#);
 }
 
 #[test]

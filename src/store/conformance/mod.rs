@@ -24,6 +24,7 @@
 
 mod methods;
 mod races;
+mod scan;
 mod support;
 mod users;
 
@@ -39,5 +40,6 @@ pub async fn run(store: impl SessionStore) {
     let store = Arc::new(store);
     methods::check(&*store).await;
     users::check(&*store).await;
+    scan::check(&*store).await;
     races::check(&store).await;
 }

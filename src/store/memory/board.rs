@@ -3,8 +3,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// One number for each shard, read without a lock. Finding the shard with the least or the greatest takes as many reads
-/// as there are shards, however much they hold.
+/// One number per shard, readable without a lock. Finding the minimum or maximum costs one read per shard, independent
+/// of the number of records.
 #[derive(Debug, Clone)]
 pub(super) struct Board(Arc<[AtomicU64]>);
 
@@ -14,7 +14,7 @@ impl Board {
         Self(numbers.take(shards).collect())
     }
 
-    /// The place of one shard, for that shard to write.
+    /// The entry of one shard, which only that shard writes.
     pub(super) fn entry(&self, shard: usize) -> BoardEntry {
         BoardEntry {
             board: self.clone(),
@@ -22,14 +22,14 @@ impl Board {
         }
     }
 
-    /// Each shard with its number.
+    /// The index of each shard, with its number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, u64)> {
         let numbers = self.0.iter().map(|number| number.load(Ordering::Relaxed));
         numbers.enumerate()
     }
 }
 
-/// A shard's own number. Written under the shard's lock only.
+/// A shard's own number, written only under the shard's lock.
 #[derive(Debug)]
 pub(super) struct BoardEntry {
     board: Board,
@@ -37,7 +37,7 @@ pub(super) struct BoardEntry {
 }
 
 impl BoardEntry {
-    /// The number seldom changes. Not writing it again leaves it in the caches of the other processors.
+    /// The number rarely changes; skipping the write keeps the cache line shared between processors.
     pub(super) fn set(&self, number: u64) {
         let place = &self.board.0[self.shard];
         if place.load(Ordering::Relaxed) != number {

@@ -6,11 +6,11 @@ use crate::{
     record::{Body, Record},
 };
 
-/// How much a store may hold, how much it holds, and who makes room.
+/// A store's limits, its usage, and the order of eviction.
 #[derive(Debug)]
 pub(super) struct Capacity {
     pub(super) limits: Limits,
-    /// What is there, tombstones too, and what is reserved for a record that is about to be there.
+    /// Stored records, tombstones included, plus reservations for records about to be inserted.
     records: AtomicUsize,
     bytes: AtomicUsize,
 }
@@ -30,20 +30,20 @@ impl Default for Limits {
     }
 }
 
-/// For whom room is made.
+/// The record for which room is made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Newcomer<'a> {
-    /// Whose session appears or grows.
+    /// The user of the new or growing session.
     pub(super) user: Option<&'a str>,
-    /// The session itself, where it is there already: it does not make room for itself.
+    /// The session itself if it is already stored: it must not be evicted for itself.
     pub(super) except: Option<Handle>,
-    /// Whether a session only moves to a new id, so that the room is for its tombstone.
+    /// Whether a session only moves to a new id, so that the room is needed for its tombstone.
     pub(super) moves: bool,
-    /// What the session will take in all.
+    /// The total size of the session afterwards.
     pub(super) cost: usize,
 }
 
-/// What may make room.
+/// What can be evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Victim {
     /// Any record that has expired.
@@ -62,25 +62,26 @@ impl Victim {
     }
 }
 
-/// How the newcomer's user and the others stand.
+/// How many sessions the newcomer's user has, compared with the others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
-    /// How many sessions the newcomer's user has, if there is one.
+    /// The session count of the newcomer's user; `None` if anonymous.
     pub(super) own: Option<usize>,
-    /// How many sessions the user with the most has.
+    /// The highest session count of any user.
     pub(super) most: usize,
     pub(super) moves: bool,
 }
 
 impl Capacity {
-    /// A user with this many sessions pays for the next one with their own oldest, before an anonymous session does. With
-    /// fewer, a phone and a laptop do not log each other out because visitors filled the store.
+    /// From this many sessions on, a user's own oldest is evicted before an anonymous one. Below it, a user's phone and
+    /// laptop do not log each other out because visitors filled the store.
     const ALLOWANCE: usize = 4;
 
-    /// One in so many of all records is the most that a user may have before their sessions make room for everybody.
+    /// A user whose sessions are more than this fraction (one in …) of all records is a crowd: their sessions are evicted
+    /// for any newcomer.
     const CROWD: usize = 100;
 
-    /// In a small store, a user may have this many all the same.
+    /// The least number that counts as a crowd, for small stores.
     const CROWD_LEAST: usize = 16;
 
     pub(super) const fn new(limits: Limits) -> Self {
@@ -99,7 +100,7 @@ impl Capacity {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Takes room, if there is so much. The records appear after it, so those that are there never exceed the limits.
+    /// Reserves room, if there is enough. Records are inserted only afterwards, so they never exceed the limits.
     pub(super) fn try_reserve(&self, records: usize, bytes: usize) -> Option<Reservation<'_>> {
         if !add_within(&self.records, records, self.limits.sessions) {
             return None;
@@ -115,7 +116,7 @@ impl Capacity {
         })
     }
 
-    /// Accounts for a record of another size in the place of one, if there is room.
+    /// Accounts for a record that changes its size, if there is room.
     pub(super) fn try_resize(&self, from: usize, to: usize) -> bool {
         if to < from {
             self.release(0, from - to);
@@ -133,9 +134,9 @@ impl Capacity {
         let Standing { own, most, moves } = standing;
         let crowds = most > Self::CROWD_LEAST.max(self.records() / Self::CROWD);
         let has_share = own.is_some_and(|own| own >= Self::ALLOWANCE);
-        // Room for a tombstone is not worth a session of a user; it is left out then.
+        // A tombstone is not worth a user's session; the move goes without one then.
         let may_log_in = own.filter(|_| !moves);
-        // Not where the other user would have fewer than the newcomer's after that.
+        // Only if the other user still has at least as many as the newcomer's user afterwards.
         let is_outnumbered = may_log_in.is_some_and(|own| most > own + 1);
         let order = [
             Some(Victim::Expired),
@@ -165,7 +166,7 @@ fn add_within(counter: &AtomicUsize, more: usize, limit: usize) -> bool {
             .is_ok()
 }
 
-/// Room for a record that is about to appear. It is given back unless it is [used](Self::keep).
+/// Room reserved for a record about to be inserted. Released on drop unless it is [kept](Self::keep).
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Reservation<'a> {
@@ -175,16 +176,16 @@ pub(super) struct Reservation<'a> {
 }
 
 impl Reservation<'_> {
-    /// The room is taken for good.
+    /// The record was inserted: the room stays taken.
     pub(super) fn keep(self) {
         let bytes = self.bytes;
         self.settle(0, bytes);
     }
 
-    /// The room is taken, by what takes `after` bytes in place of what took `before`. What is left is given back.
+    /// The room is used by a record of `after` bytes that replaces one of `before`. The remainder is released.
     pub(super) fn settle(mut self, before: usize, after: usize) {
         let needed = after.saturating_sub(before);
-        // Not enough was reserved only if the record was ended and created again meanwhile, with another size.
+        // Too little was reserved only if the record was deleted and recreated in the meantime, with another size.
         let short = needed.saturating_sub(self.bytes);
         self.capacity.bytes.fetch_add(short, Ordering::Relaxed);
         let freed = before.saturating_sub(after);
@@ -198,11 +199,11 @@ impl Drop for Reservation<'_> {
     }
 }
 
-/// About how many bytes of memory a record takes in a store.
+/// Approximately how many bytes of memory a record takes.
 pub(super) fn cost(record: &Record) -> usize {
-    /// The counts of an `Arc`, what the allocator adds, a place in a table that is two thirds full and in a queue.
+    /// The counters of an `Arc`, allocator overhead, an entry in a table that is two thirds full, and a queue slot.
     const FIXED: usize = size_of::<Body>() + 24 + size_of::<(Handle, Record)>() * 3 / 2 + 20;
-    /// An entry of the index of users, besides the name.
+    /// An entry of the user index, without the name.
     const INDEXED: usize = 96;
     const COMMITS: usize = 80;
 
@@ -214,6 +215,6 @@ pub(super) fn cost(record: &Record) -> usize {
         0 => 0,
         entries => 8 * entries + body.data.bytes() + 12,
     };
-    // As the allocator does; so most changes of a record leave its cost alone.
+    // Rounded as the allocator does, so most changes of a record do not change its cost.
     (FIXED + user + commits + data).next_multiple_of(16)
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{id::Handle, record::Record};
 
-/// What a memory store holds: the records, the index of their users and the account of their size, which agree.
+/// The contents of a memory store: the records, the index of users and the memory accounting, kept consistent.
 pub(super) struct Contents {
     pub(super) shards: Shards,
     pub(super) users: Users,
@@ -21,7 +21,7 @@ impl Contents {
         }
     }
 
-    /// Answers whether the handle was free; if not, nothing is changed. Its room is the caller's to reserve.
+    /// Returns whether the handle was free; if not, nothing changes. The caller has reserved the room.
     pub(super) fn insert(&self, handle: Handle, record: &Record, turn: usize) -> bool {
         let user = record.user().map(|user| (user, self.users.lock(user)));
         if !self
@@ -37,13 +37,13 @@ impl Contents {
         true
     }
 
-    /// Takes note that a record is no longer in its shard.
+    /// Updates accounting and index after a record was removed from its shard.
     pub(super) fn on_removed(&self, handle: Handle, record: &Record) {
         self.capacity.release(1, cost(record));
         self.unindex(handle, record);
     }
 
-    /// Takes a handle out of the index of the user that a former record had, unless it is that user's again.
+    /// Removes a handle from the index of its former record's user, unless it belongs to that user again.
     pub(super) fn unindex(&self, handle: Handle, former: &Record) {
         let Some(user) = former.user() else { return };
         let mut user_shard = self.users.lock(user);
@@ -54,7 +54,7 @@ impl Contents {
         }
     }
 
-    /// Removes the session that a user has had for the longest time, but not `except`.
+    /// Removes a user's oldest session, skipping `except`.
     pub(super) fn remove_oldest_of(&self, user: &str, except: Option<Handle>) -> Option<Record> {
         let mut user_shard = self.users.lock(user);
         loop {

@@ -5,19 +5,19 @@ use super::{
 };
 use crate::{error::Error, record::Record, time::Timestamp};
 
-/// Makes room in a store for one newcomer.
+/// Reserves room for one new record, evicting others if the store is full.
 pub(super) struct Eviction<'a, N> {
     pub(super) contents: &'a Contents,
     pub(super) newcomer: Newcomer<'a>,
-    /// Asked only if the store is full.
+    /// Read only if the store is full.
     pub(super) now: N,
 }
 
 impl<'a, N: Fn() -> Timestamp> Eviction<'a, N> {
-    /// Reserves room, and makes some if there is none. No lock may be held.
+    /// Reserves room, evicting until there is enough. No lock may be held.
     ///
     /// # Errors
-    /// If nothing is left that may make room, or if there could never be room for so much.
+    /// If nothing evictable is left, or the record exceeds the store's limit by itself.
     pub(super) fn reserve(&self, records: usize, bytes: usize) -> Result<Reservation<'a>, Error> {
         let capacity = &self.contents.capacity;
         if self.newcomer.cost > capacity.limits.bytes {
@@ -33,13 +33,13 @@ impl<'a, N: Fn() -> Timestamp> Eviction<'a, N> {
 
     /// Evicts one record.
     fn evict_if_full(&self) -> Result<(), Error> {
-        // The record is freed here, where nothing is locked.
+        // Freed here, outside of any lock.
         self.evict().map(drop).ok_or_else(Capacity::full)
     }
 
     fn evict(&self) -> Option<Record> {
-        /// How often another thread may take the session of a user that was to make room, before one of somebody else
-        /// does.
+        /// How often another thread may win the race for the chosen user's session before the next kind of victim is
+        /// tried.
         const ATTEMPTS: usize = 16;
         for attempt in 1..=ATTEMPTS {
             for victim in self.order() {

@@ -3,35 +3,35 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use super::board::BoardEntry;
 use crate::time::Timestamp;
 
-/// The records of one class in one shard, first the one that expires first.
+/// A priority queue of one shard's records of one class, by expiry.
 ///
-/// It is lazy, so that using or ending a session does not have to find its slot: a slot may be of a record that is gone
-/// (stale), and a record may expire later than its slot says. What always holds is that each record has a slot that says
-/// no later than the record expires. Whoever takes the front looks at the record and mends the slot.
+/// It is lazy, so touching or ending a session need not find its slot: a slot may be stale (its record is gone), and a
+/// record may expire later than its slot says. The invariant: each record has a slot that is no later than its expiry. The
+/// front slot is checked against its record, and repaired, when it is taken.
 #[derive(Debug)]
 pub(super) struct ExpiryQueue {
     heap: BinaryHeap<Reverse<Slot>>,
-    /// Where the order of the front is published, for the search for the shard with the oldest record.
+    /// Publishes the front's order, so that the shard with the oldest record is found without locking.
     front: BoardEntry,
 }
 
-/// Where a record is in the queue: 16 bytes for each session in memory.
+/// An entry of the queue: 16 bytes per session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot {
     pub(super) order: Order,
     pub(super) key: u64,
 }
 
-/// When a record expires, in the upper bits. The lower ones are the turn at which it came, for those that expire in the
-/// same millisecond.
+/// A record's expiry in the upper bits, and in the lower bits the turn of its insertion, which orders records that expire
+/// in the same millisecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order(u64);
 
 impl Order {
-    /// That of an empty queue's front.
+    /// The order of an empty queue's front.
     pub(super) const NONE: Self = Self(u64::MAX);
 
-    /// They leave the time 42 bits, which suffice until the year 2109. What expires later counts as expiring then.
+    /// Leaves 42 bits for the time, enough until the year 2109. A later expiry is treated as that.
     const TIE_BITS: u32 = 22;
 
     fn new(expires_at: Timestamp, turn: u64) -> Self {
@@ -47,7 +47,7 @@ impl Order {
         Self(number)
     }
 
-    /// Whether what has this place had expired at `now`, as far as the slot knows.
+    /// Whether a record in this position had expired at `now`, as far as the slot knows.
     pub(super) fn is_due(self, now: Timestamp) -> bool {
         self != Self::NONE && self <= Self::new(now, u64::MAX)
     }
@@ -70,9 +70,9 @@ impl ExpiryQueue {
         self.restore(Slot { order, key });
     }
 
-    /// Puts a slot back that was popped.
+    /// Puts back a popped slot.
     pub(super) fn restore(&mut self, slot: Slot) {
-        // A vector that doubles would leave up to sixteen bytes a session unused, this leaves two.
+        // Doubling would leave up to sixteen bytes per session unused; this leaves two.
         if self.heap.len() == self.heap.capacity() {
             self.heap.reserve_exact(self.heap.len() / 8 + 4);
         }
@@ -90,7 +90,7 @@ impl ExpiryQueue {
         popped.map(|Reverse(slot)| slot)
     }
 
-    /// Moves the front to where its record belongs by now.
+    /// Moves the front slot to its record's current expiry.
     pub(super) fn postpone_front(&mut self, expires_at: Timestamp) {
         if let Some(mut front) = self.heap.peek_mut() {
             front.0.order = Order::new(expires_at, front.0.order.0);
@@ -98,7 +98,7 @@ impl ExpiryQueue {
         self.publish();
     }
 
-    /// Keeps of the slots, in order, those that `is_wanted`.
+    /// Keeps the slots for which `is_wanted` returns true, visiting them in order.
     pub(super) fn retain(&mut self, mut is_wanted: impl FnMut(Slot) -> bool) {
         let mut slots = std::mem::take(&mut self.heap).into_vec();
         slots.sort_unstable_by(|one, other| other.cmp(one));
@@ -108,7 +108,7 @@ impl ExpiryQueue {
         self.publish();
     }
 
-    /// Whether a slot says no earlier than `expires_at`.
+    /// Whether a slot is no earlier than `expires_at`.
     pub(super) fn is_current(slot: Slot, expires_at: Timestamp) -> bool {
         slot.order >= Order::new(expires_at, 0)
     }

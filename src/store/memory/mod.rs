@@ -18,6 +18,7 @@ mod capacity;
 mod contents;
 mod eviction;
 mod expiry_queue;
+mod key;
 mod sessions;
 mod shard;
 mod shards;

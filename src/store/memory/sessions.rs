@@ -104,7 +104,7 @@ impl Sessions {
         Ok(Replaced::Stored(expected.next()))
     }
 
-    /// A replacement for which room has to be made, or that is of another user or class, or expires earlier.
+    /// The slow path of `replace`: room has to be made, the user or class changes, or the expiry moves forward.
     fn replace_anew(
         &self,
         handle: Handle,
@@ -158,7 +158,7 @@ impl Sessions {
         };
         let tombstone = tombstone.clone().with_version(expected.next());
         let (moved, left) = (cost(record), cost(&tombstone));
-        // The room is for the tombstone, as the session has its place. At a login it is for the user, who gains a session.
+        // The session already has its room, so what is reserved is for the tombstone; at a login, for the user's new session.
         let eviction = self.eviction(Newcomer {
             user: record.user().filter(|_| is_login),
             except: Some(old),
@@ -168,7 +168,7 @@ impl Sessions {
         let with_tombstone = (moved + left).saturating_sub(held);
         let (room, after, tombstone) = match eviction.reserve(1, with_tombstone) {
             Ok(room) => (room, moved + left, Some(tombstone)),
-            // It moves all the same, to the place that it had.
+            // No room for a tombstone: the session moves without leaving one.
             Err(_) => {
                 let grown = moved.saturating_sub(held);
                 (eviction.reserve(0, grown)?, moved, None)
@@ -249,7 +249,7 @@ impl Sessions {
         handles.filter_map(of_user).collect()
     }
 
-    /// No session of the user appears while the user's shard is locked, so one pass finds them all.
+    /// One pass finds all: no session of the user can appear while the user's shard is locked.
     pub(super) fn delete_user(&self, user: &str, except: Option<Handle>) -> u64 {
         let mut user_shard = self.contents.users.lock(user);
         let mut deleted = Vec::new();
@@ -277,7 +277,11 @@ impl Sessions {
         shards.map(|shard| count(&shard)).sum()
     }
 
-    /// At every few creates, lest each pays for a look at the clock. Answers how many creates there were.
+    pub(super) fn scan(&self, after: Option<Handle>, limit: usize) -> Vec<(Handle, Record)> {
+        self.contents.shards.scan(after, limit)
+    }
+
+    /// Sweeps on every eighth create only, as each sweep reads the clock. Returns the number of creates so far.
     fn sweep_next_shard(&self) -> usize {
         let turn = self.sweep_cursor.fetch_add(1, Ordering::Relaxed);
         if !turn.is_multiple_of(Self::CREATES_A_SWEEP) {
@@ -307,7 +311,7 @@ impl Sessions {
     }
 }
 
-/// Whether a replacement leaves index and queues alone.
+/// Whether a replacement needs no change to the user index or the queues.
 fn keeps_its_place(stored: &Record, replacement: &Record) -> bool {
     stored.user() == replacement.user()
         && stored.is_tombstone() == replacement.is_tombstone()

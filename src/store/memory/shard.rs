@@ -1,13 +1,15 @@
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
-    hash::{BuildHasherDefault, Hasher},
     time::Duration,
 };
 
-use super::expiry_queue::{ExpiryQueue, Order, Slot};
+use super::{
+    expiry_queue::{ExpiryQueue, Order, Slot},
+    key::{KeyIsHash, join, split},
+};
 use crate::{expiry, id::Handle, record::Record, time::Timestamp};
 
-/// One part of the records, behind a lock of its own.
+/// A partition of the records, behind its own lock.
 #[derive(Debug)]
 pub(super) struct Shard {
     records: HashMap<u64, Entered, KeyIsHash>,
@@ -18,14 +20,14 @@ pub(super) struct Shard {
     pub(super) inspected: usize,
 }
 
-/// A record, and the half of its handle that is not in the key.
+/// A record, with the half of its handle that is not part of the key.
 #[derive(Debug)]
 struct Entered {
     rest: u64,
     record: Record,
 }
 
-/// What a record is, for those who make room.
+/// How expendable a record is: eviction takes the first class first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Tombstone,
@@ -44,7 +46,8 @@ impl Class {
         }
     }
 
-    /// How long a record of this class is kept after it expired. Nothing is ever stored in a tombstone.
+    /// How long an expired record of this class is kept for requests that found it alive. A tombstone has none: no request
+    /// writes to it.
     fn grace(self) -> Duration {
         match self {
             Self::Tombstone => Duration::ZERO,
@@ -56,24 +59,24 @@ impl Class {
 /// Which records [`Shard::take_expired`] takes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Expired {
-    /// All that expired by then.
+    /// Records that had expired at this time.
     By(Timestamp),
-    /// Those whose grace is over too.
+    /// Records whose grace period had also passed at this time.
     WithGrace(Timestamp),
 }
 
-/// What became of the search for a record that makes room.
+/// The result of evicting from one shard.
 #[derive(Debug)]
 pub(super) enum Evicted {
     Record(Handle, Record),
-    /// There was a slot to mend. Another shard may have the oldest record now.
+    /// Stale slots were repaired; another shard may hold the oldest record now.
     Retry,
-    /// There is no such record here, or only the one that must stay.
+    /// The shard holds no candidate other than the excluded record.
     Nothing,
 }
 
 impl Shard {
-    /// How many slots are mended under one lock, lest a shard be held for long.
+    /// Slots repaired per lock acquisition, which bounds how long a shard is held.
     const BATCH: usize = 64;
 
     pub(super) fn new(queues: [ExpiryQueue; Class::ALL.len()]) -> Self {
@@ -91,15 +94,15 @@ impl Shard {
         (entered.rest == rest).then_some(&entered.record)
     }
 
-    /// For changes that leave class and order alone: the record may come to expire later, and nothing else.
+    /// For changes that keep the record's class. It may expire later than before, never earlier.
     pub(super) fn get_mut(&mut self, handle: Handle) -> Option<&mut Record> {
         let (key, rest) = split(handle);
         let entered = self.records.get_mut(&key)?;
         (entered.rest == rest).then_some(&mut entered.record)
     }
 
-    /// Answers whether the handle was free; if not, nothing is changed. Of records that expire at the same time that of
-    /// the earlier turn is the older.
+    /// Returns whether the handle was free; if not, nothing changes. Among records with equal expiry, the lower `turn` is
+    /// evicted first.
     pub(super) fn insert(&mut self, handle: Handle, record: Record, turn: usize) -> bool {
         let (key, rest) = split(handle);
         let Entry::Vacant(place) = self.records.entry(key) else {
@@ -111,7 +114,7 @@ impl Shard {
         true
     }
 
-    /// Replaces a record by one that may be of another class, or expire earlier.
+    /// Replaces a record by one that may belong to another class or expire earlier.
     pub(super) fn swap(
         &mut self,
         handle: Handle,
@@ -143,7 +146,12 @@ impl Shard {
         self.records.values().map(|entered| &entered.record)
     }
 
-    /// Takes up to `limit` expired records out. Answers also whether there may be more of them.
+    pub(super) fn handles(&self) -> impl Iterator<Item = Handle> {
+        let entries = self.records.iter();
+        entries.map(|(key, entered)| join(*key, entered.rest))
+    }
+
+    /// Removes up to `limit` expired records, and returns whether there may be more.
     pub(super) fn take_expired(
         &mut self,
         which: Expired,
@@ -172,8 +180,8 @@ impl Shard {
         (taken, false)
     }
 
-    /// Takes out the first record of a class, or the one behind it where that is `except`. Nothing if the front is later
-    /// than `order`, which it was last seen at; with `due`, nothing that has not expired then.
+    /// Removes the record of a class that expires first, skipping `except`. Retries elsewhere if the front is now later
+    /// than `order`, where it was last seen. With `due`, only a record that had expired at that time is removed.
     pub(super) fn evict(
         &mut self,
         class: Class,
@@ -226,7 +234,8 @@ impl Shard {
         handle.is_some_and(|handle| key == Some(split(handle).0))
     }
 
-    /// Answers whether the front of a queue says what its record says. If not, it is mended: there is another front.
+    /// Whether the front slot of a queue agrees with its record. If not, the slot is moved or dropped, and another one is
+    /// at the front.
     fn mend_front(&mut self, class: Class) -> bool {
         #[cfg(test)]
         {
@@ -252,7 +261,7 @@ impl Shard {
         }
     }
 
-    /// The front must have been mended.
+    /// Call only after [`mend_front`](Self::mend_front) returned `true`.
     fn remove_front(&mut self, class: Class) -> Option<(Handle, Record)> {
         let Slot { key, .. } = self.queues[class as usize].pop()?;
         let Entered { rest, record } = self.records.remove(&key)?;
@@ -264,7 +273,8 @@ impl Shard {
         self.drop_stale_slots();
     }
 
-    /// Once more than half of the slots are stale. So it costs each slot a constant, as the growth of a table does.
+    /// Only once more than half of the slots are stale, so the cost is amortised constant per slot, as with a growing
+    /// table.
     fn drop_stale_slots(&mut self) {
         let slots: usize = self.queues.iter().map(ExpiryQueue::len).sum();
         if slots <= 2 * self.records.len() + Self::BATCH {
@@ -278,49 +288,5 @@ impl Shard {
                     && seen.insert(slot.key)
             });
         }
-    }
-}
-
-/// A handle as a key of 64 bits, and the rest of it. A slot in a queue needs only the key, which is half the size. Handles
-/// are digests, so two with the same key are not to be expected; if there were, `create` would answer that the second is
-/// in use. Multiplying gives different keys also to the handles of tests, which count up in one half.
-fn split(handle: Handle) -> (u64, u64) {
-    let (rest, last) = halves(handle);
-    (last ^ rest.wrapping_mul(SPREAD), rest)
-}
-
-fn join(key: u64, rest: u64) -> Handle {
-    let last = key ^ rest.wrapping_mul(SPREAD);
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&rest.to_ne_bytes());
-    bytes[8..].copy_from_slice(&last.to_ne_bytes());
-    Handle::from_bytes(bytes)
-}
-
-fn halves(handle: Handle) -> (u64, u64) {
-    let [first @ .., _, _, _, _, _, _, _, _] = *handle.as_bytes();
-    let [_, _, _, _, _, _, _, _, last @ ..] = *handle.as_bytes();
-    (u64::from_ne_bytes(first), u64::from_ne_bytes(last))
-}
-
-/// Any odd number whose bits are mixed.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-
-type KeyIsHash = BuildHasherDefault<KeyHasher>;
-
-#[derive(Debug, Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("keys are numbers");
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{id::Handle, record::Record, time::Timestamp};
 
-/// All shards.
+/// All records, partitioned by handle.
 pub(super) struct Shards {
     shards: Box<[Mutex<Shard>]>,
     /// By [`Class`]: the order of the first record in each shard's queue.
@@ -15,8 +15,8 @@ pub(super) struct Shards {
 }
 
 impl Shards {
-    /// So many that what is done under one lock is short, at a million sessions too. A million also fills their tables,
-    /// which have powers of two of places, by four fifths; those of 512 shards would have just grown to be half empty.
+    /// Enough that work under one lock stays short at a million sessions. At a million, the tables of 300 shards, whose
+    /// capacities are powers of two, are four fifths full; those of 512 would have just doubled to be half empty.
     pub(super) const COUNT: usize = 300;
 
     pub(super) fn new() -> Self {
@@ -39,7 +39,7 @@ impl Shards {
         self.shards[index].lock()
     }
 
-    /// The shards of two handles at once, to move a session from one to the other.
+    /// Locks the shards of two handles, in the order that avoids deadlock, to move a session between them.
     pub(super) fn lock_both(&self, one: Handle, other: Handle) -> LockedPair<'_> {
         let (low, high) = (Self::index(one), Self::index(other));
         let (low, high) = (low.min(high), low.max(high));
@@ -54,8 +54,8 @@ impl Shards {
         self.shards.iter().map(Mutex::lock)
     }
 
-    /// Takes out the oldest record of a class, that is the one which expires first, but not `except`. With `due` only
-    /// one that has expired then.
+    /// Removes the record of a class that expires first, skipping `except`. With `due`, only one that had expired at that
+    /// time.
     pub(super) fn evict(
         &self,
         class: Class,
@@ -77,6 +77,29 @@ impl Shards {
                 Evicted::Nothing => skipped = Some(index),
             }
         }
+    }
+
+    /// The records after this one, in the order of shards, and within a shard of handles. One shard is locked at a time.
+    pub(super) fn scan(&self, after: Option<Handle>, limit: usize) -> Vec<(Handle, Record)> {
+        let first = after.map_or(0, Self::index);
+        let mut page = Vec::new();
+        for index in first..Self::COUNT {
+            let after = after.filter(|_| index == first);
+            let shard = self.lock_at(index);
+            let mut handles: Vec<_> = shard.handles().filter(|it| Some(*it) > after).collect();
+            handles.sort_unstable();
+            let record = |handle| Some((handle, shard.get(handle)?.clone()));
+            page.extend(
+                handles
+                    .into_iter()
+                    .filter_map(record)
+                    .take(limit - page.len()),
+            );
+            if page.len() == limit {
+                break;
+            }
+        }
+        page
     }
 
     fn index(handle: Handle) -> usize {

@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, Replaced, SessionStore},
+    store::{Created, Cursor, Page, Replaced, SessionStore},
     time::Clock,
 };
 
@@ -155,5 +155,13 @@ impl SessionStore for MemoryStore {
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         Ok(self.0.count(now.into()) as u64)
+    }
+
+    async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
+        let after = after.map(Cursor::handle).transpose()?;
+        let limit = limit.max(1);
+        let records = self.0.scan(after, limit).into_iter();
+        let sessions = records.map(|(handle, record)| (handle, Ok(record)));
+        Ok(Page::by_handle(sessions.collect(), limit))
     }
 }

@@ -5,7 +5,7 @@ use std::{
 
 use crate::id::Handle;
 
-/// The handles of one user's sessions. Most users have one, which takes no memory of its own.
+/// The handles of one user's sessions. Most users have one, which needs no allocation.
 #[derive(Debug)]
 pub(super) enum UserSessions {
     One(Handle),
@@ -14,9 +14,9 @@ pub(super) enum UserSessions {
 
 #[derive(Debug)]
 pub(super) struct Many {
-    /// A set, as a script may log one user in a hundred thousand times.
+    /// A set, since a script may log one user in a hundred thousand times.
     members: HashSet<Handle, BuildHasherDefault<HandleHasher>>,
-    /// In the order in which they came, the oldest first. Those that left stay until they are met, or are too many.
+    /// In order of insertion, oldest first. Removed handles stay until they reach the front or outnumber the rest.
     order: VecDeque<Handle>,
 }
 
@@ -60,7 +60,7 @@ impl UserSessions {
         }
     }
 
-    /// Answers whether others are left.
+    /// Returns whether other sessions are left.
     pub(super) fn remove(&mut self, handle: Handle) -> bool {
         match self {
             Self::One(only) => *only != handle,
@@ -77,7 +77,7 @@ impl UserSessions {
         }
     }
 
-    /// The oldest session other than `except`.
+    /// The oldest session, skipping `except`.
     pub(super) fn oldest(&mut self, except: Option<Handle>) -> Option<Handle> {
         match self {
             Self::One(only) => Some(*only).filter(|only| Some(*only) != except),
@@ -93,7 +93,7 @@ impl UserSessions {
     }
 }
 
-/// Handles are digests: any eight bytes of one are a hash already.
+/// Handles are digests, so any eight bytes of one serve as a hash.
 #[derive(Debug, Default)]
 pub(super) struct HandleHasher(u64);
 
@@ -104,7 +104,7 @@ impl Hasher for HandleHasher {
         }
     }
 
-    /// The length that an array's hash begins with.
+    /// Hashing an array writes its length first, which is ignored.
     fn write_usize(&mut self, _length: usize) {}
 
     fn finish(&self) -> u64 {

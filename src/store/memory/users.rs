@@ -12,21 +12,21 @@ use super::{
 };
 use crate::id::Handle;
 
-/// Which sessions a user may have: every one that lives, and now and then one that has just gone.
+/// The index from users to their sessions. It is complete, but may briefly list a session that has just been removed.
 ///
-/// To keep it so, a user's shard is locked *before* a shard of records, and held while a session of that user appears
-/// there.
+/// To guarantee this, a user's shard is locked *before* a shard of records, and stays locked while a session of that user
+/// is inserted there.
 pub(super) struct Users {
     shards: Box<[Mutex<UserShard>]>,
-    /// The most sessions that one user of each shard has.
+    /// Per shard: the session count of the user with the most sessions.
     most: Board,
     hasher: RandomState,
 }
 
-/// The users that share a lock.
+/// A partition of the users, behind its own lock.
 pub(super) struct UserShard {
     users: HashMap<Arc<str>, UserSessions>,
-    /// The users of more than one session, by their number.
+    /// The users with more than one session, ordered by session count.
     ranking: BTreeSet<(usize, Arc<str>)>,
     most: BoardEntry,
 }

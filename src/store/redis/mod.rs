@@ -8,6 +8,7 @@ mod encoding;
 mod index;
 mod keys;
 mod lane;
+mod pages;
 mod reply;
 mod scan;
 mod script;

@@ -32,7 +32,7 @@ pub(super) struct Scan {
 }
 
 /// A slot of the node, `None` for a single server.
-type Node = Option<u16>;
+pub(super) type Node = Option<u16>;
 
 impl Scan {
     pub(super) async fn begin(store: &RedisStore) -> Result<Self, Error> {
@@ -74,7 +74,7 @@ impl Scan {
 /// `SCAN` alone would answer on a node of a cluster, for that node only. A command with two keys is refused there, as
 /// they are in different slots whatever precedes the handles; unless the prefix is a hash tag, and then the node has all
 /// sessions.
-async fn refuse_cluster_node(store: &RedisStore) -> Result<(), Error> {
+pub(super) async fn refuse_cluster_node(store: &RedisStore) -> Result<(), Error> {
     let mut exists = redis::cmd("EXISTS");
     for byte in [0, 1] {
         exists.arg(store.keys.record(Handle::from_bytes([byte; 16])));
@@ -127,7 +127,7 @@ fn header(answer: &Value) -> Result<Option<RecordHeader>, Error> {
 }
 
 /// One slot of each primary, from the reply to `CLUSTER SLOTS`: ranges with first, last, primary, replicas.
-fn nodes(ranges: Value) -> Result<Vec<Node>, Error> {
+pub(super) fn nodes(ranges: Value) -> Result<Vec<Node>, Error> {
     let Value::Array(ranges) = ranges else {
         return Err(unexpected());
     };

@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, Replaced, SessionStore, regenerate},
+    store::{Created, Cursor, Page, Replaced, SessionStore, regenerate},
     time::Timestamp,
 };
 
@@ -366,6 +366,10 @@ impl SessionStore for RedisStore {
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         self.count_live(now.into()).await
+    }
+
+    async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {
+        self.page(after, limit).await
     }
 }
 

@@ -1,23 +1,131 @@
-use sqlx::{MySql, error::DatabaseError, mysql::MySqlDatabaseError};
-
-use super::{
-    dialect::{Dialect, driver},
-    syntax::Syntax,
+use sqlx::{
+    Executor as _, MySql, MySqlConnection, MySqlPool,
+    error::DatabaseError,
+    mysql::{MySqlDatabaseError, MySqlPoolOptions},
 };
 
-impl Dialect for MySql {
-    const SYNTAX: Syntax = Syntax {
-        numbered: false,
-        least: "LEAST",
-        regenerate: REGENERATE,
-        sweep: SWEEP,
-        postpone: POSTPONE,
-        schema: SCHEMA,
-    };
+use super::{
+    common::sql_store,
+    pool::{Driver, SqlxPool, driver, into_error, pool_options},
+    syntax::Syntax,
+    table::SqlTable,
+};
+use crate::error::Error;
+
+/// Keeps sessions in MariaDB (10.6 or newer) or MySQL (8.0 or newer): for applications on several machines, or that
+/// already use it.
+///
+/// ```no_run
+/// use wiz_session::{Key, WizSessionLayer, store::MySqlStore};
+///
+/// # async fn f() -> Result<(), wiz_session::Error> {
+/// let store = MySqlStore::connect("mysql://app@localhost/app").await?;
+/// store.migrate().await?;
+/// let layer = WizSessionLayer::new(store, Key::generate());
+/// # Ok(()) }
+/// ```
+///
+/// For TLS add `sqlx` 0.9 to your dependencies with the feature `tls-rustls` or `tls-native-tls`. Run a
+/// [`Sweeper`](crate::Sweeper) to delete expired sessions. The server's `max_allowed_packet` limits a session's size if
+/// it is smaller than the layer's `max_bytes`. Clones share the connection pool. It takes Rust 1.94, which sqlx 0.9
+/// needs.
+///
+/// The first use of a statement on a connection takes one more round trip to prepare it. sqlx adds a ping, after the
+/// answer, to every use of a connection. Its MySQL driver is not cancel-safe: if a client disconnects while a statement
+/// is in flight, the connection is closed, and the pool opens another when it needs one.
+///
+#[doc = include_str!("table.md")]
+#[derive(Clone)]
+pub struct MySqlStore {
+    table: SqlTable<SqlxPool<MySql>>,
+}
+
+/// Connecting.
+impl MySqlStore {
+    /// Connects to the database at an address such as `mysql://user:password@host/database`, with the settings of
+    /// [`pool_options`](Self::pool_options).
+    ///
+    /// # Errors
+    /// [`Error::is_store`], if the address is invalid, or the server refuses or does not answer within three seconds.
+    ///
+    /// # Cancel safety
+    /// Dropped midway, it closes what it has opened.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), wiz_session::Error> {
+    /// let store = wiz_session::MySqlStore::connect("mysql://app@localhost/app").await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let pool = Self::pool_options().connect(url).await;
+        pool.map(Self::from_pool).map_err(into_error)
+    }
+
+    /// Uses a pool of [sqlx](crate::store::sqlx) 0.9, which the rest of the application may share. For the table see
+    /// [`migrate`](Self::migrate).
+    ///
+    /// The pool decides how long to wait for a connection, and whether to ping it before use, which costs every
+    /// statement another round trip. sqlx's defaults are 30 seconds and a ping. The settings of the store's own pools
+    /// are [`pool_options`](Self::pool_options). A pool with `autocommit` off is refused at its first write, of which
+    /// nothing would be kept.
+    ///
+    /// ```no_run
+    /// use wiz_session::store::MySqlStore;
+    ///
+    /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = MySqlStore::pool_options().max_connections(40).connect("mysql://app@localhost/app").await?;
+    /// let store = MySqlStore::from_pool(pool).with_table("app_sessions")?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn from_pool(pool: MySqlPool) -> Self {
+        Self {
+            table: SqlTable::new(SqlxPool::new(pool)),
+        }
+    }
+
+    /// The connection pool.
+    ///
+    /// ```no_run
+    /// # async fn f(store: wiz_session::MySqlStore) {
+    /// store.pool().close().await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pool(&self) -> &MySqlPool {
+        self.table.executor().pool()
+    }
+
+    /// The settings of the pool that [`connect`](Self::connect) opens: up to ten connections with `autocommit` on, three
+    /// seconds to wait for one, and a ping before use if it was idle for a second.
+    ///
+    /// ```
+    /// let settings = wiz_session::MySqlStore::pool_options().max_connections(40);
+    /// ```
+    #[must_use]
+    pub fn pool_options() -> MySqlPoolOptions {
+        pool_options()
+            .max_connections(10)
+            .after_connect(|connection: &mut MySqlConnection, _| {
+                Box::pin(async move { connection.execute("SET autocommit = 1").await.map(drop) })
+            })
+    }
+}
+
+sql_store!(MySqlStore);
+
+impl Driver for MySql {
+    const SYNTAX: Syntax = SYNTAX;
 
     /// sqlx's MySQL driver is not cancel-safe: dropped between a packet's length and its body it loses synchronisation,
     /// and the next query could read another session's record.
     const CANCEL_SAFE: bool = false;
+
+    /// Without it each write is undone when its connection closes, or the pool hands it on.
+    const REQUIRED: Option<(&'static str, &'static str)> = Some((
+        "SELECT @@autocommit",
+        "turn `autocommit` on for the pool's connections, or no write is kept",
+    ));
 
     driver!();
 
@@ -25,10 +133,34 @@ impl Dialect for MySql {
         [DUPLICATE_ENTRY, OUT_OF_RANGE].contains(&number(error))
     }
 
-    fn is_retryable(error: &dyn DatabaseError) -> bool {
+    fn is_rolled_back(error: &dyn DatabaseError) -> bool {
         [DEADLOCK, RECORD_CHANGED].contains(&number(error))
     }
+
+    fn is_denied(error: &dyn DatabaseError) -> bool {
+        [DATABASE_DENIED, TABLE_DENIED].contains(&number(error))
+    }
 }
+
+pub(super) const SYNTAX: Syntax = Syntax {
+    numbered: false,
+    least: "LEAST",
+    no_wait: "",
+    look: LOOK,
+    delete: "{delete}",
+    delete_user: "{delete_user}",
+    regenerate: REGENERATE,
+    sweep: SWEEP,
+    postpone: POSTPONE,
+    schema: SCHEMA,
+};
+
+/// A join, which begins with what is asked for, as a subquery would be run for each row of the table. In the column's own
+/// character set, or its index would not be used.
+const LOOK: &str = "\
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, {table}.handle \
+FROM JSON_TABLE($1, '$[*]' COLUMNS (handle CHAR(32) PATH '$')) AS asked \
+STRAIGHT_JOIN {table} FORCE INDEX (PRIMARY) ON {table}.handle = CONVERT(asked.handle USING ascii) COLLATE ascii_bin";
 
 fn number(error: &dyn DatabaseError) -> u16 {
     error
@@ -36,6 +168,8 @@ fn number(error: &dyn DatabaseError) -> u16 {
         .map_or(0, MySqlDatabaseError::number)
 }
 
+const DATABASE_DENIED: u16 = 1044;
+const TABLE_DENIED: u16 = 1142;
 const RECORD_CHANGED: u16 = 1020;
 const DUPLICATE_ENTRY: u16 = 1062;
 const DEADLOCK: u16 = 1213;

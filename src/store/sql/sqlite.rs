@@ -1,68 +1,173 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{
-    Error, Sqlite, SqlitePool,
+    Error as SqlxError, Sqlite, SqlitePool,
     error::DatabaseError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
 
 use super::{
-    advice,
-    dialect::{Dialect, driver},
+    common::sql_store,
+    pool::{Driver, SqlxPool, code, driver, into_error, pool_options},
     syntax::Syntax,
+    table::SqlTable,
 };
+use crate::error::Error;
 
-impl Dialect for Sqlite {
-    const SYNTAX: Syntax = Syntax {
-        numbered: true,
-        least: "MIN",
-        regenerate: REGENERATE,
-        sweep: SWEEP,
-        postpone: POSTPONE,
-        schema: SCHEMA,
-    };
+/// Keeps sessions in a SQLite file: for a single machine, when sessions should survive a restart.
+///
+/// ```
+/// use wiz_session::{Key, WizSessionLayer, store::SqliteStore};
+///
+/// # #[tokio::main] async fn main() -> Result<(), wiz_session::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let file = folder.path().join("sessions.db");
+/// let store = SqliteStore::connect(&format!("sqlite:{}", file.display())).await?;
+/// store.migrate().await?;
+/// let layer = WizSessionLayer::new(store, Key::generate());
+/// # Ok(()) }
+/// ```
+///
+/// Any number of processes on one machine may share the file, but not over a network file system. Writes are serialised
+/// and reach the disk before they are answered, so a session that was ended stays ended after a power failure. Run a
+/// [`Sweeper`](crate::Sweeper) to delete expired sessions. Clones share the connection pool. It takes Rust 1.94, which
+/// sqlx 0.9 needs.
+///
+#[doc = include_str!("table.md")]
+#[derive(Clone)]
+pub struct SqliteStore {
+    table: SqlTable<SqlxPool<Sqlite>>,
+}
 
-    const CANCEL_SAFE: bool = true;
+/// Connecting.
+impl SqliteStore {
+    /// Opens a file, such as `sqlite:sessions.db` or `sqlite:///var/lib/app/sessions.db`, creates it if there is none,
+    /// and switches it to WAL mode. Any number of processes may do so at once. It opens up to four connections.
+    ///
+    /// # Errors
+    /// [`Error::is_store`], if the address is invalid, or the file cannot be opened or is no database.
+    ///
+    /// # Cancel safety
+    /// Dropped midway, it may leave a new, empty file.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), wiz_session::Error> {
+    /// let store = wiz_session::SqliteStore::connect("sqlite:sessions.db").await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        connect(url).await.map(Self::from_pool).map_err(into_error)
+    }
 
-    const MAX_CONNECTIONS: u32 = 4;
-
-    async fn connect(options: SqlitePoolOptions, url: &str) -> Result<SqlitePool, Error> {
-        let file: SqliteConnectOptions = url.parse()?;
-        if file.get_filename().as_os_str().is_empty() {
-            // To SQLite, each connection would be a database of its own.
-            return Err(Error::Configuration("the address names no file".into()));
-        }
-        let file = file
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(BUSY_TIMEOUT);
-        let since = Instant::now();
-        loop {
-            match options.clone().connect_with(file.clone()).await {
-                // The busy timeout does not apply to switching a new file to WAL mode, which locks it.
-                Err(error) if is_busy(&error) && since.elapsed() < BUSY_TIMEOUT => {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                opened => return opened,
-            }
+    /// Uses a pool of [sqlx](crate::store::sqlx) 0.9, which the rest of the application may share. For the table see
+    /// [`migrate`](Self::migrate).
+    ///
+    /// The pool decides how long to wait for a connection, and whether to ping it before use. The settings of the
+    /// store's own pools are [`pool_options`](Self::pool_options).
+    ///
+    /// ```no_run
+    /// use wiz_session::store::{SqliteStore, sqlx::SqlitePool};
+    ///
+    /// # fn f(pool: SqlitePool) {
+    /// let store = SqliteStore::from_pool(pool);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self {
+            table: SqlTable::new(SqlxPool::new(pool)),
         }
     }
+
+    /// The connection pool.
+    ///
+    /// ```no_run
+    /// # async fn f(store: wiz_session::SqliteStore) {
+    /// store.pool().close().await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pool(&self) -> &SqlitePool {
+        self.table.executor().pool()
+    }
+
+    /// The settings of the pool that [`connect`](Self::connect) opens: up to four connections, and three seconds to wait
+    /// for one.
+    ///
+    /// ```
+    /// let settings = wiz_session::SqliteStore::pool_options().max_connections(8);
+    /// ```
+    #[must_use]
+    pub fn pool_options() -> SqlitePoolOptions {
+        pool_options().max_connections(4)
+    }
+}
+
+sql_store!(SqliteStore);
+
+async fn connect(url: &str) -> Result<SqlitePool, SqlxError> {
+    let file: SqliteConnectOptions = url.parse()?;
+    if file.get_filename().as_os_str().is_empty() {
+        // To SQLite, each connection would be a database of its own.
+        return Err(SqlxError::Configuration("the address names no file".into()));
+    }
+    let file = file
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .busy_timeout(BUSY_TIMEOUT);
+    let since = Instant::now();
+    loop {
+        match SqliteStore::pool_options().connect_with(file.clone()).await {
+            // The busy timeout does not apply to switching a new file to WAL mode, which locks it.
+            Err(error) if is_busy(&error) && since.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+impl Driver for Sqlite {
+    const SYNTAX: Syntax = SYNTAX;
+
+    const CANCEL_SAFE: bool = true;
 
     driver!();
 
     /// Writers wait for each other; SQLite rolls none back.
-    fn is_retryable(_error: &dyn DatabaseError) -> bool {
+    fn is_rolled_back(_error: &dyn DatabaseError) -> bool {
+        false
+    }
+
+    fn is_denied(_error: &dyn DatabaseError) -> bool {
         false
     }
 }
 
+pub(super) const SYNTAX: Syntax = Syntax {
+    numbered: true,
+    least: "MIN",
+    no_wait: "",
+    look: LOOK,
+    delete: "{delete}",
+    delete_user: "{delete_user}",
+    regenerate: REGENERATE,
+    sweep: SWEEP,
+    postpone: POSTPONE,
+    schema: SCHEMA,
+};
+
 /// How long a write waits for those of other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 
-fn is_busy(error: &Error) -> bool {
-    let code = error.as_database_error().and_then(advice::code);
+fn is_busy(error: &SqlxError) -> bool {
+    let code = error.as_database_error().and_then(code);
     code.is_some_and(|code| code == "5")
 }
+
+const LOOK: &str = "\
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, handle FROM {table} \
+WHERE handle IN (SELECT value FROM json_each($1))";
 
 /// Inserts the new record twice: under the new handle, and under the old one, where it conflicts with the old row and
 /// becomes an update that leaves the tombstone.

@@ -21,11 +21,16 @@ pub(super) struct Statements {
     pub(super) user_has_sessions: Statement,
     pub(super) count: Statement,
     pub(super) count_expired: Statement,
+    /// Fails unless the table has all columns, and the user may read them.
+    pub(super) is_there: Statement,
+    pub(super) scan: Statement,
+    pub(super) look: Statement,
+    pub(super) table: String,
     /// Creates the table and its indexes.
     pub(super) schema: String,
 }
 
-/// A prepared statement's SQL, and which value each placeholder takes.
+/// A statement's SQL, and which value each placeholder takes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Statement {
     pub(super) sql: Arc<str>,
@@ -42,15 +47,19 @@ impl Statements {
             version: statement(VERSION),
             replace: statement(REPLACE),
             touch: statement(TOUCH),
-            delete: statement(DELETE),
+            delete: statement(syntax.delete),
             regenerate: statement(syntax.regenerate),
             sweep: statement(syntax.sweep),
             postpone: statement(syntax.postpone),
             list: statement(LIST),
-            delete_user: statement(DELETE_USER),
+            delete_user: statement(syntax.delete_user),
             user_has_sessions: statement(USER_HAS_SESSIONS),
             count: statement(COUNT),
             count_expired: statement(COUNT_EXPIRED),
+            is_there: statement(IS_THERE),
+            scan: statement(SCAN),
+            look: statement(syntax.look),
+            table: table.to_owned(),
             schema: syntax.schema.replace("{table}", table),
         }
     }
@@ -67,15 +76,16 @@ const VERSION: &str = "SELECT version FROM {table} WHERE handle = $1";
 const REPLACE: &str = "\
 UPDATE {table} SET version = $3, user_id = $4, expires_at = $5, sweep_at = {least}(sweep_at, $5), \
 tombstone = $6, record = $7 \
-WHERE handle = $1 AND version = $2";
+WHERE handle = $1 AND version = $2{no_wait}";
 
-const TOUCH: &str = "UPDATE {table} SET expires_at = $2 WHERE handle = $1 AND expires_at < $2";
+const TOUCH: &str =
+    "UPDATE {table} SET expires_at = $2 WHERE handle = $1 AND expires_at < $2{no_wait}";
 
-const DELETE: &str = "DELETE FROM {table} WHERE handle = $1 AND NOT tombstone";
+const DELETE: &str = "DELETE FROM {table} WHERE handle = $1 AND NOT tombstone{no_wait}";
 
 const LIST: &str = "SELECT version, expires_at, record, handle FROM {table} WHERE user_id = $1";
 
-const DELETE_USER: &str = "DELETE FROM {table} WHERE user_id = $1 AND handle <> $2";
+const DELETE_USER: &str = "DELETE FROM {table} WHERE user_id = $1 AND handle <> $2{no_wait}";
 
 const USER_HAS_SESSIONS: &str =
     "SELECT version FROM {table} WHERE user_id = $1 AND handle <> $2 LIMIT 1";
@@ -85,20 +95,44 @@ const COUNT: &str = "SELECT COUNT(*) FROM {table} WHERE expires_at > $1 AND NOT 
 const COUNT_EXPIRED: &str =
     "SELECT COUNT(*) FROM {table} WHERE sweep_at <= $1 AND expires_at <= $1";
 
+const IS_THERE: &str = "\
+SELECT handle, version, user_id, expires_at, sweep_at, tombstone, record FROM {table} WHERE 1 = 0";
+
+/// By the primary key, so that each page costs the same.
+const SCAN: &str = "\
+SELECT version, expires_at, record, handle FROM {table} WHERE handle > $1 ORDER BY handle LIMIT $2";
+
 impl Statement {
+    #[cfg(any(feature = "sqlite", feature = "mysql"))]
+    pub(super) fn without_values(sql: &str) -> Self {
+        Self {
+            sql: sql.into(),
+            order: Vec::new(),
+        }
+    }
+
     /// Templates number their placeholders: `$1`, `$2` and so on. MySQL's `?` has no number, so there a placeholder
     /// finds its value by its position.
     fn new(syntax: &Syntax, table: &str, template: &str) -> Self {
         let text = template
             .replace("{replace}", REPLACE)
+            .replace("{delete}", DELETE)
+            .replace("{delete_user}", DELETE_USER)
             .replace("{table}", table)
-            .replace("{least}", syntax.least);
+            .replace("{least}", syntax.least)
+            .replace("{no_wait}", syntax.no_wait);
         let mut pieces = text.split('$');
         let mut sql = pieces.next().unwrap_or_default().to_owned();
         let mut order = Vec::new();
         for piece in pieces {
             let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
             let (number, rest) = piece.split_at(digits);
+            // Of a JSON path.
+            if number.is_empty() {
+                sql.push('$');
+                sql.push_str(rest);
+                continue;
+            }
             let number: usize = number.parse().expect("templates number their placeholders");
             if syntax.numbered {
                 sql.push('$');
@@ -139,7 +173,6 @@ const MAX_TABLE: usize = 48;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sql::dialect::Dialect as _;
 
     /// All statements. Where placeholders have no numbers, each is followed by the indexes of its values.
     fn text(syntax: &Syntax) -> String {
@@ -163,6 +196,9 @@ mod tests {
             &all.user_has_sessions,
             &all.count,
             &all.count_expired,
+            &all.is_there,
+            &all.scan,
+            &all.look,
         ];
         statements.map(line).concat() + &all.schema
     }
@@ -171,7 +207,7 @@ mod tests {
     #[test]
     fn the_statements_for_postgresql() {
         assert_eq!(
-            text(&sqlx::Postgres::SYNTAX),
+            text(&crate::store::sql::postgres::SYNTAX),
             include_str!("expected/postgres.sql")
         );
     }
@@ -180,7 +216,7 @@ mod tests {
     #[test]
     fn the_statements_for_sqlite() {
         assert_eq!(
-            text(&sqlx::Sqlite::SYNTAX),
+            text(&crate::store::sql::sqlite::SYNTAX),
             include_str!("expected/sqlite.sql")
         );
     }
@@ -189,7 +225,7 @@ mod tests {
     #[test]
     fn the_statements_for_mysql() {
         assert_eq!(
-            text(&sqlx::MySql::SYNTAX),
+            text(&crate::store::sql::mysql::SYNTAX),
             include_str!("expected/mysql.sql")
         );
     }

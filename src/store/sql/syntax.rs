@@ -1,12 +1,21 @@
 /// The SQL in which the engines differ.
 ///
-/// In the templates `{table}` stands for the table and `{replace}` for the statement that replaces a record.
+/// In the templates `{table}` stands for the table, and `{replace}` for the statement that replaces a record.
 #[derive(Debug)]
 pub(crate) struct Syntax {
     /// Whether placeholders are numbered: `$1` instead of `?`.
     pub(super) numbered: bool,
     /// The function that returns the smallest of its arguments.
     pub(super) least: &'static str,
+    /// A condition that is always true, and limits how long the statement waits for a row that another transaction has
+    /// locked. Empty where a waiting statement holds up no other.
+    pub(super) no_wait: &'static str,
+    /// Selects version (negative for a tombstone), expiry and handle of the sessions in a JSON array.
+    pub(super) look: &'static str,
+    /// Ends a session.
+    pub(super) delete: &'static str,
+    /// Ends all sessions of a user, but one.
+    pub(super) delete_user: &'static str,
     /// Moves a session to a new id. Parameters 1 to 7 are those of `{replace}` and turn the old row into a tombstone;
     /// the others are the new row.
     pub(super) regenerate: &'static str,

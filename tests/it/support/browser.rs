@@ -238,6 +238,11 @@ impl Reply {
             .collect()
     }
 
+    #[track_caller]
+    pub(crate) fn is_ok(&self) {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+    }
+
     /// It succeeded, and left the browser's cookies alone.
     #[track_caller]
     pub(crate) fn is_ok_without_cookie(&self) {

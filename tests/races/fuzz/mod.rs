@@ -12,12 +12,10 @@ mod request;
 mod store;
 mod world;
 
-use std::{
-    env,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use self::world::World;
+use crate::seeds::{PrintOnPanic, number};
 
 #[test]
 fn nothing_is_lost_or_done_twice_whatever_is_dropped_or_fails() {
@@ -36,29 +34,16 @@ fn nothing_is_lost_or_done_twice_whatever_is_dropped_or_fails() {
 }
 
 fn round(seed: u64, tells: bool) {
-    let _print = OnPanic(seed);
+    let _print = PrintOnPanic {
+        variable: "WIZ_FUZZ_SEED",
+        seed,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(World::new(seed, tells).run());
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(text.parse().expect("a number"))
-}
-
-struct OnPanic(u64);
-
-impl Drop for OnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let Self(seed) = self;
-            eprintln!("this round again: WIZ_FUZZ_SEED={seed} cargo test --test races fuzz");
-        }
-    }
 }
 
 /// Names a change: no other has it.

@@ -3,7 +3,7 @@ use std::{future::pending, sync::Arc, time::SystemTime};
 use fastrand::Rng;
 use parking_lot::Mutex;
 use wiz_session::{
-    Error, Handle, MemoryStore, Record, SessionStore, Version,
+    Error, Handle, MemoryStore, Record, SessionStore, Version, forward_session_store,
     store::{Created, Replaced},
 };
 
@@ -147,6 +147,11 @@ impl Faulty {
 }
 
 impl SessionStore for Faulty {
+    forward_session_store!(
+        self => self.0.sessions,
+        except [create, load, replace, regenerate, touch, delete]
+    );
+
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.call(format!("create {handle}"), async {
             let created = self.0.sessions.create(handle, record).await?;
@@ -245,21 +250,5 @@ impl SessionStore for Faulty {
             Ok(deleted)
         })
         .await
-    }
-
-    async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
-        self.0.sessions.delete_expired(now, limit).await
-    }
-
-    async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-        self.0.sessions.list(user).await
-    }
-
-    async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        self.0.sessions.delete_user(user, except).await
-    }
-
-    async fn count(&self, now: SystemTime) -> Result<u64, Error> {
-        self.0.sessions.count(now).await
     }
 }

@@ -89,6 +89,8 @@ impl Sessions {
                     request.reload(Base::Live(name, newest));
                 }
             }
+        } else if matches!(request.base, Base::Gone) {
+            request.lose();
         }
         ensure_live(request)
     }

@@ -16,6 +16,7 @@ mod world;
 use std::{collections::BTreeMap, env, time::Duration};
 
 use self::world::World;
+use crate::seeds::{PrintOnPanic, number};
 
 const IDLE: Duration = Duration::from_secs(30 * 60);
 const ABSOLUTE: Duration = Duration::from_secs(2 * 3600);
@@ -30,7 +31,10 @@ async fn random_schedules_agree_with_the_model() {
         None => (0..schedules()).map(|_| fastrand::u64(..)).collect(),
     };
     for seed in seeds {
-        let _print = OnPanic(seed);
+        let _print = PrintOnPanic {
+            variable: "WIZ_MODEL_SEED",
+            seed,
+        };
         World::new(seed, only.is_some()).run().await;
     }
 }
@@ -41,22 +45,6 @@ fn schedules() -> u64 {
         None => 3_000,
     };
     number("WIZ_MODEL_SCHEDULES").unwrap_or(by_default)
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = env::var(variable).ok()?;
-    Some(text.parse().expect("a number"))
-}
-
-struct OnPanic(u64);
-
-impl Drop for OnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let Self(seed) = self;
-            eprintln!("this schedule again: WIZ_MODEL_SEED={seed} cargo test --test races model");
-        }
-    }
 }
 
 /// Since the schedule began.

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::SystemTime};
 use fastrand::Rng;
 use parking_lot::Mutex;
 use wiz_session::{
-    Error, Handle, MemoryStore, Record, SessionStore, Version,
+    Error, Handle, MemoryStore, Record, SessionStore, Version, forward_session_store,
     store::{Created, Replaced},
 };
 
@@ -65,14 +65,15 @@ impl<const IMMEDIATE: bool> Checked<IMMEDIATE> {
 impl<const IMMEDIATE: bool> SessionStore for Checked<IMMEDIATE> {
     const IMMEDIATE: bool = IMMEDIATE;
 
+    forward_session_store!(
+        self => self.sessions,
+        except [create, replace, regenerate, touch, delete]
+    );
+
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.check(record);
         let created = self.sessions.create(handle, record).await?;
         self.answer(created)
-    }
-
-    async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        self.sessions.load(handle).await
     }
 
     async fn replace(
@@ -129,21 +130,5 @@ impl<const IMMEDIATE: bool> SessionStore for Checked<IMMEDIATE> {
             true => self.answer(true),
             false => Ok(false),
         }
-    }
-
-    async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
-        self.sessions.delete_expired(now, limit).await
-    }
-
-    async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-        self.sessions.list(user).await
-    }
-
-    async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        self.sessions.delete_user(user, except).await
-    }
-
-    async fn count(&self, now: SystemTime) -> Result<u64, Error> {
-        self.sessions.count(now).await
     }
 }

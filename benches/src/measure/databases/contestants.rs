@@ -11,8 +11,7 @@ use tower_sessions_redis_store::{
     },
 };
 use tower_sessions_sqlx_store::{
-    PostgresStore as TowerPostgresStore,
-    sqlx::postgres::{PgPool, PgPoolOptions},
+    PostgresStore as TowerPostgresStore, sqlx::postgres::PgPoolOptions,
 };
 use wiz_session::{RedisStore, WizSession, WizSessionLayer, store::PostgresStore};
 
@@ -32,7 +31,7 @@ enum Who {
     WizOnRedis,
     TowerOnRedis { connections: usize },
     WizOnPostgres,
-    TowerOnPostgres { pool: fn() -> PgPoolOptions },
+    TowerOnPostgres,
 }
 
 /// The library comes last.
@@ -51,18 +50,10 @@ pub const ON_REDIS: [Contestant; 3] = [
     },
 ];
 
-pub const ON_POSTGRES: [Contestant; 3] = [
+pub const ON_POSTGRES: [Contestant; 2] = [
     Contestant {
         name: "tower_sessions_signed",
-        who: Who::TowerOnPostgres {
-            pool: PgPoolOptions::new,
-        },
-    },
-    Contestant {
-        name: "tower_sessions_signed, our pool's settings",
-        who: Who::TowerOnPostgres {
-            pool: PostgresStore::pool_options,
-        },
+        who: Who::TowerOnPostgres,
     },
     Contestant {
         name: OURS,
@@ -90,23 +81,20 @@ impl Contestant {
                 tower(TowerRedisStore::new(pool))
             }
             Who::WizOnPostgres => {
-                let pool = connect(PostgresStore::pool_options(), url, connections).await;
-                let store = PostgresStore::from_pool(pool);
+                let store = PostgresStore::connect(url).await;
+                let store = store.expect("the server is there");
                 store.migrate().await.expect("a table");
                 wiz(store)
             }
-            Who::TowerOnPostgres { pool } => {
-                let store = TowerPostgresStore::new(connect(pool(), url, connections).await);
+            Who::TowerOnPostgres => {
+                let pool = PgPoolOptions::new().max_connections(connections);
+                let pool = pool.connect(url).await.expect("the server is there");
+                let store = TowerPostgresStore::new(pool);
                 store.migrate().await.expect("a table");
                 tower(store)
             }
         }
     }
-}
-
-async fn connect(options: PgPoolOptions, url: &str, connections: u32) -> PgPool {
-    let pool = options.max_connections(connections).connect(url).await;
-    pool.expect("the server is there")
 }
 
 fn wiz(store: impl wiz_session::SessionStore) -> Router {

@@ -3,6 +3,7 @@
 mod contestants;
 mod hot;
 mod load;
+mod pgbench;
 mod processors;
 mod proxy;
 mod servers;
@@ -78,7 +79,7 @@ fn postgres() -> Option<Database> {
         protocol: Protocol::Postgres,
         server: servers::postgres()?,
         settings: "The server has its defaults: each commit waits for the disk (`fsync`, `synchronous_commit` on). \
-            Each has a pool of 10 connections: the peer's as sqlx makes it, or with the settings of the library's.",
+            The library shares 4 connections among all requests, its peer has a pool of 10.",
     })
 }
 
@@ -93,6 +94,9 @@ fn runtime() -> Runtime {
 impl Database {
     fn measure(&self) {
         let runtime = runtime();
+        if let Protocol::Postgres = self.protocol {
+            runtime.block_on(pgbench::measure(self));
+        }
         runtime.block_on(trips::measure(self));
         runtime.block_on(load::measure(self));
         runtime.block_on(hot::measure(self));

@@ -140,6 +140,10 @@ fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
+pub fn pgbench() -> Option<PathBuf> {
+    find("pgbench", &versions())
+}
+
 /// Where Debian has PostgreSQL's programs, the newest first.
 fn versions() -> Vec<PathBuf> {
     let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();

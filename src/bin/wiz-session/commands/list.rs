@@ -15,7 +15,10 @@ pub(crate) async fn run(store: &Store, user: &str, screen: Screen) -> Result<Exi
         .map(|(handle, record)| Line::new(handle, &record))
         .collect();
     lines.sort_by_key(|line| Reverse((line.authenticated_at, line.created_at)));
-    screen.show(&List(lines))?;
+    match lines.is_empty() {
+        true => screen.show_none(&List(lines), "this user has no live session")?,
+        false => screen.show(&List(lines))?,
+    }
     Ok(Exit::Done)
 }
 

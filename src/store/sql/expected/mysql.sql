@@ -12,6 +12,9 @@ DELETE FROM s WHERE user_id = ? AND handle <> ? [0, 1]
 SELECT version FROM s WHERE user_id = ? AND handle <> ? LIMIT 1 [0, 1]
 SELECT COUNT(*) FROM s WHERE expires_at > ? AND NOT tombstone [0]
 SELECT COUNT(*) FROM s WHERE sweep_at <= ? AND expires_at <= ? [0, 0]
+SELECT handle, version, user_id, expires_at, sweep_at, tombstone, record FROM s WHERE 1 = 0 []
+SELECT version, expires_at, record, handle FROM s WHERE handle > ? ORDER BY handle LIMIT ? [0, 1]
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, s.handle FROM JSON_TABLE(?, '$[*]' COLUMNS (handle CHAR(32) PATH '$')) AS asked STRAIGHT_JOIN s FORCE INDEX (PRIMARY) ON s.handle = CONVERT(asked.handle USING ascii) COLLATE ascii_bin [0]
 CREATE TABLE IF NOT EXISTS s (
     handle CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     version BIGINT NOT NULL,

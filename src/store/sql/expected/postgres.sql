@@ -1,17 +1,20 @@
 INSERT INTO s (handle, version, user_id, expires_at, sweep_at, tombstone, record) VALUES ($1, $2, $3, $4, $4, $5, $6)
 SELECT version, expires_at, record FROM s WHERE handle = $1
 SELECT version FROM s WHERE handle = $1
-UPDATE s SET version = $3, user_id = $4, expires_at = $5, sweep_at = LEAST(sweep_at, $5), tombstone = $6, record = $7 WHERE handle = $1 AND version = $2
-UPDATE s SET expires_at = $2 WHERE handle = $1 AND expires_at < $2
-DELETE FROM s WHERE handle = $1 AND NOT tombstone
-WITH ended AS (UPDATE s SET version = $3, user_id = $4, expires_at = $5, sweep_at = LEAST(sweep_at, $5), tombstone = $6, record = $7 WHERE handle = $1 AND version = $2 RETURNING handle) INSERT INTO s (handle, version, user_id, expires_at, sweep_at, tombstone, record) SELECT $8, $9, $10, $11, $11, $12, $13 FROM ended
+UPDATE s SET version = $3, user_id = $4, expires_at = $5, sweep_at = LEAST(sweep_at, $5), tombstone = $6, record = $7 WHERE handle = $1 AND version = $2 AND set_config('lock_timeout', '50', true) IS NOT NULL
+UPDATE s SET expires_at = $2 WHERE handle = $1 AND expires_at < $2 AND set_config('lock_timeout', '50', true) IS NOT NULL
+WITH ended AS (DELETE FROM s WHERE handle = $1 AND NOT tombstone AND set_config('lock_timeout', '50', true) IS NOT NULL RETURNING handle) SELECT pg_notify('s', 'logged_out ' || handle) FROM ended
+WITH ended AS (UPDATE s SET version = $3, user_id = $4, expires_at = $5, sweep_at = LEAST(sweep_at, $5), tombstone = $6, record = $7 WHERE handle = $1 AND version = $2 AND set_config('lock_timeout', '50', true) IS NOT NULL RETURNING handle), told AS (SELECT pg_notify('s', 'moved ' || handle) FROM ended) INSERT INTO s (handle, version, user_id, expires_at, sweep_at, tombstone, record) SELECT $8, $9, $10, $11, $11, $12, $13 FROM told
 DELETE FROM s WHERE expires_at <= $1 AND handle = ANY(ARRAY(SELECT handle FROM s WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED))
 UPDATE s SET sweep_at = expires_at WHERE expires_at > $1 AND handle = ANY(ARRAY(SELECT handle FROM s WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED))
 SELECT version, expires_at, record, handle FROM s WHERE user_id = $1
-DELETE FROM s WHERE user_id = $1 AND handle <> $2
+WITH ended AS (DELETE FROM s WHERE user_id = $1 AND handle <> $2 AND set_config('lock_timeout', '50', true) IS NOT NULL RETURNING handle) SELECT pg_notify('s', 'revoked ' || handle) FROM ended
 SELECT version FROM s WHERE user_id = $1 AND handle <> $2 LIMIT 1
 SELECT COUNT(*) FROM s WHERE expires_at > $1 AND NOT tombstone
 SELECT COUNT(*) FROM s WHERE sweep_at <= $1 AND expires_at <= $1
+SELECT handle, version, user_id, expires_at, sweep_at, tombstone, record FROM s WHERE 1 = 0
+SELECT version, expires_at, record, handle FROM s WHERE handle > $1 ORDER BY handle LIMIT $2
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, handle FROM s WHERE handle IN (SELECT json_array_elements_text($1::json))
 SELECT pg_advisory_xact_lock(7598805623970523);
 CREATE TABLE IF NOT EXISTS s (
     handle TEXT COLLATE "C" PRIMARY KEY,

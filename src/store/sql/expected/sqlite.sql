@@ -12,6 +12,9 @@ DELETE FROM s WHERE user_id = $1 AND handle <> $2
 SELECT version FROM s WHERE user_id = $1 AND handle <> $2 LIMIT 1
 SELECT COUNT(*) FROM s WHERE expires_at > $1 AND NOT tombstone
 SELECT COUNT(*) FROM s WHERE sweep_at <= $1 AND expires_at <= $1
+SELECT handle, version, user_id, expires_at, sweep_at, tombstone, record FROM s WHERE 1 = 0
+SELECT version, expires_at, record, handle FROM s WHERE handle > $1 ORDER BY handle LIMIT $2
+SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, handle FROM s WHERE handle IN (SELECT value FROM json_each($1))
 CREATE TABLE IF NOT EXISTS s (
     handle TEXT NOT NULL PRIMARY KEY,
     version INTEGER NOT NULL,

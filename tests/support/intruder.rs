@@ -11,6 +11,18 @@ thread_local! {
 pub(crate) struct Intruder;
 
 impl Intruder {
+    /// What a handler does with its session while the intruder looks on: a commit of each kind.
+    pub(crate) const DEEDS: [fn(&WizSession); 5] = [
+        |session| session.set("b", 2).unwrap(),
+        |session| session.log_in("alice"),
+        WizSession::regenerate,
+        WizSession::clear,
+        |session| {
+            session.clear();
+            session.set("b", 2).unwrap();
+        },
+    ];
+
     pub(crate) fn knows(session: &WizSession) {
         drop(SESSION.replace(Some(session.clone())));
     }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 ///
 /// A driver that is not cancel-safe cannot read the rest of an answer. A lease that is dropped while a statement is in
 /// flight then closes its connection.
-pub(super) struct Lease<DB: Database> {
+pub(crate) struct Lease<DB: Database> {
     /// `None` once `drop` has taken it.
     connection: Option<PoolConnection<DB>>,
     cancel_safe: bool,
@@ -26,8 +26,8 @@ pub(super) struct Lease<DB: Database> {
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<DB: Database> Lease<DB> {
-    /// `cancel_safe` is [`Dialect::CANCEL_SAFE`](super::dialect::Dialect::CANCEL_SAFE).
-    pub(super) async fn acquire(pool: &Pool<DB>, cancel_safe: bool) -> Result<Self, Error> {
+    /// `cancel_safe` is [`Driver::CANCEL_SAFE`](super::driver::Driver::CANCEL_SAFE).
+    pub(crate) async fn acquire(pool: &Pool<DB>, cancel_safe: bool) -> Result<Self, Error> {
         let connection = pool.acquire().await?;
         Ok(Self {
             connection: Some(connection),
@@ -36,12 +36,12 @@ impl<DB: Database> Lease<DB> {
         })
     }
 
-    pub(super) fn connection(&mut self) -> &mut DB::Connection {
+    pub(crate) fn connection(&mut self) -> &mut DB::Connection {
         self.connection.as_mut().expect("only `drop` takes it")
     }
 
     /// The statement has been answered, with rows or an error: nothing is in flight any more.
-    pub(super) fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.in_flight = false;
     }
 }
@@ -62,7 +62,7 @@ impl<DB: Database> Drop for Lease<DB> {
 ///
 /// A connection that was idle for a while is pinged before use, as the server may have restarted meanwhile. One that
 /// was in use a moment ago is not, which saves a round trip under load.
-pub(super) fn pool_options<DB: Database>() -> PoolOptions<DB> {
+pub(crate) fn pool_options<DB: Database>() -> PoolOptions<DB> {
     PoolOptions::new()
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)

@@ -1,45 +1,40 @@
-use sqlx::{Database, Error, Pool, error::DatabaseError, pool::PoolOptions};
+use sqlx::{Database, Pool, error::DatabaseError};
 
-use super::{statements::Statement, syntax::Syntax, value::Value};
+use crate::store::sql::{statements::Statement, syntax::Syntax, value::Value};
 
 /// What differs from one engine to another: its SQL and its sqlx driver.
-pub(crate) trait Dialect: Database {
+pub(crate) trait Driver: Database {
     const SYNTAX: Syntax;
 
     /// Whether the driver can go on with a connection after the future of a statement was dropped midway.
     const CANCEL_SAFE: bool;
 
-    /// How many connections a pool opens at most.
-    const MAX_CONNECTIONS: u32 = 10;
-
-    /// Connects a pool to the database at this address.
-    fn connect(
-        options: PoolOptions<Self>,
-        url: &str,
-    ) -> impl Future<Output = Result<Pool<Self>, Error>> + Send {
-        options.connect(url)
-    }
+    /// A query that is asked before a pool's first statement, and why a pool that answers it by 0 is refused.
+    const REQUIRED: Option<(&'static str, &'static str)> = None;
 
     /// Runs a statement and returns how many rows it changed.
     fn execute(
         pool: &Pool<Self>,
         statement: &Statement,
         values: &[Value<'_>],
-    ) -> impl Future<Output = Result<u64, Error>> + Send;
+    ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
 
     /// Runs a query and returns its rows.
     fn fetch(
         pool: &Pool<Self>,
         statement: &Statement,
         values: &[Value<'_>],
-    ) -> impl Future<Output = Result<Vec<Self::Row>, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Self::Row>, sqlx::Error>> + Send;
 
     /// Runs several statements without parameters.
-    fn run_script(pool: &Pool<Self>, sql: &str) -> impl Future<Output = Result<(), Error>> + Send;
+    fn run_script(
+        pool: &Pool<Self>,
+        sql: &str,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-    fn number(row: &Self::Row, column: usize) -> Result<i64, Error>;
+    fn number(row: &Self::Row, column: usize) -> Result<i64, sqlx::Error>;
 
-    fn text(row: &Self::Row, column: usize) -> Result<String, Error>;
+    fn text(row: &Self::Row, column: usize) -> Result<String, sqlx::Error>;
 
     /// Whether an insert failed because its handle is in use.
     fn is_duplicate_key(error: &dyn DatabaseError) -> bool {
@@ -48,19 +43,23 @@ pub(crate) trait Dialect: Database {
 
     /// Whether the engine rolled the statement back because of a concurrent one, as after a deadlock, so that sending
     /// it again can succeed.
-    fn is_retryable(error: &dyn DatabaseError) -> bool;
+    fn is_rolled_back(error: &dyn DatabaseError) -> bool;
+
+    /// Whether the user lacks a permission.
+    fn is_denied(error: &dyn DatabaseError) -> bool;
 }
 
-/// The methods of [`Dialect`] whose code is the same for every sqlx driver. A macro, as each driver has its own types.
+/// The methods of [`Driver`] whose code is the same for every sqlx driver. A macro, as each driver has its own types.
 macro_rules! driver {
     () => {
         async fn execute(
             pool: &sqlx::Pool<Self>,
-            statement: &super::statements::Statement,
-            values: &[super::value::Value<'_>],
+            statement: &crate::store::sql::statements::Statement,
+            values: &[crate::store::sql::value::Value<'_>],
         ) -> Result<u64, sqlx::Error> {
-            let mut lease = super::lease::Lease::acquire(pool, Self::CANCEL_SAFE).await?;
-            let query = super::dialect::bind!(statement, values);
+            let mut lease =
+                crate::store::sql::pool::Lease::acquire(pool, Self::CANCEL_SAFE).await?;
+            let query = crate::store::sql::pool::bind!(statement, values);
             let done = query.execute(lease.connection()).await;
             lease.finish();
             done.map(|done| done.rows_affected())
@@ -68,11 +67,12 @@ macro_rules! driver {
 
         async fn fetch(
             pool: &sqlx::Pool<Self>,
-            statement: &super::statements::Statement,
-            values: &[super::value::Value<'_>],
+            statement: &crate::store::sql::statements::Statement,
+            values: &[crate::store::sql::value::Value<'_>],
         ) -> Result<Vec<Self::Row>, sqlx::Error> {
-            let mut lease = super::lease::Lease::acquire(pool, Self::CANCEL_SAFE).await?;
-            let query = super::dialect::bind!(statement, values);
+            let mut lease =
+                crate::store::sql::pool::Lease::acquire(pool, Self::CANCEL_SAFE).await?;
+            let query = crate::store::sql::pool::bind!(statement, values);
             let rows = query.fetch_all(lease.connection()).await;
             lease.finish();
             rows
@@ -102,12 +102,12 @@ macro_rules! bind {
         $statement.order.iter().fold(
             sqlx::query(sqlx::AssertSqlSafe(std::sync::Arc::clone(&$statement.sql))),
             |query, &index| match $values[index] {
-                super::value::Value::Text(text) => query.bind(text),
-                super::value::Value::Number(number) => query.bind(number),
-                super::value::Value::Flag(flag) => query.bind(flag),
+                crate::store::sql::value::Value::Text(text) => query.bind(text),
+                crate::store::sql::value::Value::Number(number) => query.bind(number),
+                crate::store::sql::value::Value::Flag(flag) => query.bind(flag),
             },
         )
     };
 }
 
-pub(super) use {bind, driver};
+pub(crate) use {bind, driver};

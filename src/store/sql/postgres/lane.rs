@@ -1,0 +1,134 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, FutureExt as _, Shared};
+use parking_lot::Mutex;
+use tokio::time::{sleep, timeout};
+
+use super::{
+    connection::{Connection, Patience},
+    connector::Connector,
+    failure::Refusal,
+};
+
+/// A place for one connection: opened by its first caller, and opened anew by the next one after it broke.
+pub(super) struct Lane {
+    connector: Connector,
+    patience: Patience,
+    state: Mutex<State>,
+}
+
+enum State {
+    Closed,
+    /// All who come meanwhile wait for the one attempt.
+    Opening(Attempt),
+    Open(Arc<Connection>),
+}
+
+type Attempt = Shared<BoxFuture<'static, Result<Arc<Connection>, Refusal>>>;
+
+/// How long a caller waits for a connection. Below a layer's `store_timeout`, so that the log says what it waited for.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Lane {
+    pub(super) fn new(connector: Connector, patience: Patience) -> Self {
+        Self {
+            connector,
+            patience,
+            state: Mutex::new(State::Closed),
+        }
+    }
+
+    /// The connection, once it is open.
+    pub(super) async fn connection(&self) -> Result<Arc<Connection>, Refusal> {
+        let since = Instant::now();
+        loop {
+            let (attempt, is_own) = match self.open_or_attempt() {
+                Ok(connection) => return Ok(connection),
+                Err(attempt) => attempt,
+            };
+            let opened = attempt.clone().await;
+            self.settle(&attempt, &opened);
+            match opened {
+                Ok(connection) if !connection.is_closed() => return Ok(connection),
+                // It had closed before anybody used it.
+                Ok(_) => {}
+                // An earlier caller's attempt, near its end: the server may be there by now.
+                Err(refusal)
+                    if refusal.may_pass && !is_own && since.elapsed() < OPEN_TIMEOUT / 3 => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+
+    /// Lets go of a connection, unless that has been done.
+    pub(super) fn leave(&self, connection: &Arc<Connection>) {
+        let mut state = self.state.lock();
+        if matches!(&*state, State::Open(current) if Arc::ptr_eq(current, connection)) {
+            *state = State::Closed;
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let state = std::mem::replace(&mut *self.state.lock(), State::Closed);
+        if let State::Open(connection) = state {
+            connection.close().await;
+        }
+    }
+
+    /// The connection, or the attempt to open one and whether it was begun just now.
+    fn open_or_attempt(&self) -> Result<Arc<Connection>, (Attempt, bool)> {
+        let mut state = self.state.lock();
+        match &*state {
+            State::Open(connection) if !connection.is_closed() => Ok(Arc::clone(connection)),
+            // One that failed while nobody waited for it any more says nothing about now.
+            State::Opening(attempt) if !matches!(attempt.peek(), Some(Err(_))) => {
+                Err((attempt.clone(), false))
+            }
+            _ => {
+                let attempt = self.attempt();
+                *state = State::Opening(attempt.clone());
+                Err((attempt, true))
+            }
+        }
+    }
+
+    fn settle(&self, attempt: &Attempt, opened: &Result<Arc<Connection>, Refusal>) {
+        let mut state = self.state.lock();
+        if matches!(&*state, State::Opening(current) if current.ptr_eq(attempt)) {
+            *state = match opened {
+                Ok(connection) => State::Open(Arc::clone(connection)),
+                Err(_) => State::Closed,
+            };
+        }
+    }
+
+    /// A task, so that it goes on when its first caller goes away.
+    fn attempt(&self) -> Attempt {
+        let task = tokio::spawn(open(self.connector.clone(), self.patience.clone()));
+        let opened = async move { task.await.unwrap_or_else(|_| Err(Refusal::abandoned())) };
+        opened.boxed().shared()
+    }
+}
+
+/// Tries for a while, as a server that is starting, or full, soon lets somebody in.
+async fn open(connector: Connector, patience: Patience) -> Result<Arc<Connection>, Refusal> {
+    let (since, mut pause) = (Instant::now(), Duration::from_millis(20));
+    let mut last = None;
+    loop {
+        let left = OPEN_TIMEOUT.saturating_sub(since.elapsed());
+        let refusal = match timeout(left, connector.open()).await {
+            Ok(Ok(opened)) => return Ok(Connection::start(opened, patience)),
+            Ok(Err(error)) => Refusal::from(error),
+            Err(_) => return Err(last.unwrap_or_else(Refusal::timed_out)),
+        };
+        if !refusal.may_pass || since.elapsed() + pause >= OPEN_TIMEOUT {
+            return Err(refusal);
+        }
+        last = Some(refusal);
+        sleep(pause).await;
+        pause = (2 * pause).min(Duration::from_millis(300));
+    }
+}

@@ -1,0 +1,203 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+use super::watched::Watched;
+use crate::{
+    id::Handle,
+    record::Record,
+    store::{Ended, Feed, FeedRequest, FeedSink},
+    time::Timestamp,
+};
+
+/// Which sessions are watched, and what has to be looked at.
+#[derive(Default)]
+pub(crate) struct Registry {
+    /// How many there are, so that a commit pays one load while there is none.
+    len: AtomicUsize,
+    shards: [Mutex<Shard>; SHARDS],
+    /// Where the store hears what is watched, if it pushes.
+    requests: Mutex<Option<mpsc::UnboundedSender<FeedRequest>>>,
+    /// To be looked at before the interval is over.
+    pub(super) soon: Mutex<Vec<Handle>>,
+    /// All are, and those that are missing then have ended for this reason.
+    pub(super) all: Mutex<Option<Ended>>,
+    pub(super) wake: Notify,
+}
+
+type Shard = HashMap<Handle, Entry>;
+
+const SHARDS: usize = 16;
+
+pub(super) struct Entry {
+    pub(super) watched: Arc<Watched>,
+    /// How many watches there are, which are looked at.
+    pub(super) watches: u32,
+    /// How many make do with what the store pushes.
+    pub(super) listens: u32,
+}
+
+impl Registry {
+    /// Whether nothing is watched.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Acquire) == 0
+    }
+
+    /// A session has ended.
+    #[inline]
+    pub(crate) fn ended(&self, handle: Handle, why: Ended) {
+        if let Some(watched) = self.get(handle) {
+            watched.end(why);
+        }
+    }
+
+    /// It is about to be revoked.
+    pub(crate) fn revoking(&self, handle: Handle) {
+        if let Some(watched) = self.get(handle) {
+            watched.revoke();
+        }
+    }
+
+    /// This record was stored.
+    #[inline]
+    pub(crate) fn stored(&self, handle: Handle, record: &Record) {
+        if let Some(watched) = self.get(handle) {
+            watched.change(record.version());
+        }
+    }
+
+    /// It may have ended.
+    pub(crate) fn look_soon(&self, handle: Handle) {
+        if !self.is_empty() {
+            self.soon.lock().push(handle);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Any may have ended, and if so, for this reason.
+    pub(crate) fn look_at_all(&self, why: Ended) {
+        if !self.is_empty() {
+            *self.all.lock() = Some(why);
+            self.wake.notify_one();
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, handle: Handle) -> Option<Arc<Watched>> {
+        if self.is_empty() {
+            return None;
+        }
+        let shard = self.shard(handle).lock();
+        shard.get(&handle).map(|entry| Arc::clone(&entry.watched))
+    }
+
+    /// One more that watches or listens.
+    pub(super) fn enter(
+        &self,
+        handle: Handle,
+        expires_at: Option<Timestamp>,
+        enter: impl FnOnce(&mut Entry),
+    ) -> Arc<Watched> {
+        let mut shard = self.shard(handle).lock();
+        let entry = shard.entry(handle).or_insert_with(|| {
+            self.len.fetch_add(1, Ordering::AcqRel);
+            self.request(FeedRequest::Watch(handle));
+            Entry {
+                watched: Arc::new(Watched::new(expires_at)),
+                watches: 0,
+                listens: 0,
+            }
+        });
+        enter(entry);
+        Arc::clone(&entry.watched)
+    }
+
+    /// One less. The last one leaves nothing behind.
+    pub(super) fn leave(&self, handle: Handle, leave: impl FnOnce(&mut Entry)) {
+        let mut shard = self.shard(handle).lock();
+        let Some(entry) = shard.get_mut(&handle) else {
+            return;
+        };
+        leave(entry);
+        if entry.watches + entry.listens == 0 {
+            shard.remove(&handle);
+            self.len.fetch_sub(1, Ordering::AcqRel);
+            self.request(FeedRequest::Unwatch(handle));
+        }
+    }
+
+    /// All that are to be looked at.
+    pub(super) fn handles(&self) -> Vec<Handle> {
+        let mut handles = Vec::with_capacity(self.len.load(Ordering::Acquire));
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let watched = shard.iter().filter(|(_, entry)| entry.watches > 0);
+            handles.extend(watched.map(|(handle, _)| handle));
+        }
+        handles
+    }
+
+    /// Those that are over by now, as far as is known, and when the next one will be.
+    pub(super) fn due(&self, now: Timestamp) -> (Vec<Handle>, Option<Timestamp>) {
+        let (mut due, mut next) = (Vec::new(), None::<Timestamp>);
+        for shard in &self.shards {
+            for (handle, entry) in &*shard.lock() {
+                let at = entry.watched.expires_at();
+                if entry.watches == 0 || entry.watched.ended().is_some() {
+                    continue;
+                }
+                if at <= now {
+                    due.push(*handle);
+                } else {
+                    next = Some(next.map_or(at, |next| next.min(at)));
+                }
+            }
+        }
+        (due, next)
+    }
+
+    /// Has all that wait look again.
+    pub(super) fn wake_all(&self) {
+        for shard in &self.shards {
+            for entry in shard.lock().values() {
+                entry.watched.wake();
+            }
+        }
+    }
+
+    /// Where the store reports to this sink, and hears what is watched from now on and already.
+    pub(super) fn open_feed(&self, sink: Arc<dyn FeedSink>) -> Feed {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.requests.lock() = Some(sender);
+        for shard in &self.shards {
+            for handle in shard.lock().keys() {
+                self.request(FeedRequest::Watch(*handle));
+            }
+        }
+        Feed::new(sink, receiver)
+    }
+
+    pub(super) fn close_feed(&self) {
+        *self.requests.lock() = None;
+    }
+
+    fn request(&self, request: FeedRequest) {
+        if let Some(requests) = &*self.requests.lock() {
+            // A store that does not push has dropped its end.
+            let _ = requests.send(request);
+        }
+    }
+
+    fn shard(&self, handle: Handle) -> &Mutex<Shard> {
+        // A handle is a digest: each of its bytes is as good as a hash.
+        &self.shards[usize::from(handle.as_bytes()[0]) % SHARDS]
+    }
+}
