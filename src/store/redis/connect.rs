@@ -1,17 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+#[cfg(feature = "redis-cluster")]
+use std::time::Duration;
 
-use redis::{
-    Client, ConnectionInfo, IntoConnectionInfo, RedisError,
-    io::tcp::{TcpSettings, socket2::TcpKeepalive},
-};
+use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError};
 
 #[cfg(feature = "redis-sentinel")]
 use super::sentinels::Sentinels;
 use super::{
-    RedisStore,
-    connection::{Server, Topology},
-    keys::Keys,
-    reply,
+    RedisStore, connection::Server, keys::Keys, reply, tcp::tcp_settings, topology::Topology,
 };
 use crate::error::Error;
 
@@ -169,12 +165,4 @@ fn info(url: &str) -> Result<ConnectionInfo, Error> {
 /// Of an address, before there is a connection.
 fn of_client(error: RedisError) -> Error {
     reply::failed(error, Topology::Single)
-}
-
-/// No Nagle's algorithm, and keep-alive probes that notice a peer which vanished while the connection is idle.
-pub(super) fn tcp_settings() -> TcpSettings {
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
-    TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keepalive)
 }

@@ -17,7 +17,7 @@ use redis::{
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
 };
 
-use super::{advice, batch::BatchedConnection, lane::Lane};
+use super::{advice, batch::BatchedConnection, lane::Lane, topology::Topology};
 
 /// The connections that all requests share: one, and a second from the first large value on. Each is opened anew by the
 /// next request after it broke.
@@ -120,18 +120,6 @@ impl ConnectionManager {
             *current = self.server.open();
         }
     }
-}
-
-/// What an error of a server means depends on what leads to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(all(feature = "redis-cluster", feature = "redis-sentinel")),
-    expect(dead_code, reason = "features add what to connect to")
-)]
-pub(super) enum Topology {
-    Single,
-    Sentinel,
-    Cluster,
 }
 
 /// What to connect to.

@@ -9,6 +9,7 @@ mod index;
 mod keys;
 mod lane;
 mod pages;
+mod progress;
 mod reply;
 mod scan;
 mod script;
@@ -16,6 +17,8 @@ mod script;
 mod sentinels;
 mod store;
 mod sweep;
+mod tcp;
+mod topology;
 mod users;
 
 pub use self::store::RedisStore;

@@ -5,8 +5,9 @@ use super::{
     connection::Request,
     encoding,
     lane::Lane,
+    progress::Node,
     reply::unexpected,
-    scan::{Node, nodes, refuse_cluster_node},
+    scan::{nodes, refuse_cluster_node},
 };
 use crate::{
     error::Error,

@@ -1,9 +1,14 @@
-use std::{collections::HashSet, vec};
+use std::collections::HashSet;
 
 use redis::Value;
 
 use super::{
-    RedisStore, connection::Request, encoding::RecordHeader, lane::Lane, reply::unexpected,
+    RedisStore,
+    connection::Request,
+    encoding::RecordHeader,
+    lane::Lane,
+    progress::{Node, Scan},
+    reply::unexpected,
 };
 use crate::{error::Error, id::Handle, time::Timestamp};
 
@@ -23,16 +28,6 @@ impl RedisStore {
         Ok(live.len() as u64)
     }
 }
-
-/// Iterates over all records, node by node and page by page. Every record that exists throughout is found, some of them
-/// twice.
-pub(super) struct Scan {
-    nodes: vec::IntoIter<Node>,
-    here: Option<(Node, u64)>,
-}
-
-/// A slot of the node, `None` for a single server.
-pub(super) type Node = Option<u16>;
 
 impl Scan {
     pub(super) async fn begin(store: &RedisStore) -> Result<Self, Error> {

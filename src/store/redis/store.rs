@@ -12,9 +12,9 @@ use super::{
     index::Entry,
     keys::Keys,
     lane::{Lane, LargeSessions},
+    progress::PausedSweep,
     reply::{self, End, Reply, in_doubt, unexpected},
     script::{self, Script},
-    sweep::PausedSweep,
 };
 use crate::{
     error::Error,
