@@ -36,7 +36,8 @@ async fn count(session: WizSession) -> Result<String, wiz_session::Error> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // For a cluster: `connect_cluster`, with the feature `redis-cluster`.
+    // For a cluster: `connect_cluster`, with the feature `redis-cluster`. For a primary that sentinels name:
+    // `redis+sentinel://host,host/name`, with the feature `redis-sentinel`.
     let store = RedisStore::connect("redis://127.0.0.1/").await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     axum::serve(listener, app(store)).await?;

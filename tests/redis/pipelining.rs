@@ -1,12 +1,17 @@
 //! Concurrent commands are pipelined over one connection.
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::future::join_all;
 use tokio::runtime::{Builder, Runtime};
-use wiz_session::{Handle, RedisStore, SessionStore};
+use wiz_session::{Handle, Record, RedisStore, SessionStore, Version};
 
-use crate::servers::Redis;
+use crate::{proxy::Proxy, servers::Redis};
 
 fn runtime() -> Runtime {
     let runtime = Builder::new_current_thread().enable_all().build();
@@ -35,6 +40,45 @@ async fn concurrent_commands_are_pipelined() {
     }
     let read = reads(&redis) - before;
     assert!(read < 10, "100 commands were read in {read} pieces");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_value_on_its_way_holds_no_small_one_up() {
+    let redis = Redis::start(&[]);
+    let (proxy, writer) = (Proxy::before(&redis).await, redis.store().await);
+    let (small, large) = (Handle::from_bytes([1; 16]), Handle::from_bytes([2; 16]));
+    for (handle, bytes) in [(small, 10), (large, 1 << 20)] {
+        let value = "x".repeat(bytes);
+        let json = format!(
+            r#"{{"v":1,"created_at":1,"deadline":253402300799999,"data":{{"value":"{value}"}}}}"#
+        );
+        let end = SystemTime::now() + Duration::from_secs(3600);
+        let record = Record::from_json(&json, Version::FIRST, end).expect("a record");
+        writer.create(handle, &record).await.expect("it is created");
+    }
+    let store = proxy.store().await;
+    // It is known to be large from the first time that it is read or written here.
+    assert!(matches!(store.load(large).await, Ok(Some(_))));
+    assert!(matches!(store.load(small).await, Ok(Some(_))));
+
+    proxy.stall_from(256 << 10);
+    let reading = tokio::spawn({
+        let store = store.clone();
+        async move { store.load(large).await.map(drop) }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..10 {
+        let loaded = tokio::time::timeout(Duration::from_millis(500), store.load(small)).await;
+        assert!(
+            matches!(loaded, Ok(Ok(Some(_)))),
+            "it does not wait for the large one"
+        );
+    }
+    assert!(!reading.is_finished());
+    assert!(
+        reading.await.expect("it does not panic").is_err(),
+        "it never arrives"
+    );
 }
 
 #[tokio::test]

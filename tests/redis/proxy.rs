@@ -26,6 +26,8 @@ pub(crate) struct Proxy {
     loses_answer: Arc<AtomicUsize>,
     /// Of the next commands.
     loses_command: Arc<AtomicUsize>,
+    /// Replies of that many bytes stay on their way, and whatever comes behind them on their connection.
+    stalls_large: Arc<AtomicUsize>,
     /// Held while nobody may connect.
     door: Arc<Mutex<()>>,
 }
@@ -38,34 +40,56 @@ impl Proxy {
             server: Arc::new(redis.port().into()),
             loses_answer: Arc::default(),
             loses_command: Arc::default(),
+            stalls_large: Arc::new(usize::MAX.into()),
             door: Arc::default(),
         };
         let (server, door) = (proxy.server.clone(), proxy.door.clone());
         let loses = [proxy.loses_command.clone(), proxy.loses_answer.clone()];
+        let stalls = proxy.stalls_large.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 drop(door.lock().await);
                 let server = TcpStream::connect(("127.0.0.1", server.load(Ordering::SeqCst))).await;
                 let server = server.expect("the server is there");
-                tokio::spawn(Self::connect(client, server, loses.clone()));
+                tokio::spawn(Self::connect(client, server, loses.clone(), stalls.clone()));
             }
         });
         proxy
     }
 
-    async fn connect(client: TcpStream, server: TcpStream, loses: [Arc<AtomicUsize>; 2]) {
+    async fn connect(
+        client: TcpStream,
+        server: TcpStream,
+        loses: [Arc<AtomicUsize>; 2],
+        stalls: Arc<AtomicUsize>,
+    ) {
+        let never = AtomicUsize::new(usize::MAX);
         let (mut commands, mut to_client) = client.into_split();
         let (mut answers, mut to_server) = server.into_split();
         tokio::select! {
-            () = Self::forward(&mut commands, &mut to_server, &loses[0]) => {}
-            () = Self::forward(&mut answers, &mut to_client, &loses[1]) => {}
+            () = Self::forward(&mut commands, &mut to_server, &loses[0], &never) => {}
+            () = Self::forward(&mut answers, &mut to_client, &loses[1], &stalls) => {}
         }
     }
 
     /// Until the connection ends, or what is to be lost arrives.
-    async fn forward(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, lost: &AtomicUsize) {
-        let mut buffer = [0; 4096];
+    async fn forward(
+        from: &mut OwnedReadHalf,
+        to: &mut OwnedWriteHalf,
+        lost: &AtomicUsize,
+        stalls: &AtomicUsize,
+    ) {
+        let (mut buffer, mut whole) = ([0; 4096], 0);
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            // A full buffer is a part of something larger.
+            whole = if count == buffer.len() {
+                whole + count
+            } else {
+                0
+            };
+            if whole >= stalls.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             let left = lost.load(Ordering::SeqCst);
             lost.store(left.saturating_sub(1), Ordering::SeqCst);
             if left == 1 || to.write_all(&buffer[..count]).await.is_err() {
@@ -103,6 +127,11 @@ impl Proxy {
     pub(crate) async fn shut_after(&self, others: usize) -> OwnedMutexGuard<()> {
         self.lose_answer_after(others);
         self.door.clone().lock_owned().await
+    }
+
+    /// Replies of so many bytes and more never arrive.
+    pub(crate) fn stall_from(&self, bytes: usize) {
+        self.stalls_large.store(bytes, Ordering::SeqCst);
     }
 
     /// From now on new connections lead to this server.

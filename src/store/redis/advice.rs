@@ -1,6 +1,6 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::connection::Topology;
+use super::topology::Topology;
 
 /// What to do about an error of Redis, where that is known.
 pub(super) fn on(error: &RedisError, topology: Topology) -> Option<&'static str> {

@@ -1,23 +1,23 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+#[cfg(feature = "redis-cluster")]
+use std::time::Duration;
 
-use redis::{
-    Client, ConnectionInfo, IntoConnectionInfo, RedisError,
-    io::tcp::{TcpSettings, socket2::TcpKeepalive},
-};
+use redis::{Client, ConnectionInfo, IntoConnectionInfo, RedisError};
 
 #[cfg(feature = "redis-sentinel")]
 use super::sentinels::Sentinels;
 use super::{
-    RedisStore,
-    connection::{Server, Topology},
-    keys::Keys,
-    reply,
+    RedisStore, connection::Server, keys::Keys, reply, tcp::tcp_settings, topology::Topology,
 };
 use crate::error::Error;
 
 /// Connecting.
 impl RedisStore {
     /// Connects to a server: `redis://user:password@host:6379/0`, or `redis+unix:///path/to/socket`.
+    ///
+    /// With the feature `redis-sentinel` also the primary that sentinels name, which it follows through failovers:
+    /// `redis+sentinel://user:password@host:26379,host:26379/name/0`. The login is the primary's; that of the sentinels,
+    /// if they have one, follows as `?sentinel=user:password`.
     ///
     /// For `rediss://`, which is TLS, add the `redis` crate, version 1, to your own dependencies with one of its TLS
     /// features, such as `tokio-rustls-comp`.
@@ -165,12 +165,4 @@ fn info(url: &str) -> Result<ConnectionInfo, Error> {
 /// Of an address, before there is a connection.
 fn of_client(error: RedisError) -> Error {
     reply::failed(error, Topology::Single)
-}
-
-/// No Nagle's algorithm, and keep-alive probes that notice a peer which vanished while the connection is idle.
-pub(super) fn tcp_settings() -> TcpSettings {
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30));
-    TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keepalive)
 }

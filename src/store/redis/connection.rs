@@ -17,9 +17,10 @@ use redis::{
     cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
 };
 
-use super::{advice, batch::BatchedConnection};
+use super::{advice, batch::BatchedConnection, lane::Lane, topology::Topology};
 
-/// The one connection that all requests share, opened anew by the next request after it broke.
+/// The connections that all requests share: one, and a second from the first large value on. Each is opened anew by the
+/// next request after it broke.
 ///
 /// The crate's own `ConnectionManager` fails the first command after a break, and every further one if what came back
 /// when it connected again was a reply such as "max number of clients reached". Here a command whose connection broke
@@ -30,7 +31,8 @@ use super::{advice, batch::BatchedConnection};
 /// what it found, though, so the caller has to know of it: see [`Sent::is_resent`].
 pub(super) struct ConnectionManager {
     server: Server,
-    current: Mutex<PendingConnection>,
+    small: Mutex<PendingConnection>,
+    large: Mutex<PendingConnection>,
 }
 
 /// A connection, or the attempt to open one, which its first user drives and all others wait for.
@@ -56,15 +58,24 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl ConnectionManager {
     pub(super) fn new(server: Server) -> Self {
-        let current = Mutex::new(server.open());
-        Self { server, current }
+        let open = || Mutex::new(server.open());
+        let (small, large) = (open(), open());
+        Self {
+            server,
+            small,
+            large,
+        }
     }
 
     /// To the node of a cluster that has this slot, or to where the request's keys are.
-    pub(super) async fn send(&self, request: Request<'_>, slot: Option<u16>) -> Sent {
+    pub(super) async fn send(&self, request: Request<'_>, slot: Option<u16>, lane: Lane) -> Sent {
+        let current = match lane {
+            Lane::Small => &self.small,
+            Lane::Large => &self.large,
+        };
         let mut is_resent = false;
         for is_last in [false, true] {
-            let pending = self.current.lock().clone();
+            let pending = current.lock().clone();
             let opened = match pending.peek() {
                 Some(opened) => opened.clone(),
                 None => pending.clone().await,
@@ -77,7 +88,7 @@ impl ConnectionManager {
                 Err(error) if !may_have_run || self.server.is_broken(&error) => error,
                 result => return Sent { result, is_resent },
             };
-            self.replace(&pending);
+            self.replace(current, &pending);
             // A server that is too slow is not asked twice.
             if is_last || error.is_timeout() {
                 let result = Err(error);
@@ -103,24 +114,12 @@ impl ConnectionManager {
     }
 
     /// Lets go of a broken connection, unless another request has.
-    fn replace(&self, broken: &PendingConnection) {
-        let mut current = self.current.lock();
+    fn replace(&self, current: &Mutex<PendingConnection>, broken: &PendingConnection) {
+        let mut current = current.lock();
         if current.ptr_eq(broken) {
             *current = self.server.open();
         }
     }
-}
-
-/// What an error of a server means depends on what leads to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(all(feature = "redis-cluster", feature = "redis-sentinel")),
-    expect(dead_code, reason = "features add what to connect to")
-)]
-pub(super) enum Topology {
-    Single,
-    Sentinel,
-    Cluster,
 }
 
 /// What to connect to.

@@ -1,4 +1,4 @@
-//! The store that keeps sessions in Redis or Valkey: one server, or a cluster.
+//! The store that keeps sessions in Redis or Valkey: one server, one that sentinels name, or a cluster.
 
 mod advice;
 mod batch;
@@ -7,7 +7,9 @@ mod connection;
 mod encoding;
 mod index;
 mod keys;
+mod lane;
 mod pages;
+mod progress;
 mod reply;
 mod scan;
 mod script;
@@ -15,6 +17,8 @@ mod script;
 mod sentinels;
 mod store;
 mod sweep;
+mod tcp;
+mod topology;
 mod users;
 
 pub use self::store::RedisStore;

@@ -4,8 +4,10 @@ use super::{
     RedisStore,
     connection::Request,
     encoding,
+    lane::Lane,
+    progress::Node,
     reply::unexpected,
-    scan::{Node, nodes, refuse_cluster_node},
+    scan::{nodes, refuse_cluster_node},
 };
 use crate::{
     error::Error,
@@ -67,7 +69,10 @@ impl RedisStore {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(self.keys.pattern());
         scan.arg("COUNT").arg(count);
-        let sent = self.connection.send(Request::One(&scan), node).await;
+        let sent = self
+            .connection
+            .send(Request::One(&scan), node, Lane::Large)
+            .await;
         let (cursor, names): (u64, Vec<Vec<u8>>) =
             redis::from_redis_value(self.value(sent)?).map_err(|_| unexpected())?;
         let handle = |name: &Vec<u8>| self.keys.handle(name);
@@ -87,7 +92,10 @@ impl RedisStore {
         for &handle in handles {
             get.cmd("GET").arg(self.keys.record(handle));
         }
-        let sent = self.connection.send(Request::Many(&get), node).await;
+        let sent = self
+            .connection
+            .send(Request::Many(&get), node, Lane::Large)
+            .await;
         let Value::Array(values) = self.value(sent)? else {
             return Err(unexpected());
         };

@@ -1,6 +1,6 @@
 use redis::{RedisError, Value};
 
-use super::{advice, connection::Topology, encoding};
+use super::{advice, encoding, topology::Topology};
 use crate::error::Error;
 
 /// The reply to a command.

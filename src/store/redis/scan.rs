@@ -1,8 +1,15 @@
-use std::{collections::HashSet, vec};
+use std::collections::HashSet;
 
 use redis::Value;
 
-use super::{RedisStore, connection::Request, encoding::RecordHeader, reply::unexpected};
+use super::{
+    RedisStore,
+    connection::Request,
+    encoding::RecordHeader,
+    lane::Lane,
+    progress::{Node, Scan},
+    reply::unexpected,
+};
 use crate::{error::Error, id::Handle, time::Timestamp};
 
 /// How many keys the server looks at for one reply. Each of a page's commands holds others up for a fraction of a
@@ -21,16 +28,6 @@ impl RedisStore {
         Ok(live.len() as u64)
     }
 }
-
-/// Iterates over all records, node by node and page by page. Every record that exists throughout is found, some of them
-/// twice.
-pub(super) struct Scan {
-    nodes: vec::IntoIter<Node>,
-    here: Option<(Node, u64)>,
-}
-
-/// A slot of the node, `None` for a single server.
-pub(super) type Node = Option<u16>;
 
 impl Scan {
     pub(super) async fn begin(store: &RedisStore) -> Result<Self, Error> {
@@ -84,7 +81,10 @@ async fn handles(store: &RedisStore, node: Node, cursor: u64) -> Result<(u64, Ve
     let mut scan = redis::cmd("SCAN");
     scan.arg(cursor).arg("MATCH").arg(store.keys.pattern());
     scan.arg("COUNT").arg(PAGE);
-    let answer = store.connection.send(Request::One(&scan), node).await;
+    let answer = store
+        .connection
+        .send(Request::One(&scan), node, Lane::Large);
+    let answer = answer.await;
     let (cursor, names): (u64, Vec<Vec<u8>>) =
         redis::from_redis_value(store.value(answer)?).map_err(|_| unexpected())?;
     let handle = |name: &Vec<u8>| store.keys.handle(name);
@@ -104,7 +104,10 @@ async fn headers(
         let key = store.keys.record(handle);
         get.cmd("GETRANGE").arg(key).arg(0).arg(RecordHeader::LAST);
     }
-    let sent = store.connection.send(Request::Many(&get), node).await;
+    let sent = store
+        .connection
+        .send(Request::Many(&get), node, Lane::Large);
+    let sent = sent.await;
     match store.value(sent)? {
         Value::Array(heads) => heads.iter().map(header).collect(),
         _ => Err(unexpected()),

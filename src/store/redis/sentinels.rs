@@ -3,7 +3,7 @@ use redis::{
     sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType},
 };
 
-use super::connect::tcp_settings;
+use super::tcp::tcp_settings;
 
 /// The address of a primary by its name: `redis+sentinel://user:password@host:26379,host:26379/name/0`.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,9 +11,10 @@ use super::{
     encoding::{self, EncodedRecord},
     index::Entry,
     keys::Keys,
+    lane::{Lane, LargeSessions},
+    progress::PausedSweep,
     reply::{self, End, Reply, in_doubt, unexpected},
     script::{self, Script},
-    sweep::PausedSweep,
 };
 use crate::{
     error::Error,
@@ -34,7 +35,8 @@ use crate::{
 /// # Ok(()) }
 /// ```
 ///
-/// Clones share one connection, over which concurrent commands are pipelined.
+/// Clones share their connections, over which concurrent commands are pipelined: one, and from the first session of
+/// 32 KiB or more a second for such sessions, so that they hold no small one up. Sweeping and counting use the second.
 ///
 /// # Cost
 ///
@@ -44,7 +46,8 @@ use crate::{
 ///   has ended; ending them all three, and one for each.
 /// - A cluster keeps a session and the index of its user in different key slots. There a new session of a user is two
 ///   commands more, a regenerate one, and a regenerate of a user's session three.
-/// - [`count`](crate::Sessions::count) looks at every session, at some 100,000 a second.
+/// - [`count`](crate::Sessions::count) looks at every session, at some 100,000 a second. A sweep looks at each twice at
+///   most, however small its batches, five hundred to a command.
 ///
 /// # Failures
 ///
@@ -62,6 +65,17 @@ use crate::{
 /// - **Clocks differ**: nothing. The application's clock decides when a session has expired. Redis is told how long to
 ///   keep a key, not until when, and five minutes longer than that, so its clock may be wrong. Set forward by more than
 ///   five minutes, or after a failover to a node that is so far ahead, it ends sessions early.
+///
+/// # Rights
+///
+/// A user of the server needs these and no other, with the store's prefix in place of `wiz:`:
+///
+/// ```text
+/// ACL SETUSER app on >PASSWORD ~wiz:* +ping +get +set +exists +getrange +setrange +unlink +pttl +pexpire +time
+///   +zadd +zrange +zrem +zremrangebyscore +scan +eval +evalsha
+/// ```
+///
+/// In a cluster `+cluster|slots +asking` too, with Sentinel `+role`, with a database other than 0 `+select`.
 ///
 /// # Keys
 ///
@@ -86,6 +100,7 @@ use crate::{
 pub struct RedisStore {
     pub(super) connection: Arc<ConnectionManager>,
     pub(super) keys: Arc<Keys>,
+    pub(super) large: Arc<LargeSessions>,
     pub(super) paused_sweep: Arc<PausedSweep>,
 }
 
@@ -94,6 +109,7 @@ impl RedisStore {
         Self {
             connection: Arc::new(ConnectionManager::new(server)),
             keys: Arc::new(Keys::new("wiz:")),
+            large: Arc::new(LargeSessions::new()),
             paused_sweep: Arc::default(),
         }
     }
@@ -105,13 +121,17 @@ impl RedisStore {
         keys: impl Iterator<Item = &'a str> + Clone,
         arguments: &[&[u8]],
     ) -> Result<Reply, Error> {
-        let command = script.by_hash(keys.clone(), arguments);
-        let mut sent = self.connection.send(Request::One(&command), None).await;
+        let lane = Lane::of_bytes(arguments.iter().map(|argument| argument.len()).sum());
+        let send = async |command: Cmd| {
+            self.connection
+                .send(Request::One(&command), None, lane)
+                .await
+        };
+        let mut sent = send(script.by_hash(keys.clone(), arguments)).await;
         if sent.fails_by(ServerErrorKind::NoScript) {
-            let command = script.with_source(keys, arguments);
             // The first attempt may have run on a server that has lost its scripts since.
             let is_resent = sent.is_resent;
-            sent = self.connection.send(Request::One(&command), None).await;
+            sent = send(script.with_source(keys, arguments)).await;
             sent.is_resent |= is_resent;
             if let Err(error) = &sent.result
                 && is_refused(error, "eval")
@@ -126,7 +146,15 @@ impl RedisStore {
     }
 
     pub(super) async fn send(&self, command: &Cmd) -> Result<Value, Error> {
-        self.value(self.connection.send(Request::One(command), None).await)
+        self.send_by(Lane::Small, command).await
+    }
+
+    async fn send_by(&self, lane: Lane, command: &Cmd) -> Result<Value, Error> {
+        self.value(
+            self.connection
+                .send(Request::One(command), None, lane)
+                .await,
+        )
     }
 
     pub(super) fn value(&self, sent: Sent) -> Result<Value, Error> {
@@ -153,6 +181,7 @@ impl fmt::Debug for RedisStore {
 impl SessionStore for RedisStore {
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         let encoded = EncodedRecord::new(record, record.version());
+        self.large.note(handle, encoded.as_bytes().len());
         let keys = ScriptKeys::new(self, [handle], record);
         let index_ttl = encoding::index_ttl(record);
         let arguments = [encoded.as_bytes(), encoded.ttl(), index_ttl.as_bytes()];
@@ -176,8 +205,11 @@ impl SessionStore for RedisStore {
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
         let mut get = redis::cmd("GET");
         get.arg(self.keys.record(handle));
-        match self.send(&get).await? {
-            Value::BulkString(value) => encoding::decode(&value).map(Some),
+        match self.send_by(self.large.lane(handle), &get).await? {
+            Value::BulkString(value) => {
+                self.large.note(handle, value.len());
+                encoding::decode(&value).map(Some)
+            }
             Value::Nil => Ok(None),
             _ => Err(unexpected()),
         }
@@ -190,6 +222,7 @@ impl SessionStore for RedisStore {
         record: &Record,
     ) -> Result<Replaced, Error> {
         let encoded = EncodedRecord::new(record, expected.next());
+        self.large.note(handle, encoded.as_bytes().len());
         let keys = ScriptKeys::new(self, [handle], record);
         let (index_ttl, version) = (encoding::index_ttl(record), encoding::number(expected));
         let last = encoded.last_of_user();
@@ -250,6 +283,7 @@ impl SessionStore for RedisStore {
         }
         let encoded = EncodedRecord::new(record, record.version());
         let stone = EncodedRecord::new(tombstone, expected.next());
+        self.large.note(new, encoded.as_bytes().len());
         let (index_ttl, version) = (encoding::index_ttl(record), encoding::number(expected));
         let keys = ScriptKeys::new(self, [old, new], record);
         let arguments = [

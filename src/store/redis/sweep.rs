@@ -1,30 +1,16 @@
 use futures_util::future::try_join_all;
-use parking_lot::Mutex;
 use redis::Value;
 
-use super::{RedisStore, encoding, reply::unexpected, scan::Scan, script};
+use super::{
+    RedisStore, encoding,
+    progress::{RunningSweep, Scan, Sweep},
+    reply::unexpected,
+    script,
+};
 use crate::{error::Error, id::Handle, time::Timestamp};
 
 /// How many records one script deletes, which takes the server a fraction of a millisecond.
 const CHUNK: usize = 100;
-
-/// A sweep over all records, which may take many calls.
-pub(super) struct Sweep {
-    scan: Scan,
-    /// Records of the last page that had expired, and are not yet deleted.
-    due: Vec<Handle>,
-}
-
-/// The sweep that the next call goes on with. Without it, each would have to pass all records that those before it
-/// found alive.
-#[derive(Default)]
-pub(super) struct PausedSweep(Mutex<Option<Sweep>>);
-
-/// A sweep under way. When it is dropped, by an error and a cancelled call too, it is paused.
-struct RunningSweep<'a> {
-    sweep: Option<Sweep>,
-    paused: &'a PausedSweep,
-}
 
 impl RedisStore {
     /// An answer below the limit says that this call has looked at every record.
@@ -64,20 +50,6 @@ impl RedisStore {
     }
 }
 
-impl PausedSweep {
-    fn resume(&self) -> Option<RunningSweep<'_>> {
-        let sweep = self.0.lock().take()?;
-        Some(self.begin(sweep))
-    }
-
-    fn begin(&self, sweep: Sweep) -> RunningSweep<'_> {
-        RunningSweep {
-            sweep: Some(sweep),
-            paused: self,
-        }
-    }
-}
-
 impl RunningSweep<'_> {
     /// Answers whether it came to the end of all records, rather than to its limit.
     async fn run(
@@ -95,14 +67,6 @@ impl RunningSweep<'_> {
 
     fn finish(mut self) {
         self.sweep = None;
-    }
-}
-
-impl Drop for RunningSweep<'_> {
-    fn drop(&mut self) {
-        if let Some(sweep) = self.sweep.take() {
-            *self.paused.0.lock() = Some(sweep);
-        }
     }
 }
 
