@@ -38,7 +38,7 @@ spin DATABASE CONTESTANT reads|writes   the same on Redis or PostgreSQL
 check            allocations and instructions beside baseline.csv; fails if one grew by more than 5 %
 check --update   writes baseline.csv";
 
-const ALL: [(&str, fn()); 11] = [
+const ALL: &[(&str, fn())] = &[
     ("time", || {
         targets::print_time(&measure::time::measure(&scenario::ALL));
     }),
@@ -52,6 +52,7 @@ const ALL: [(&str, fn()); 11] = [
     ("scaling", measure::scaling::measure),
     ("hot", measure::hot::measure),
     ("parts", measure::parts::measure),
+    #[cfg(feature = "databases")]
     ("databases", || {
         measure::databases::measure(&measure::databases::ALL)
     }),
@@ -76,10 +77,12 @@ fn main() -> ExitCode {
                 titles.iter().map(|title| scenario::titled(title)),
             ));
         }
+        #[cfg(feature = "databases")]
         ["databases", database] => measure::databases::measure(&[database]),
         ["spin", contestant, scenario] => {
             measure::time::spin(contestants::named(contestant), scenario::titled(scenario))
         }
+        #[cfg(feature = "databases")]
         ["spin", database, contestant, requested] => {
             measure::databases::spin(database, contestant, requested);
         }

@@ -2,6 +2,7 @@
 
 pub mod allocations;
 pub mod connection;
+#[cfg(feature = "databases")]
 pub mod databases;
 pub mod dependencies;
 pub mod heap;

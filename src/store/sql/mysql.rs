@@ -151,6 +151,7 @@ pub(super) const SYNTAX: Syntax = Syntax {
     delete_user: "{delete_user}",
     regenerate: REGENERATE,
     sweep: SWEEP,
+    sweep_batch: u64::MAX,
     postpone: POSTPONE,
     schema: SCHEMA,
 };

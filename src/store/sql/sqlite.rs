@@ -153,6 +153,7 @@ pub(super) const SYNTAX: Syntax = Syntax {
     delete_user: "{delete_user}",
     regenerate: REGENERATE,
     sweep: SWEEP,
+    sweep_batch: 100,
     postpone: POSTPONE,
     schema: SCHEMA,
 };

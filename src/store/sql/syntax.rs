@@ -21,6 +21,8 @@ pub(crate) struct Syntax {
     pub(super) regenerate: &'static str,
     /// Looks at a batch of due rows (`sweep_at` has passed) and deletes those that have expired.
     pub(super) sweep: &'static str,
+    /// How many rows one statement sweeps at most. Few, where a statement that writes keeps all other writes waiting.
+    pub(super) sweep_batch: u64,
     /// Looks at a batch of due rows and moves `sweep_at` of those that are still alive to their expiry.
     pub(super) postpone: &'static str,
     /// Creates the table and its indexes.

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::time::Instant;
+
 use super::{
     executor::{Executor, Failure, FailureKind, Route},
     row::{self, Row},
@@ -283,7 +285,8 @@ impl<E: Executor> SessionStore for SqlTable<E> {
     async fn delete_expired(&self, now: SystemTime, limit: usize) -> Result<u64, Error> {
         let (limit, mut deleted) = (limit as u64, 0);
         while deleted < limit {
-            let batch = limit - deleted;
+            let batch = (limit - deleted).min(E::SYNTAX.sweep_batch);
+            let start = Instant::now();
             let values = [
                 row::millis(now).into(),
                 i64::try_from(batch).unwrap_or(i64::MAX).into(),
@@ -293,7 +296,11 @@ impl<E: Executor> SessionStore for SqlTable<E> {
                 .await?;
             deleted += swept;
             if swept == batch {
-                break;
+                if deleted < limit {
+                    // The application's writes come in between.
+                    tokio::time::sleep(start.elapsed()).await;
+                }
+                continue;
             }
             // Due rows that were touched come before others in the index: move them out of the way.
             let postponed = self

@@ -1,4 +1,7 @@
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Instant, SystemTime},
+};
 
 use serde::Serialize;
 use wiz_session::Sweeper;
@@ -34,6 +37,7 @@ async fn sweep(store: &Store, batch: u32) -> Result<Swept, Failure> {
         interrupted: false,
     };
     loop {
+        let start = Instant::now();
         let deleted = store.delete_expired(until, batch as usize).await;
         let deleted = deleted.map_err(|failure| match swept.deleted {
             0 => failure,
@@ -48,6 +52,8 @@ async fn sweep(store: &Store, batch: u32) -> Result<Swept, Failure> {
             swept.interrupted = true;
             return Ok(swept);
         }
+        // As a `Sweeper` does: without a pause, a SQLite file would be left one write in ten.
+        tokio::time::sleep(start.elapsed()).await;
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) const SYNTAX: Syntax = Syntax {
     delete_user: DELETE_USER,
     regenerate: REGENERATE,
     sweep: SWEEP,
+    sweep_batch: u64::MAX,
     postpone: POSTPONE,
     schema: SCHEMA,
 };
