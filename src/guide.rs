@@ -5,7 +5,8 @@
 //! | [`concurrency`] | what is guaranteed when requests meet or are sent again, and what stays with you |
 //! | [`security`] | the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement |
 //! | [`expiry`] | the two timeouts, touching, polling, remember me, sweeping |
-//! | [`stores`] | which store for what, and writing your own |
+//! | [`stores`] | which store for what, what a request costs, setting one up |
+//! | [`writing_a_store`] | what a store keeps, a whole one on a key-value engine, the suite that it has to pass |
 //! | [`websockets_and_streams`] | the session after the response headers are sent |
 //! | [`near_cache`] | reading a session without a round trip, and how old it may be |
 //! | [`operating`] | `wiz-session` on the command line: keys, tables, sweeps, a user's sessions |
@@ -34,6 +35,7 @@ page!(concurrency, "concurrency.md");
 page!(security, "security.md");
 page!(expiry, "expiry.md");
 page!(stores, "stores.md");
+page!(writing_a_store, "writing-a-store.md");
 page!(websockets_and_streams, "websockets-and-streams.md");
 page!(near_cache, "near-cache.md");
 page!(operating, "operating.md");

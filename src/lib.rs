@@ -31,7 +31,8 @@
 //! - [`guide::concurrency`]: what is guaranteed when requests meet, fail or are sent again.
 //! - [`guide::security`]: the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement.
 //! - [`guide::expiry`]: the two timeouts, remember me, polling, sweeping.
-//! - [`guide::stores`]: choosing a store, writing your own.
+//! - [`guide::stores`]: choosing a store, setting one up.
+//! - [`guide::writing_a_store`]: what a store keeps, a whole one, the suite that it has to pass.
 //! - [`guide::websockets_and_streams`]: the session after the response headers are sent; being told when it ends.
 //! - [`guide::near_cache`]: reading it without a round trip.
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.

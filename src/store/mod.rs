@@ -1,5 +1,5 @@
-//! Where sessions are kept: the [`SessionStore`] contract and the stores that come with the crate. Which one for what,
-//! and how to write one: the [guide](crate::guide::stores).
+//! Where sessions are kept: the [`SessionStore`] contract and the stores that come with the crate. Which one for what:
+//! [stores](crate::guide::stores). How to write one: [writing a store](crate::guide::writing_a_store).
 
 mod boxed;
 mod client;

@@ -18,22 +18,61 @@ use crate::{
 /// Applications name a store once, where they make the layer, and never call it. To choose one at run time:
 /// [`BoxStore`](super::BoxStore). To wrap one: [`forward_session_store!`](crate::forward_session_store).
 ///
+/// # What a store keeps
+///
+/// | | what it is | how to keep it |
+/// |---|---|---|
+/// | the [`Handle`] | the key: 16 bytes, uniformly distributed | [`as_bytes`](Handle::as_bytes), or 32 hexadecimal digits by `Display` and `FromStr` |
+/// | [`Record::version`] | a number below 2⁶³ | a 64-bit integer |
+/// | [`Record::expires_at`] | a time in whole milliseconds, from 1970 to the end of 9999 | milliseconds since 1970, as a 64-bit integer |
+/// | [`Record::to_json`] | all the rest, in one text | as it is, up to the layer's `max_bytes` and a few hundred bytes more |
+///
+/// [`Record::from_json`] makes the record of the last three again. The text is opaque: it contains the user, whether this
+/// is a tombstone, the absolute end and the ids of the last commits. A store never parses it, and never makes it anew
+/// from parts. What it has to find records by, it keeps a second time, beside the text: [`Record::user`] for
+/// [`list`](Self::list) and [`delete_user`](Self::delete_user), the expiry for [`delete_expired`](Self::delete_expired),
+/// [`Record::is_tombstone`] for [`count`](Self::count) and [`delete`](Self::delete).
+///
+/// Version and expiry are apart from the text because they change without it: the store counts the versions, and a
+/// [`touch`](Self::touch) writes nothing but the expiry.
+///
 /// # Contract
 ///
 /// A store decides nothing: whether a session has expired, when to touch it and who may see it is up to the caller. What
 /// the crate promises to its users rests on these rules, which the [conformance suite](crate::store) checks:
 ///
-/// - **Atomic and visible.** Each method takes effect wholly or not at all. Once its future has resolved, every process
-///   that uses the same store sees the effect.
+/// - **Atomic.** Each method takes effect wholly or not at all, and of calls that meet it looks as if one had come after
+///   the other, in either order. What reads a record and then writes it has to write on condition that it is still the
+///   one that was read, also in a `touch`. Two exceptions: [`delete_user`](Self::delete_user) and
+///   [`delete_expired`](Self::delete_expired) may end their sessions one by one, and a [`regenerate`](Self::regenerate)
+///   in steps may show the new record before the old one has gone.
+/// - **Visible.** Once a future has resolved, every process that uses the same store sees the effect. A copy in the
+///   process's memory is not enough, and neither is a write that is still in a queue.
 /// - **Insert or update, never both.** [`create`](Self::create) only inserts and [`replace`](Self::replace) only updates:
 ///   a `replace` that inserted would bring ended sessions back to life. Only `create` and `regenerate` make a record
 ///   appear under a handle, and only `replace` and `regenerate` change what is there.
+/// - **Compare-and-swap.** `replace` and `regenerate` write if the stored version is the expected one, and not if it is
+///   any other, smaller or greater. The replacement gets [`expected.next()`](Version::next), and so does the tombstone
+///   that a `regenerate` leaves. A record that is inserted keeps the version it has, which need not be the first.
+/// - **A touch moves the end only.** And that only to later: neither the data nor the version changes, so a `replace` of
+///   the version that was there before the touch succeeds after it.
+/// - **Tombstones are no sessions.** They are neither counted nor listed, and neither `delete` nor `delete_user` ends
+///   one. They are loaded, replaced, touched and swept like any record.
+/// - **All sessions of a user.** `list` and `delete_user` find every session of the user, compared byte by byte, and no
+///   other, also one that moves to a new id meanwhile. Where records and index are read one after the other, an entry
+///   may lead to a session that has just moved: then the index has to be read again.
+/// - **Nothing is cut.** Versions, times and handles are kept in full. Keys, values and users are any text of any length,
+///   including NUL and nothing at all; an engine whose keys are short is given a digest. Lists are as long as they are,
+///   however many pages the engine makes of them.
+/// - **The caller's clock.** Times are passed in. `count` and `delete_expired` go by the time they are given, whatever
+///   the store's own clock says. A store that has to know the time by itself goes by [`use_clock`](Self::use_clock).
+/// - **A look agrees with a load.** [`look`](Self::look) answers once for each handle, in the order asked, with the version
+///   and the expiry that a `load` would give, also of a tombstone or of what has expired.
+/// - **A scan misses nothing.** What is there while a [`scan`](Self::scan) lasts is on a page, whatever appears and ends
+///   between two pages, and whoever resumes it by the text of a cursor. A record on it is as a `load` would give it.
 /// - **Failures are errors.** An engine that fails is an `Err`, never `None`, `Gone` or `false`: those are answers, and
-///   they end sessions.
-/// - **Any text.** Keys and values may contain any character, including NUL. A record is as large as the layer's
-///   `max_bytes`, and a few hundred bytes more.
-/// - **The application's clock.** A store reads no clock where two could disagree: times are passed in, or come from
-///   [`use_clock`](Self::use_clock).
+///   they end sessions. So is a record that cannot be read, by `load` and by `list`.
+/// - **Immediate means never waiting.** A store that is [`IMMEDIATE`](Self::IMMEDIATE) has no future that is ever pending.
 /// - **Discreet.** A store never learns a session's id. Its errors and logs contain handles at most, never data.
 ///
 /// # Lost answers
@@ -48,16 +87,20 @@ use crate::{
 ///
 /// # Expired records
 ///
-/// A store never removes a record before it [expires](Record::expires_at), and then need not at once. One that removes
-/// expired records by itself, with a sweep of its own or by the engine's expiry, keeps them for five more minutes: a
-/// request that found its session alive can then still store its changes, though the session expires while its handler
-/// works. [`delete_expired`](Self::delete_expired) has no such grace: its caller passes the time in.
+/// A store never removes a record before it [expires](Record::expires_at), and then need not at once. Until it is removed
+/// it is a record like any other: loaded, replaced, and touched to a later end.
+///
+/// A store that removes expired records by itself, with a sweep of its own or by the engine's expiry, keeps sessions for
+/// five more minutes: a request that found its session alive can then still store its changes, though the session
+/// expires while its handler works. Tombstones need no such grace. [`delete_expired`](Self::delete_expired) has none:
+/// its caller passes the time in, and it deletes everything that expired by then: sessions of users and of nobody, and
+/// tombstones.
 ///
 /// # Cancel safety
 ///
 /// Every method is cancel-safe: its future may be dropped at any point, as the layer does at its `store_timeout`. The call
-/// has then happened wholly or not at all, and what it used, a pooled connection for instance, is fit for the next call.
-/// If the engine's driver is not cancel-safe, spawn the call or discard the connection.
+/// has then happened wholly or not at all, and what it used, a lock or a pooled connection for instance, is fit for the
+/// next call. If the engine's driver is not cancel-safe, spawn the call or discard the connection.
 ///
 /// # Cost
 ///
@@ -67,7 +110,8 @@ use crate::{
 ///
 /// # Example
 ///
-/// A store over a map, complete:
+/// A store over a map, complete. [Writing a store](crate::guide::writing_a_store) has one on a key-value store with
+/// conditional writes, where each method is several requests.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Mutex, time::SystemTime};
@@ -163,8 +207,8 @@ pub trait SessionStore: Send + Sync + 'static {
         let _ = clock;
     }
 
-    /// Inserts a record, with the version it has, if the handle is not in use. A tombstone and an expired record are in
-    /// use too.
+    /// Inserts a record, with the version it has, if the handle is not in use. It is in use as long as there is a record,
+    /// also a tombstone or one that has expired.
     fn create(
         &self,
         handle: Handle,
@@ -177,8 +221,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Also if the record cannot be read ([`Error::corrupt`]): a damaged session is not a missing one.
     fn load(&self, handle: Handle) -> impl Future<Output = Result<Option<Record>, Error>> + Send;
 
-    /// Replaces the whole record, including its user and expiry, if it still has the expected version. The new version is
-    /// [`expected.next()`](Version::next), whatever version `record` carries.
+    /// Replaces the whole record, including its user and expiry, if it still has the expected version. The expiry may be
+    /// earlier than that of the stored record. The new version is [`expected.next()`](Version::next), whatever version
+    /// `record` carries.
     fn replace(
         &self,
         handle: Handle,
@@ -187,7 +232,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Replaced, Error>> + Send;
 
     /// Moves the expiry to later, never to earlier, and changes neither data nor version. Answers whether there is such a
-    /// record. Idempotent.
+    /// record, moved or not. Idempotent. Of calls at once the latest expiry counts.
     fn touch(
         &self,
         handle: Handle,
@@ -199,8 +244,10 @@ pub trait SessionStore: Send + Sync + 'static {
     fn delete(&self, handle: Handle) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Moves a session to a new id: inserts `record` under `new`, with the version it has, and replaces the record under
-    /// `old` by `tombstone`, both only if `old` still has the expected version and `new` is not in use. Of many concurrent
-    /// calls for one session one succeeds. The answer's version is that of the record under `new`.
+    /// `old` by `tombstone`, whose version is [`expected.next()`](Version::next), both only if `old` still has the expected
+    /// version and `new` is not in use. Of many concurrent calls for one session one succeeds. The answer's version is
+    /// that of the record under `new`; if `new` is in use it is [`Replaced::Conflict`]. `record` may be of another user
+    /// than the one under `old`: that is a login.
     ///
     /// Defaults to a `create` followed by a `replace`, which takes two calls, and up to six if it has to look what an
     /// earlier attempt did. A crash between the two leaves the old session unchanged, and a copy whose id no client has;
@@ -218,19 +265,21 @@ pub trait SessionStore: Send + Sync + 'static {
     }
 
     /// Deletes up to `limit` records that expired at `now` or before, tombstones included, and answers how many. A record
-    /// that is touched meanwhile survives. A store whose engine expires records by itself returns 0.
+    /// that is touched meanwhile survives. As long as some are left it deletes one at least: 0 tells the caller that there
+    /// are none. A store that leaves this to its engine returns 0.
     fn delete_expired(
         &self,
         now: SystemTime,
         limit: usize,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// All sessions of a user, in no particular order. Some may have expired; none that lives is missing.
+    /// All sessions of a user, each once, in no particular order. Some may have expired; none that lives is missing, also
+    /// one that moves to a new id while this runs.
     fn list(&self, user: &str)
     -> impl Future<Output = Result<Vec<(Handle, Record)>, Error>> + Send;
 
-    /// Deletes all sessions of a user except this one, and answers how many. Also a session that moves to a new id while
-    /// this runs: where one statement cannot see that, repeat until the user has no other session.
+    /// Deletes all sessions of a user except this one, if it is theirs, and answers how many. Also a session that moves to
+    /// a new id while this runs: where one statement cannot see that, repeat until the user has no other session.
     fn delete_user(
         &self,
         user: &str,

@@ -1,284 +1,237 @@
-//! Every method against every other that it could meet. Each check is a race that a store can only lose sometimes, so
-//! each is run many times.
+//! Calls that meet in parallel, as often as time allows: for what a store does in several steps without waiting in
+//! between, behind several locks for instance.
 
-// Over 250 lines: a list of checks, one for each pair of methods that meet.
+use std::time::{Duration, Instant, SystemTime};
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
+use super::{
+    parallel::in_parallel,
+    rule,
+    samples::{HOUR, MINUTE, SECOND, handle, kept, record, tombstone, user},
+    subject::Subject,
 };
-
-use tokio::task::JoinSet;
-
-use super::support::{HOUR, create, handle, load, record, replace, tombstone};
 use crate::{
-    record::Version,
+    record::{Record, Version},
     store::{Created, Replaced, SessionStore},
 };
 
-const ROUNDS: usize = 20;
 const AT_ONCE: usize = 8;
+const MIN_ROUNDS: usize = 5;
+const MAX_ROUNDS: usize = 60;
+const BUDGET: Duration = Duration::from_millis(1_200);
 
-pub(super) async fn check(store: &Arc<impl SessionStore>) {
-    for _ in 0..ROUNDS {
+pub(super) async fn check(store: &Subject<impl SessionStore>) {
+    let start = Instant::now();
+    for round in 0..MAX_ROUNDS {
+        if round >= MIN_ROUNDS && start.elapsed() > BUDGET {
+            break;
+        }
         one_of_many_creates_wins(store).await;
         one_of_many_replaces_wins(store).await;
         one_of_many_regenerates_wins(store).await;
         one_of_many_deletes_wins(store).await;
-        a_delete_beats_every_replace_that_follows(store).await;
-        a_touch_brings_nothing_back(store).await;
-        a_session_that_is_touched_survives_the_sweep(store).await;
+        the_latest_of_many_touches_wins(store).await;
+        what_was_deleted_stays_deleted(store).await;
+        what_is_touched_survives_a_sweep(store).await;
         no_session_of_a_user_slips_through(store).await;
-        a_session_that_moves_is_always_listed(store).await;
+        a_new_session_is_ended_or_lives(store).await;
     }
-    no_increment_is_lost(store).await;
-}
-
-/// Runs the same thing many times at once, in parallel if the runtime can.
-async fn at_once<S, T, F>(store: &Arc<S>, run: impl Fn(Arc<S>, usize) -> F) -> Vec<T>
-where
-    F: Future<Output = T> + Send + 'static,
-    T: Send + 'static,
-{
-    (0..AT_ONCE)
-        .map(|n| run(Arc::clone(store), n))
-        .collect::<JoinSet<_>>()
-        .join_all()
-        .await
 }
 
 fn wins<T: PartialEq>(answers: &[T], wanted: &T) -> usize {
     answers.iter().filter(|answer| *answer == wanted).count()
 }
 
-async fn one_of_many_creates_wins(store: &Arc<impl SessionStore>) {
-    let handle = handle();
-    let answers = at_once(store, move |store, n| async move {
-        store
-            .create(handle, &record(None, &format!(r#"{{"n":{n}}}"#)))
-            .await
-            .expect("create answers")
+async fn one_of_many_creates_wins(store: &Subject<impl SessionStore>) {
+    let (now, handle) = (store.now(), handle());
+    let answers = in_parallel(store, 0..AT_ONCE, move |store, n| async move {
+        let mine = record(now, Some("alice"), &format!(r#"{{"n":{n}}}"#));
+        (store.create(handle, &mine).await, kept(&mine))
     });
-    assert_eq!(
-        wins(&answers.await, &Created::Created),
-        1,
-        "one of many creates of a handle wins"
-    );
+    let (mut won, lost): (Vec<_>, Vec<_>) = answers
+        .await
+        .into_iter()
+        .partition(|(answer, _)| *answer == Created::Created);
+    let what = "of many creates of one handle one wins";
+    rule::INSERT_OR_UPDATE.equal((won.len(), lost.len()), (1, AT_ONCE - 1), what);
+    let stored = store.load(handle).await;
+    let won = won.pop().map(|(_, record)| record);
+    rule::INSERT_OR_UPDATE.equal(stored.as_ref().map(kept), won, what);
 }
 
-async fn one_of_many_replaces_wins(store: &Arc<impl SessionStore>) {
-    let handle = create(&**store, &record(None, "{}")).await;
-    let answers = at_once(store, move |store, n| async move {
-        let mine = record(None, &format!(r#"{{"n":{n}}}"#));
-        (replace(&*store, handle, Version::FIRST, &mine).await, mine)
+async fn one_of_many_replaces_wins(store: &Subject<impl SessionStore>) {
+    let now = store.now();
+    let handle = store.insert(&record(now, None, "{}")).await;
+    let answers = in_parallel(store, 0..AT_ONCE, move |store, n| async move {
+        let mine = record(now, None, &format!(r#"{{"n":{n}}}"#));
+        let answer = store.replace(handle, Version::FIRST, &mine).await;
+        (answer, kept(&mine.with_version(Version::new(2))))
     });
-    let answers = answers.await;
-    let won: Vec<_> = answers
-        .iter()
-        .filter(|(answer, _)| matches!(answer, Replaced::Stored(_)))
-        .collect();
-    let lost = answers
-        .iter()
-        .filter(|(answer, _)| *answer == Replaced::Conflict)
-        .count();
-    assert_eq!(
-        (won.len(), lost),
-        (1, AT_ONCE - 1),
-        "one of many replaces of a version wins"
-    );
-    let stored = load(&**store, handle).await.expect("it is still there");
-    assert_eq!(
-        stored.to_json(),
-        won[0].1.to_json(),
-        "and what it wrote is there"
-    );
+    let (mut won, lost): (Vec<_>, Vec<_>) = answers
+        .await
+        .into_iter()
+        .partition(|(answer, _)| *answer == Replaced::Stored(Version::new(2)));
+    let what = "of many replaces of one version one wins";
+    rule::COMPARE_AND_SWAP.equal((won.len(), lost.len()), (1, AT_ONCE - 1), what);
+    let stored = store.load(handle).await;
+    let won = won.pop().map(|(_, record)| record);
+    rule::COMPARE_AND_SWAP.equal(stored.as_ref().map(kept), won, what);
 }
 
-async fn one_of_many_regenerates_wins(store: &Arc<impl SessionStore>) {
-    let old = create(&**store, &record(None, "{}")).await;
-    let answers = at_once(store, move |store, _| async move {
-        let new = handle();
-        let answer = store
-            .regenerate(old, Version::FIRST, &tombstone(), new, &record(None, "{}"))
-            .await;
-        (answer.expect("regenerate answers"), new)
+async fn one_of_many_regenerates_wins(store: &Subject<impl SessionStore>) {
+    let (now, user) = (store.now(), user());
+    let moved = record(now, Some(&user), "{}");
+    let old = store.insert(&moved).await;
+    let answers = in_parallel(store, 0..AT_ONCE, move |store, _| {
+        let (new, moved) = (handle(), moved.clone());
+        async move {
+            let answer = store
+                .regenerate(old, Version::FIRST, &tombstone(now), new, &moved)
+                .await;
+            (answer, new)
+        }
     });
+    let (answers, what) = (answers.await, "of many regenerates of one session one wins");
     let mut live = 0;
-    for (answer, new) in answers.await {
-        let lives = load(&**store, new).await.is_some();
-        assert_eq!(
-            lives,
-            matches!(answer, Replaced::Stored(_)),
-            "only a regenerate that won leaves a session"
-        );
+    for (answer, new) in answers {
+        let lives = store.load(new).await.is_some();
+        let has_won = matches!(answer, Replaced::Stored(_));
+        rule::COMPARE_AND_SWAP.equal(lives, has_won, what);
         live += usize::from(lives);
     }
-    assert_eq!(live, 1, "one of many regenerates wins");
+    rule::COMPARE_AND_SWAP.equal(live, 1, what);
+    let listed = store.list(&user).await.len();
+    rule::ALL_OF_A_USER.equal(listed, 1, what);
 }
 
-async fn one_of_many_deletes_wins(store: &Arc<impl SessionStore>) {
-    let handle = create(&**store, &record(Some("alice"), "{}")).await;
-    let answers = at_once(store, move |store, _| async move {
-        store.delete(handle).await.expect("delete answers")
+async fn one_of_many_deletes_wins(store: &Subject<impl SessionStore>) {
+    let handle = store
+        .insert(&record(store.now(), Some("alice"), "{}"))
+        .await;
+    let answers = in_parallel(store, 0..AT_ONCE, move |store, _| async move {
+        store.delete(handle).await
     });
-    assert_eq!(
-        wins(&answers.await, &true),
-        1,
-        "one of many deletes ends the session"
-    );
+    let what = "of many deletes of one session one ends it";
+    rule::ATOMIC.equal(wins(&answers.await, &true), 1, what);
 }
 
-async fn a_delete_beats_every_replace_that_follows(store: &Arc<impl SessionStore>) {
-    let handle = create(&**store, &record(Some("alice"), "{}")).await;
-    at_once(store, move |store, n| async move {
-        if n == AT_ONCE / 2 {
-            store.delete(handle).await.expect("delete answers");
-        } else {
-            let known = load(&*store, handle)
-                .await
-                .map_or(Version::FIRST, |record| record.version());
-            replace(&*store, handle, known, &record(Some("alice"), "{}")).await;
-        }
+async fn the_latest_of_many_touches_wins(store: &Subject<impl SessionStore>) {
+    let first = record(store.now(), Some("alice"), r#"{"n":1}"#);
+    let (handle, end) = (store.insert(&first).await, first.expires_at());
+    in_parallel(store, 0..AT_ONCE, move |store, n| async move {
+        // The latest is neither the first nor the last.
+        let minutes = (n as u32 * 5) % AT_ONCE as u32;
+        store.touch(handle, end + minutes * MINUTE).await;
     })
     .await;
-    assert!(
-        load(&**store, handle).await.is_none(),
-        "a session that was deleted stays deleted"
-    );
+    let latest = first.with_expires_at(end + (AT_ONCE as u32 - 1) * MINUTE);
+    let what = "of many touches the latest counts";
+    store.keeps(rule::ONLY_THE_END, handle, &latest, what).await;
 }
 
-async fn a_touch_brings_nothing_back(store: &Arc<impl SessionStore>) {
-    let handle = create(&**store, &record(None, "{}")).await;
-    at_once(store, move |store, n| async move {
-        if n == AT_ONCE / 2 {
-            store.delete(handle).await.expect("delete answers");
-        } else {
-            store
-                .touch(handle, SystemTime::now() + 2 * HOUR)
-                .await
-                .expect("touch answers");
-        }
-    })
-    .await;
-    assert!(
-        load(&**store, handle).await.is_none(),
-        "a session that was deleted stays deleted"
-    );
-}
-
-async fn a_session_that_is_touched_survives_the_sweep(store: &Arc<impl SessionStore>) {
-    let now = SystemTime::now();
-    let handle = create(
-        &**store,
-        &record(None, "{}").with_expires_at(now + Duration::from_secs(10)),
-    )
-    .await;
-    let answers = at_once(store, move |store, n| async move {
-        if n == 0 {
-            store
-                .touch(handle, now + HOUR)
-                .await
-                .expect("touch answers")
-        } else {
-            store
-                .delete_expired(now + Duration::from_secs(20), 100)
-                .await
-                .expect("delete_expired answers");
-            false
-        }
-    });
-    let touched = wins(&answers.await, &true) == 1;
-    let lives = load(&**store, handle).await.is_some();
-    assert!(lives || !touched, "a session that was touched is not swept");
-}
-
-async fn no_session_of_a_user_slips_through(store: &Arc<impl SessionStore>) {
-    let user = format!("user {}", handle());
-    let mut sessions = Vec::new();
-    for _ in 0..AT_ONCE {
-        sessions.push(create(&**store, &record(Some(&user), "{}")).await);
-    }
-    let ended = user.clone();
-    let answers = at_once(store, move |store, n| {
-        let (old, user) = (sessions[n], ended.clone());
+async fn what_was_deleted_stays_deleted(store: &Subject<impl SessionStore>) {
+    let (now, user) = (store.now(), user());
+    let first = record(now, Some(&user), "{}");
+    let handle = store.insert(&first).await;
+    in_parallel(store, 0..AT_ONCE, move |store, n| {
+        let first = first.clone();
         async move {
-            if n == AT_ONCE / 2 {
-                store
-                    .delete_user(&user, None)
-                    .await
-                    .expect("delete_user answers");
-            } else {
-                let moved = record(Some(&user), "{}");
-                let answer = store
-                    .regenerate(old, Version::FIRST, &tombstone(), handle(), &moved)
-                    .await;
-                answer.expect("regenerate answers");
-            }
-        }
-    });
-    answers.await;
-    let left = store.list(&user).await.expect("list answers");
-    assert!(
-        left.is_empty(),
-        "a session that moves while its user's sessions are ended does not live on"
-    );
-}
-
-async fn a_session_that_moves_is_always_listed(store: &Arc<impl SessionStore>) {
-    const MOVES: usize = 20;
-    let user = format!("user {}", handle());
-    let of_user = record(Some(&user), "{}");
-    let mut id = create(&**store, &of_user).await;
-    let mover = Arc::clone(store);
-    let moving = tokio::spawn(async move {
-        for _ in 0..MOVES {
-            let new = handle();
-            let answer = mover
-                .regenerate(id, Version::FIRST, &tombstone(), new, &of_user)
-                .await;
-            answer.expect("regenerate answers");
-            id = new;
-        }
-    });
-    while !moving.is_finished() {
-        let listed = store.list(&user).await.expect("list answers");
-        assert!(
-            !listed.is_empty(),
-            "a session that moves is listed all the while"
-        );
-        tokio::task::yield_now().await;
-    }
-    moving.await.expect("it does not panic");
-}
-
-async fn no_increment_is_lost(store: &Arc<impl SessionStore>) {
-    const EACH: usize = 25;
-    let handle = create(&**store, &record(None, r#"{"n":0}"#)).await;
-    at_once(store, move |store, _| async move {
-        for _ in 0..EACH {
-            loop {
-                let loaded = load(&*store, handle).await.expect("it is still there");
-                let raw = loaded.data().get("n").expect("it has its key");
-                let n: usize = serde_json::from_slice(raw).expect("it is a number");
-                let next = record(None, &format!(r#"{{"n":{}}}"#, n + 1));
-                if let Replaced::Stored(_) = replace(&*store, handle, loaded.version(), &next).await
-                {
-                    break;
+            match n {
+                3 => drop(store.delete(handle).await),
+                _ if n % 2 == 0 => drop(store.touch(handle, now + 2 * HOUR).await),
+                _ => {
+                    let known = store.load(handle).await;
+                    let known = known.map_or(Version::FIRST, |record| record.version());
+                    store.replace(handle, known, &first).await;
                 }
             }
         }
     })
     .await;
-    let loaded = load(&**store, handle).await.expect("it is still there");
-    let expected = format!("{}", AT_ONCE * EACH);
-    assert_eq!(
-        loaded.data().get("n"),
-        Some(expected.as_bytes()),
-        "no increment is lost"
-    );
-    assert_eq!(
-        loaded.version(),
-        Version::new(1 + (AT_ONCE * EACH) as u64),
-        "each replace raises the version by one"
-    );
+    let what = "a session that was deleted while it was replaced and touched stays deleted";
+    store
+        .keeps_nothing(rule::INSERT_OR_UPDATE, handle, what)
+        .await;
+    rule::INSERT_OR_UPDATE.equal(store.list(&user).await.len(), 0, what);
+}
+
+async fn what_is_touched_survives_a_sweep(store: &Subject<impl SessionStore>) {
+    let now = store.now();
+    let expired = record(now, None, "{}").with_expires_at(now - MINUTE);
+    let mut sessions = Vec::new();
+    for _ in 0..AT_ONCE {
+        sessions.push(store.insert(&expired).await);
+    }
+    let answers = in_parallel(store, 0..AT_ONCE, move |store, n| {
+        let session = sessions[n];
+        async move {
+            if n % 2 == 0 {
+                store.delete_expired(now - 30 * SECOND, 100).await;
+            }
+            (session, store.touch(session, now + HOUR).await)
+        }
+    });
+    let touched = kept(&expired.with_expires_at(now + HOUR));
+    for (session, is_touched) in answers.await {
+        let (loaded, expected) = (store.load(session).await, is_touched.then_some(&touched));
+        let what = "a session that is touched while a sweep runs survives it, or was gone";
+        rule::EXPIRED.equal(loaded.as_ref().map(kept).as_ref(), expected, what);
+    }
+}
+
+async fn no_session_of_a_user_slips_through(store: &Subject<impl SessionStore>) {
+    let (now, user) = (store.now(), user());
+    let moved = record(now, Some(&user), "{}");
+    let mut sessions = Vec::new();
+    for _ in 0..AT_ONCE {
+        sessions.push(store.insert(&moved).await);
+    }
+    let ended = user.clone();
+    in_parallel(store, 0..AT_ONCE, move |store, n| {
+        let (old, user, moved) = (sessions[n], ended.clone(), moved.clone());
+        async move {
+            match n {
+                3 => drop(store.delete_user(&user, None).await),
+                _ => drop(
+                    store
+                        .regenerate(old, Version::FIRST, &tombstone(now), handle(), &moved)
+                        .await,
+                ),
+            }
+        }
+    })
+    .await;
+    let left = store.list(&user).await.len();
+    let what = "sessions that move while their user's sessions are ended do not live on";
+    rule::ALL_OF_A_USER.equal(left, 0, what);
+}
+
+/// Each is ended by one call that says so, or it is there and listed.
+async fn a_new_session_is_ended_or_lives(store: &Subject<impl SessionStore>) {
+    let (now, user): (SystemTime, String) = (store.now(), user());
+    let (first, of): (Record, _) = (record(now, Some(&user), "{}"), user.clone());
+    let answers = in_parallel(store, 0..AT_ONCE, move |store, n| {
+        let (first, user, new) = (first.clone(), of.clone(), handle());
+        async move {
+            if n % 4 == 3 {
+                return (store.delete_user(&user, None).await, None);
+            }
+            store.create(new, &first).await;
+            match n % 2 {
+                0 => (u64::from(store.delete(new).await), Some(new)),
+                _ => (0, Some(new)),
+            }
+        }
+    });
+    let (mut ended, mut created, mut live) = (0, 0, 0);
+    for (ends, new) in answers.await {
+        ended += ends;
+        if let Some(new) = new {
+            created += 1;
+            live += u64::from(store.load(new).await.is_some());
+        }
+    }
+    let what = "sessions that were created, less those that delete and delete_user ended";
+    rule::ALL_OF_A_USER.equal(created - live, ended, what);
+    let listed = store.list(&user).await.len() as u64;
+    rule::ALL_OF_A_USER.equal(listed, live, "list after creates and deletes at once");
 }
