@@ -55,7 +55,10 @@ impl Verifying {
                 return (Turn::Fail(Error::in_doubt(error)), None);
             }
         };
+        // What is to be deleted may be this unit's own copy, which carries its id.
+        let is_write = !matches!(work.unit.attempt, Some(Attempt::Delete(_)));
         if let Some(record) = &loaded
+            && is_write
             && work.unit.has_stored(record)
         {
             return work.found(record, now, policy);

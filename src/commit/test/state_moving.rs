@@ -208,6 +208,37 @@ fn one_whose_session_ended_leaves_no_copy_and_takes_the_changes_along() {
     }
 }
 
+/// The copy carries the commit's id, and is no proof that the commit is stored.
+#[test]
+fn a_copy_that_is_still_there_after_its_delete_is_deleted_again() {
+    let ends = || {
+        moves()
+            .answers(Fails)
+            .asks(Verify(Own))
+            .loads(tombstone(v(2)))
+            .asks(Delete(New(0)))
+    };
+    ends()
+        .drops()
+        .resumes()
+        .asks(Verify(New(0)))
+        .loads_own(0)
+        .asks(Delete(New(0)))
+        .answers(IsDeleted(true))
+        .tells(Told::Ended(New(0)))
+        .discards();
+    ends()
+        .answers(Fails)
+        .asks(Verify(New(0)))
+        .loads_own(0)
+        .fails(is_plain_store_error)
+        .commits()
+        .asks(Delete(New(0)))
+        .answers(IsDeleted(true))
+        .tells(Told::Ended(New(0)))
+        .discards();
+}
+
 #[test]
 fn one_whose_session_expired_meanwhile_leaves_no_copy_and_is_an_error() {
     moves()
