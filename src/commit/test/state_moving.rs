@@ -236,7 +236,7 @@ fn a_copy_that_is_still_there_after_its_delete_is_deleted_again() {
         .asks(Delete(New(0)))
         .answers(IsDeleted(true))
         .tells(Told::Ended(New(0)))
-        .discards();
+        .asks(Move(v(1), New(1), r#"{"n":2}"#));
 }
 
 #[test]
