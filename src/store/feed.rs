@@ -131,6 +131,8 @@ pub enum FeedRequest {
 pub(crate) trait FeedSink: Send + Sync {
     fn ended(&self, handle: Handle, why: Ended);
     fn changed(&self, handle: Handle, version: Version);
+    /// It may have ended or changed.
+    fn look(&self, _handle: Handle) {}
     fn gap(&self);
 }
 
@@ -147,6 +149,12 @@ impl Feed {
     /// A session has changed, and has this version now.
     pub fn changed(&self, handle: Handle, version: Version) {
         self.sink.changed(handle, version);
+    }
+
+    /// This session may have ended or changed without a report: it is looked at at once. For a store that subscribes to each
+    /// session, to be called when that has taken effect, as nobody was told what happened before.
+    pub fn look(&self, handle: Handle) {
+        self.sink.look(handle);
     }
 
     /// Reports may have been lost: the connection broke, or could not keep up. To be called once reports arrive again.

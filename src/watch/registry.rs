@@ -99,6 +99,12 @@ impl Registry {
         shard.get(&handle).map(|entry| Arc::clone(&entry.watched))
     }
 
+    /// Whether it is looked at, rather than listened for only.
+    pub(super) fn is_watched(&self, handle: Handle) -> bool {
+        let shard = self.shard(handle).lock();
+        shard.get(&handle).is_some_and(|entry| entry.watches > 0)
+    }
+
     /// One more that watches or listens.
     pub(super) fn enter(
         &self,

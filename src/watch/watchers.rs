@@ -165,6 +165,13 @@ impl FeedSink for Watchers {
         }
     }
 
+    /// Not for the cache: an entry is younger than `cache_for` whatever was lost.
+    fn look(&self, handle: Handle) {
+        if self.is_watched(handle) {
+            self.look_soon(handle);
+        }
+    }
+
     fn gap(&self) {
         if let Some(cache) = self.cache.get() {
             cache.gap();

@@ -5,24 +5,47 @@ use std::time::{Duration, SystemTime};
 use redis::cmd;
 use wiz_session::{Error, Handle, Record, RedisStore, SessionStore, Version, store::conformance};
 
-use crate::servers::{Cluster, Redis};
+use crate::{
+    servers::{Cluster, Redis},
+    watching::{self, Pushes},
+};
 
 /// The rules of the line in the documentation, after the user and the password.
-fn documented(page: &str) -> Vec<&str> {
-    let line = page.lines().find_map(|line| {
-        line.trim_start_matches("/// ")
-            .strip_prefix("ACL SETUSER app on >PASSWORD ")
-    });
-    let rules: Vec<_> = line.expect("the page has the line").split(' ').collect();
+pub(crate) fn documented() -> Vec<&'static str> {
+    let rules = rules_after("ACL SETUSER app on >PASSWORD ");
     assert!(rules.len() > 10, "{rules:?}");
     rules
+}
+
+/// Those of the lines that let it be told at once what others do.
+pub(crate) fn to_push() -> Vec<&'static str> {
+    rules_after("ACL SETUSER app &")
+}
+
+fn to_push_in_cluster() -> Vec<&'static str> {
+    let mut rules = to_push();
+    assert_eq!(
+        rules.split_off(1),
+        ["+publish", "+subscribe", "+unsubscribe"]
+    );
+    rules.extend(["+spublish", "+ssubscribe", "+sunsubscribe"]);
+    assert!(rules[1..].iter().all(|rule| STORES.contains(rule)));
+    rules
+}
+
+fn rules_after(start: &str) -> Vec<&'static str> {
+    let line = STORES.lines().find(|line| line.starts_with(start));
+    let rules = line.expect("the page has the line").split(' ');
+    rules
+        .filter(|word| word.starts_with(['~', '&', '+']))
+        .collect()
 }
 
 const STORES: &str = include_str!("../../docs/stores.md");
 /// More, for a cluster: see the page.
 const OF_CLUSTERS: [&str; 2] = ["+cluster|slots", "+asking"];
 
-async fn give(redis: &Redis, user: &str, rules: &[&str]) {
+pub(crate) async fn give(redis: &Redis, user: &str, rules: &[&str]) {
     let mut set = cmd("ACL");
     set.arg("SETUSER")
         .arg(user)
@@ -32,7 +55,7 @@ async fn give(redis: &Redis, user: &str, rules: &[&str]) {
     redis.ask::<()>(set.arg(rules)).await;
 }
 
-fn url(redis: &Redis, user: &str) -> String {
+pub(crate) fn url(redis: &Redis, user: &str) -> String {
     format!("redis://{user}:hunter2@127.0.0.1:{}/", redis.port())
 }
 
@@ -79,14 +102,14 @@ async fn errors(store: &RedisStore) -> Vec<Error> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_documented_rights_are_enough() {
     let redis = Redis::start(&[]);
-    give(&redis, "app", &documented(STORES)).await;
+    give(&redis, "app", &documented()).await;
     let store = RedisStore::connect(&url(&redis, "app")).await;
     conformance::run(store.expect("it may connect")).await;
 }
 
 #[tokio::test]
 async fn each_of_the_documented_rights_is_needed() {
-    let rules = documented(STORES);
+    let rules = documented();
     for (at, left_out) in rules.iter().enumerate() {
         let redis = Redis::start(&[]);
         give(&redis, "app", &rules).await;
@@ -117,7 +140,7 @@ async fn each_of_the_documented_rights_is_needed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cluster_needs_two_more() {
     let cluster = Cluster::start();
-    let rules = [&documented(STORES)[..], &OF_CLUSTERS].concat();
+    let rules = [&documented()[..], &OF_CLUSTERS].concat();
     assert!(OF_CLUSTERS.iter().all(|rule| STORES.contains(rule)));
     let urls = |user: &str| {
         cluster
@@ -128,10 +151,17 @@ async fn a_cluster_needs_two_more() {
     };
     for node in cluster.nodes() {
         give(node, "app", &rules).await;
-        give(node, "less", &documented(STORES)).await;
+        give(node, "less", &documented()).await;
     }
     let store = RedisStore::connect_cluster(urls("app")).await;
     conformance::run(store.expect("it may connect")).await;
+    for node in cluster.nodes() {
+        give(node, "push", &[&rules[..], &to_push_in_cluster()].concat()).await;
+    }
+    for (user, pushes) in [("app", Pushes::Nothing), ("push", Pushes::EndsAndChanges)] {
+        let store = RedisStore::connect_cluster(urls(user)).await;
+        watching::run(store.expect("it may connect"), pushes).await;
+    }
     let refused = RedisStore::connect_cluster(urls("less")).await;
     assert!(refused.is_err_and(|error| error.is_store()));
 }

@@ -9,6 +9,7 @@ mod client;
 mod commits_in_doubt;
 mod conformance;
 mod faults;
+mod feed;
 mod keys;
 mod lost_answers;
 mod pipelining;
@@ -25,3 +26,5 @@ mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+#[path = "../support/watching.rs"]
+mod watching;

@@ -1,8 +1,11 @@
 //! A proxy that loses what it is to pass on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU16, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -28,6 +31,10 @@ pub(crate) struct Proxy {
     loses_command: Arc<AtomicUsize>,
     /// Replies of that many bytes stay on their way, and whatever comes behind them on their connection.
     stalls_large: Arc<AtomicUsize>,
+    /// Subscriptions take half a second to reach the server.
+    delays_subscriptions: Arc<AtomicBool>,
+    /// How often the connections that were there have fallen silent.
+    silences: Arc<AtomicUsize>,
     /// Held while nobody may connect.
     door: Arc<Mutex<()>>,
 }
@@ -41,20 +48,46 @@ impl Proxy {
             loses_answer: Arc::default(),
             loses_command: Arc::default(),
             stalls_large: Arc::new(usize::MAX.into()),
+            delays_subscriptions: Arc::default(),
+            silences: Arc::default(),
             door: Arc::default(),
         };
         let (server, door) = (proxy.server.clone(), proxy.door.clone());
         let loses = [proxy.loses_command.clone(), proxy.loses_answer.clone()];
         let stalls = proxy.stalls_large.clone();
+        let silences = proxy.silences.clone();
+        let delays = proxy.delays_subscriptions.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 drop(door.lock().await);
                 let server = TcpStream::connect(("127.0.0.1", server.load(Ordering::SeqCst))).await;
                 let server = server.expect("the server is there");
-                tokio::spawn(Self::connect(client, server, loses.clone(), stalls.clone()));
+                let connection = Self::connect(
+                    client,
+                    server,
+                    loses.clone(),
+                    stalls.clone(),
+                    delays.clone(),
+                );
+                tokio::spawn(Self::until_silent(connection, silences.clone()));
             }
         });
         proxy
+    }
+
+    /// Passes on what comes until then, and keeps the connection open after that.
+    async fn until_silent(connection: impl Future<Output = ()>, silences: Arc<AtomicUsize>) {
+        let before = silences.load(Ordering::SeqCst);
+        let mut connection = std::pin::pin!(connection);
+        loop {
+            let wait = Duration::from_millis(10);
+            let is_over = tokio::time::timeout(wait, connection.as_mut()).await;
+            match is_over {
+                Ok(()) => return,
+                Err(_) if silences.load(Ordering::SeqCst) == before => {}
+                Err(_) => std::future::pending().await,
+            }
+        }
     }
 
     async fn connect(
@@ -62,13 +95,14 @@ impl Proxy {
         server: TcpStream,
         loses: [Arc<AtomicUsize>; 2],
         stalls: Arc<AtomicUsize>,
+        delays: Arc<AtomicBool>,
     ) {
-        let never = AtomicUsize::new(usize::MAX);
+        let (never, at_once) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
         let (mut commands, mut to_client) = client.into_split();
         let (mut answers, mut to_server) = server.into_split();
         tokio::select! {
-            () = Self::forward(&mut commands, &mut to_server, &loses[0], &never) => {}
-            () = Self::forward(&mut answers, &mut to_client, &loses[1], &stalls) => {}
+            () = Self::forward(&mut commands, &mut to_server, &loses[0], &never, &delays) => {}
+            () = Self::forward(&mut answers, &mut to_client, &loses[1], &stalls, &at_once) => {}
         }
     }
 
@@ -78,6 +112,7 @@ impl Proxy {
         to: &mut OwnedWriteHalf,
         lost: &AtomicUsize,
         stalls: &AtomicUsize,
+        delays: &AtomicBool,
     ) {
         let (mut buffer, mut whole) = ([0; 4096], 0);
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
@@ -89,6 +124,10 @@ impl Proxy {
             };
             if whole >= stalls.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
+            }
+            let subscribes = buffer[..count].windows(9).any(|word| word == b"SUBSCRIBE");
+            if subscribes && delays.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(500)).await;
             }
             let left = lost.load(Ordering::SeqCst);
             lost.store(left.saturating_sub(1), Ordering::SeqCst);
@@ -127,6 +166,16 @@ impl Proxy {
     pub(crate) async fn shut_after(&self, others: usize) -> OwnedMutexGuard<()> {
         self.lose_answer_after(others);
         self.door.clone().lock_owned().await
+    }
+
+    pub(crate) fn delay_subscriptions(&self) {
+        self.delays_subscriptions.store(true, Ordering::SeqCst);
+    }
+
+    /// Nothing arrives any more on the connections that are open.
+    pub(crate) async fn swallow(&self) {
+        self.silences.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
     /// Replies of so many bytes and more never arrive.

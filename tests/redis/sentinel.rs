@@ -11,6 +11,7 @@ use wiz_session::{
 use crate::{
     servers::{self, Redis, Sentinels},
     support::{free_port, wait_for},
+    watching::{self, Pushes},
 };
 
 const PASSWORD: &str = "swordfish";
@@ -108,6 +109,16 @@ async fn sessions_go_on_after_a_failover() {
     site.sentinels.nodes()[0].signal("KILL");
     let second = site.store().await;
     assert_eq!(second.delete_user("alice", None).await.ok(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_is_told_at_once_also_after_a_failover() {
+    let site = Site::start();
+    let store = site.store().await;
+    watching::run(store.clone(), Pushes::EndsAndChanges).await;
+    site.primary.signal("KILL");
+    until_it_writes(&store, 1).await;
+    watching::run(store, Pushes::EndsAndChanges).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

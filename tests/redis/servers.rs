@@ -187,6 +187,39 @@ impl Cluster {
         });
     }
 
+    /// To another primary.
+    pub(crate) async fn move_slot_of(&self, key: &str) {
+        let cluster = |words: &[&str]| redis::cmd("CLUSTER").arg(words).to_owned();
+        let slot: u16 = self.0[0].ask(&cluster(&["KEYSLOT", key])).await;
+        let slot = slot.to_string();
+        let mut primaries = Vec::new();
+        for node in &self.0 {
+            if node.info("replication").contains("role:master") {
+                let id: String = node.ask(&cluster(&["MYID"])).await;
+                let keys: usize = node.ask(&cluster(&["COUNTKEYSINSLOT", &slot])).await;
+                primaries.push((keys, node, id));
+            }
+        }
+        primaries.sort_by_key(|(keys, ..)| *keys);
+        let [(_, to, to_id), _, (1, from, from_id)] = &primaries[..] else {
+            panic!("one of three primaries has the key, and no other in its slot");
+        };
+        let set = |words: &[&str]| cluster(&[&["SETSLOT", &slot], words].concat());
+        to.ask::<()>(&set(&["IMPORTING", from_id])).await;
+        from.ask::<()>(&set(&["MIGRATING", to_id])).await;
+        let mut migrate = redis::cmd("MIGRATE");
+        migrate
+            .arg("127.0.0.1")
+            .arg(to.port)
+            .arg(key)
+            .arg(0)
+            .arg(5_000);
+        from.ask::<()>(&migrate).await;
+        for node in [to, from] {
+            node.ask::<()>(&set(&["NODE", to_id])).await;
+        }
+    }
+
     pub(crate) fn nodes(&self) -> &[Redis] {
         &self.0
     }

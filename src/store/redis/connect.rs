@@ -135,6 +135,8 @@ impl RedisStore {
             .min_retry_wait(20)
             .max_retry_wait(500)
             .tcp_settings(tcp_settings())
+            // Of it a connection hears what is published.
+            .use_protocol(redis::ProtocolVersion::RESP3)
             .build()
             .map_err(of_client)?;
         Self::from_cluster_client(client).greeted().await
@@ -142,7 +144,8 @@ impl RedisStore {
 
     /// A store on a cluster that a client of the `redis` crate, version 1, knows. It connects when it is first used.
     ///
-    /// The client must not read from replicas: they know later than others that a session has ended.
+    /// The client must not read from replicas: they know later than others that a session has ended. Let it speak RESP3
+    /// (`use_protocol`): with RESP2 nothing is pushed to those who [watch](crate::WizSession::ended).
     ///
     /// ```no_run
     /// use wiz_session::RedisStore;

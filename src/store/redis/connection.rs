@@ -53,7 +53,7 @@ impl Sent {
 }
 
 /// Shorter than the layer's default `store_timeout`, so that a connection which went dead in silence is replaced.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl ConnectionManager {
@@ -107,6 +107,10 @@ impl ConnectionManager {
             #[cfg(feature = "redis-cluster")]
             Server::Cluster(_) => Topology::Cluster,
         }
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -172,15 +176,21 @@ async fn open_single(client: Client) -> RedisResult<Connection> {
     connected.await.map(batched).map(Connection::Single)
 }
 
-/// Asks the sentinels anew each time, and the server whether it is a primary. Requests come to less than two seconds
-/// in all, as for a single server.
 #[cfg(feature = "redis-sentinel")]
 async fn open_sentinel(
     sentinels: Arc<tokio::sync::Mutex<SentinelClient>>,
 ) -> RedisResult<Connection> {
+    open_single(primary_of(&sentinels).await?).await
+}
+
+/// Asks the sentinels anew each time, and the server whether it is a primary. Requests come to less than two seconds
+/// in all, as for a single server.
+#[cfg(feature = "redis-sentinel")]
+pub(super) async fn primary_of(
+    sentinels: &tokio::sync::Mutex<SentinelClient>,
+) -> RedisResult<Client> {
     let find = async { sentinels.lock().await.async_get_client().await };
-    let client = limited(CONNECT_TIMEOUT, find).await?;
-    open_single(client).await
+    limited(CONNECT_TIMEOUT, find).await
 }
 
 /// The crate limits the time for each node, not for all of them.

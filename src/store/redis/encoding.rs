@@ -101,15 +101,19 @@ pub(super) fn decode(value: &[u8]) -> Result<Record, Error> {
         let header = RecordHeader::decode(value)?;
         let user = parse(value.get(LENGTH)?)?;
         let json = value.get(HEAD.checked_add(usize::try_from(user).ok()?)?..)?;
-        let version = Version::new(parse(value.get(VERSION)?)?);
-        Some((str::from_utf8(json).ok()?, version, header.expires_at))
+        Some((
+            str::from_utf8(json).ok()?,
+            header.version,
+            header.expires_at,
+        ))
     };
     let (json, version, expires_at) = read().ok_or_else(damaged)?;
     Record::from_json(json, version, expires_at.into())
 }
 
-/// The part of a record's head that a scan reads.
+/// The part of a record's head that scans and looks read.
 pub(super) struct RecordHeader {
+    pub(super) version: Version,
     pub(super) expires_at: Timestamp,
     pub(super) is_tombstone: bool,
 }
@@ -120,6 +124,7 @@ impl RecordHeader {
 
     pub(super) fn decode(value: &[u8]) -> Option<Self> {
         Some(Self {
+            version: Version::new(parse(value.get(VERSION)?)?),
             expires_at: Timestamp::from_millis(parse(value.get(EXPIRES_AT)?)?),
             is_tombstone: match value.get(KIND)? {
                 b't' => true,

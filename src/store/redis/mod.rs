@@ -2,12 +2,16 @@
 
 mod advice;
 mod batch;
+#[cfg(feature = "redis-cluster")]
+mod cluster_subscriber;
 mod connect;
 mod connection;
 mod encoding;
+mod feed;
 mod index;
 mod keys;
 mod lane;
+mod look;
 mod pages;
 mod progress;
 mod reply;
@@ -16,8 +20,10 @@ mod script;
 #[cfg(feature = "redis-sentinel")]
 mod sentinels;
 mod store;
+mod subscriber;
 mod sweep;
 mod tcp;
+mod told;
 mod topology;
 mod users;
 

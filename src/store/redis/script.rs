@@ -4,7 +4,14 @@ use redis::Cmd;
 
 /// A Lua script, which the server runs atomically.
 pub(super) struct Script {
-    source: &'static str,
+    on_server: Source,
+    /// There a channel belongs to the node of its key: what is published does not go to all nodes.
+    in_cluster: Source,
+}
+
+/// What the server is sent.
+pub(super) struct Source {
+    text: String,
     sha: String,
 }
 
@@ -26,9 +33,25 @@ scripts! {
 }
 
 impl Script {
-    fn new(source: &'static str) -> Self {
-        let sha = redis::Script::new(source).get_hash().to_owned();
-        Self { source, sha }
+    fn new(text: &str) -> Self {
+        Self {
+            on_server: Source::new(text.to_owned()),
+            in_cluster: Source::new(text.replace("'PUBLISH'", "'SPUBLISH'")),
+        }
+    }
+
+    pub(super) fn source(&self, is_cluster: bool) -> &Source {
+        match is_cluster {
+            true => &self.in_cluster,
+            false => &self.on_server,
+        }
+    }
+}
+
+impl Source {
+    fn new(text: String) -> Self {
+        let sha = redis::Script::new(&text).get_hash().to_owned();
+        Self { text, sha }
     }
 
     /// Runs a script that the server has cached.
@@ -46,7 +69,7 @@ impl Script {
         keys: impl Iterator<Item = &'a str> + Clone,
         arguments: &[&[u8]],
     ) -> Cmd {
-        command("EVAL", self.source, keys, arguments)
+        command("EVAL", &self.text, keys, arguments)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     advice,
     connection::{ConnectionManager, Request, Sent, Server},
     encoding::{self, EncodedRecord},
+    feed,
     index::Entry,
     keys::Keys,
     lane::{Lane, LargeSessions},
@@ -20,7 +21,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, Cursor, Page, Replaced, SessionStore, regenerate},
+    store::{Created, Cursor, Feed, Page, Replaced, SessionStore, Status, regenerate},
     time::Timestamp,
 };
 
@@ -77,6 +78,16 @@ use crate::{
 ///
 /// In a cluster `+cluster|slots +asking` too, with Sentinel `+role`, with a database other than 0 `+select`.
 ///
+/// To be told at once what other processes do to watched sessions, `&wiz:* +publish +subscribe +unsubscribe`, in a cluster
+/// `&wiz:* +spublish +ssubscribe +sunsubscribe`. Without these it is seen when they are looked at.
+///
+/// # Pushes
+///
+/// Each script that ends or changes a session says so on a channel with the name of its key: `logged_out`, `revoked`,
+/// `moved`, or the version that was replaced. While a session is [watched](crate::WizSession::ended), the store subscribes to its
+/// channel, on a connection of its own that is replaced within some seconds if it breaks or falls silent. In a cluster the
+/// channels are sharded, which takes Redis 7 and a client that speaks RESP3.
+///
 /// # Keys
 ///
 /// `wiz:s:<handle>` is a string, one for each session. It begins with fields of fixed width:
@@ -127,6 +138,7 @@ impl RedisStore {
                 .send(Request::One(&command), None, lane)
                 .await
         };
+        let script = script.source(self.connection.is_cluster());
         let mut sent = send(script.by_hash(keys.clone(), arguments)).await;
         if sent.fails_by(ServerErrorKind::NoScript) {
             // The first attempt may have run on a server that has lost its scripts since.
@@ -149,7 +161,7 @@ impl RedisStore {
         self.send_by(Lane::Small, command).await
     }
 
-    async fn send_by(&self, lane: Lane, command: &Cmd) -> Result<Value, Error> {
+    pub(super) async fn send_by(&self, lane: Lane, command: &Cmd) -> Result<Value, Error> {
         self.value(
             self.connection
                 .send(Request::One(command), None, lane)
@@ -366,6 +378,14 @@ impl SessionStore for RedisStore {
 
     async fn count(&self, now: SystemTime) -> Result<u64, Error> {
         self.count_live(now.into()).await
+    }
+
+    async fn look(&self, handles: &[Handle]) -> Result<Vec<Option<Status>>, Error> {
+        self.look_at(handles).await
+    }
+
+    async fn push(&self, feed: Feed) {
+        feed::listen(self.connection.server(), &self.keys, feed).await;
     }
 
     async fn scan(&self, after: Option<&Cursor>, limit: usize) -> Result<Page, Error> {

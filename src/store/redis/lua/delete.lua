@@ -16,4 +16,5 @@ if stored then
   end
 end
 redis.call('UNLINK', KEYS[1])
+redis.pcall('PUBLISH', KEYS[1], ARGV[1] and 'revoked' or 'logged_out')
 return { kind, user }

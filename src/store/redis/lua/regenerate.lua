@@ -17,4 +17,5 @@ if KEYS[3] then
 end
 redis.call('SET', new, ARGV[1], 'PX', ARGV[2])
 redis.call('SET', old, ARGV[4], 'PX', ARGV[5])
+redis.pcall('PUBLISH', old, 'moved')
 return 'stored'

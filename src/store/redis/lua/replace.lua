@@ -16,4 +16,6 @@ if string.sub(ARGV[1], 38, 38) == 'u' and not is_indexed then
   end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local is_tombstone = string.sub(ARGV[1], 38, 38) == 't'
+redis.pcall('PUBLISH', KEYS[1], is_tombstone and 'moved' or ARGV[4])
 return 'stored'
