@@ -125,8 +125,8 @@ impl Proxy {
             if whole >= stalls.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
-            let subscribes = buffer[..count].windows(9).any(|word| word == b"SUBSCRIBE");
-            if subscribes && delays.load(Ordering::SeqCst) {
+            let subscribes = || buffer[..count].windows(9).any(|word| word == b"SUBSCRIBE");
+            if delays.load(Ordering::SeqCst) && subscribes() {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             let left = lost.load(Ordering::SeqCst);
