@@ -74,6 +74,7 @@ async fn a_large_value_on_its_way_holds_no_small_one_up() {
             "it does not wait for the large one"
         );
     }
+    assert!(!reading.is_finished());
     assert!(
         reading.await.expect("it does not panic").is_err(),
         "it never arrives"
