@@ -30,6 +30,7 @@ scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
 databases      Redis and PostgreSQL (needs their servers); of the one that follows, if any
+redis          the Redis store beside redis-benchmark, large sessions, sweeps; of the one that follows, if any
 dependencies   crates of an application, and the time to build it
 
 spin CONTESTANT SCENARIO               one scenario for ten seconds, for a profiler
@@ -56,6 +57,12 @@ const ALL: &[(&str, fn())] = &[
     ("databases", || {
         measure::databases::measure(&measure::databases::ALL)
     }),
+    #[cfg(feature = "databases")]
+    ("redis", || {
+        measure::redis::ALL
+            .iter()
+            .for_each(|(_, measure)| measure())
+    }),
     ("dependencies", measure::dependencies::measure),
 ];
 
@@ -76,6 +83,13 @@ fn main() -> ExitCode {
             drop(measure::time::measure(
                 titles.iter().map(|title| scenario::titled(title)),
             ));
+        }
+        #[cfg(feature = "databases")]
+        ["redis", name] if measure::redis::ALL.iter().any(|(named, _)| *named == name) => {
+            let chosen = measure::redis::ALL
+                .iter()
+                .filter(|(named, _)| *named == name);
+            chosen.for_each(|(_, measure)| measure());
         }
         #[cfg(feature = "databases")]
         ["databases", database] => measure::databases::measure(&[database]),

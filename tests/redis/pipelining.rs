@@ -61,7 +61,7 @@ async fn a_large_value_on_its_way_holds_no_small_one_up() {
     assert!(matches!(store.load(large).await, Ok(Some(_))));
     assert!(matches!(store.load(small).await, Ok(Some(_))));
 
-    proxy.stall_from(256 << 10);
+    proxy.stall_after(256 << 10);
     let reading = tokio::spawn({
         let store = store.clone();
         async move { store.load(large).await.map(drop) }

@@ -29,7 +29,7 @@ pub(crate) struct Proxy {
     loses_answer: Arc<AtomicUsize>,
     /// Of the next commands.
     loses_command: Arc<AtomicUsize>,
-    /// Replies of that many bytes stay on their way, and whatever comes behind them on their connection.
+    /// Once it is set, no connection carries more bytes of replies than that: the rest stays on its way.
     stalls_large: Arc<AtomicUsize>,
     /// Subscriptions take half a second to reach the server.
     delays_subscriptions: Arc<AtomicBool>,
@@ -116,13 +116,9 @@ impl Proxy {
     ) {
         let (mut buffer, mut whole) = ([0; 4096], 0);
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            // A full buffer is a part of something larger.
-            whole = if count == buffer.len() {
-                whole + count
-            } else {
-                0
-            };
-            if whole >= stalls.load(Ordering::SeqCst) {
+            let most = stalls.load(Ordering::SeqCst);
+            whole += if most == usize::MAX { 0 } else { count };
+            if whole > most {
                 std::future::pending::<()>().await;
             }
             let subscribes = || buffer[..count].windows(9).any(|word| word == b"SUBSCRIBE");
@@ -178,8 +174,8 @@ impl Proxy {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
-    /// Replies of so many bytes and more never arrive.
-    pub(crate) fn stall_from(&self, bytes: usize) {
+    /// From now on each connection stalls when it has carried so many bytes of replies.
+    pub(crate) fn stall_after(&self, bytes: usize) {
         self.stalls_large.store(bytes, Ordering::SeqCst);
     }
 

@@ -9,6 +9,8 @@ pub mod heap;
 pub mod hot;
 pub mod instructions;
 pub mod parts;
+#[cfg(feature = "databases")]
+pub mod redis;
 pub mod scaling;
 pub mod time;
 pub mod wrk;

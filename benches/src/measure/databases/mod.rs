@@ -4,9 +4,9 @@ mod contestants;
 mod hot;
 mod load;
 mod pgbench;
-mod processors;
+pub mod processors;
 mod proxy;
-mod servers;
+pub mod servers;
 mod trips;
 
 use axum::Router;

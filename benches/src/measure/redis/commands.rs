@@ -13,7 +13,11 @@ use tokio::task::JoinSet;
 use wiz_session::{RedisStore, SessionStore};
 
 use super::{handle, record, runtime, server, store};
-use crate::{measure::databases::servers::Server, stats::median, table::Table};
+use crate::{
+    measure::databases::{processors, servers::Server},
+    stats::median,
+    table::Table,
+};
 
 const SESSIONS: usize = 1_000;
 const CALLERS: usize = 800;
@@ -95,7 +99,7 @@ pub fn measure() {
 
 /// Calls a second, and the processor time of a call here and at the server, in microseconds.
 fn timed(server: &Server, calls: impl FnOnce()) -> (f64, f64, f64) {
-    let own = || super::super::databases::processors::own();
+    let own = processors::own;
     let (start, before, busy) = (Instant::now(), own(), server.processor_seconds());
     calls();
     let seconds = start.elapsed().as_secs_f64();
@@ -123,7 +127,9 @@ async fn calls(store: &RedisStore, call: Call, next: &Arc<AtomicUsize>) {
                 let old = handle(n % SESSIONS);
                 match call {
                     Call::Load => drop(store.load(old).await.expect("it is read")),
-                    Call::Create => drop(store.create(handle(n), &data).await.expect("it is created")),
+                    Call::Create => {
+                        let _ = store.create(handle(n), &data).await.expect("it is created");
+                    }
                     Call::Touch => {
                         assert!(store.touch(old, until).await.expect("it is touched"));
                     }
@@ -139,7 +145,14 @@ async fn calls(store: &RedisStore, call: Call, next: &Arc<AtomicUsize>) {
 const KEY: &str = "wiz:s:00000000000000000000__rand_int__";
 
 fn benchmark(server: &Server, call: Call, round: usize) {
-    let value = format!("{} {:020} a {:015} {:09} {}", "9".repeat(15), 1, 0, 0, "x".repeat(280));
+    let value = format!(
+        "{} {:020} a {:015} {:09} {}",
+        "9".repeat(15),
+        1,
+        0,
+        0,
+        "x".repeat(280)
+    );
     let script = |source: &str| redis_cli(server, &["SCRIPT", "LOAD", source]);
     let (range, command) = match call {
         Call::Load => (SESSIONS, vec!["GET".to_owned(), KEY.to_owned()]),

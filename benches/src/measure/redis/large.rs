@@ -55,7 +55,10 @@ async fn one(pause: Duration) -> Vec<String> {
     let mut figures = [const { Vec::new() }; 6];
     for _ in 0..ROUNDS {
         let mut alone = reads(&store).await;
-        let (is_over, large) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (is_over, large) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let mut tasks = JoinSet::new();
         for n in 1..=READERS {
             let (store, is_over, large) = (store.clone(), is_over.clone(), large.clone());
@@ -75,15 +78,31 @@ async fn one(pause: Duration) -> Vec<String> {
         let rate = large.load(Relaxed) as f64 / start.elapsed().as_secs_f64();
         is_over.store(true, Relaxed);
         tasks.join_all().await;
-        let p = [percentile(&mut alone, 50), percentile(&mut alone, 99), percentile(&mut beside, 50), percentile(&mut beside, 99)];
-        for (figures, figure) in figures.iter_mut().zip(p.into_iter().chain([p[3] / p[1], rate])) {
+        let p = [
+            percentile(&mut alone, 50),
+            percentile(&mut alone, 99),
+            percentile(&mut beside, 50),
+            percentile(&mut beside, 99),
+        ];
+        for (figures, figure) in figures
+            .iter_mut()
+            .zip(p.into_iter().chain([p[3] / p[1], rate]))
+        {
             figures.push(figure);
         }
     }
     let [.., ratio, rate] = &mut figures;
-    let last = [format!("{:.2}", percentile(ratio, 50)), format!("{:.0}", percentile(rate, 50))];
-    let first = figures[..4].iter_mut().map(|figures| format!("{:.0}", percentile(figures, 50)));
-    std::iter::once(format!("{pause:?}")).chain(first).chain(last).collect()
+    let last = [
+        format!("{:.2}", percentile(ratio, 50)),
+        format!("{:.0}", percentile(rate, 50)),
+    ];
+    let first = figures[..4]
+        .iter_mut()
+        .map(|figures| format!("{:.0}", percentile(figures, 50)));
+    std::iter::once(format!("{pause:?}"))
+        .chain(first)
+        .chain(last)
+        .collect()
 }
 
 async fn reads(store: &RedisStore) -> Vec<f64> {

@@ -15,11 +15,7 @@ use super::{handle, record, runtime, server, store};
 use crate::{stats::percentile, table::Table};
 
 /// Live and expired sessions.
-const FILLED: [(usize, usize); 3] = [
-    (0, 25_000),
-    (0, 100_000),
-    (200_000, 100_000),
-];
+const FILLED: [(usize, usize); 3] = [(0, 25_000), (0, 100_000), (200_000, 100_000)];
 const BATCH: usize = 1_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -38,7 +34,9 @@ pub fn measure() {
         table.row(runtime().block_on(one(live, expired)));
     }
     table.print("Sweeping Redis");
-    println!("\nIn batches of {BATCH}, by `delete_expired`. The reads are one after the other, of another process.");
+    println!(
+        "\nIn batches of {BATCH}, by `delete_expired`. The reads are one after the other, over a connection of their own."
+    );
 }
 
 async fn one(live: usize, expired: usize) -> Vec<String> {
@@ -47,7 +45,10 @@ async fn one(live: usize, expired: usize) -> Vec<String> {
     fill(&sweeping, 0, live, HOUR).await;
     fill(&sweeping, live, expired, Duration::from_secs(1)).await;
     let reading = store(&server).await;
-    reading.create(handle(99_999_999), &record(300, HOUR)).await.expect("it is created");
+    reading
+        .create(handle(99_999_999), &record(300, HOUR))
+        .await
+        .expect("it is created");
     let alone = reads(&reading, Arc::new(AtomicBool::new(false)), 3_000).await;
 
     let is_over = Arc::new(AtomicBool::new(false));
@@ -55,7 +56,10 @@ async fn one(live: usize, expired: usize) -> Vec<String> {
     let (start, until) = (Instant::now(), SystemTime::now() + Duration::from_secs(60));
     let mut swept = 0;
     loop {
-        let batch = sweeping.delete_expired(until, BATCH).await.expect("it sweeps");
+        let batch = sweeping
+            .delete_expired(until, BATCH)
+            .await
+            .expect("it sweeps");
         swept += batch;
         if batch < BATCH as u64 {
             break;
@@ -68,7 +72,11 @@ async fn one(live: usize, expired: usize) -> Vec<String> {
     let figures = [alone, beside].into_iter().flat_map(|mut micros| {
         [50, 99].map(|percent| format!("{:.0}", percentile(&mut micros, percent)))
     });
-    let counts = [live.to_string(), expired.to_string(), format!("{seconds:.2}")];
+    let counts = [
+        live.to_string(),
+        expired.to_string(),
+        format!("{seconds:.2}"),
+    ];
     counts.into_iter().chain(figures).collect()
 }
 
@@ -99,7 +107,10 @@ async fn fill(store: &RedisStore, first: usize, count: usize, lives: Duration) {
                 if n >= first + count {
                     break;
                 }
-                store.create(handle(n), &record).await.expect("it is created");
+                store
+                    .create(handle(n), &record)
+                    .await
+                    .expect("it is created");
             }
         });
     }
