@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::exit::Exit;
@@ -12,7 +15,17 @@ pub(crate) struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     pub(crate) fn watch() -> Self {
         let pressed = Arc::new(AtomicBool::new(false));
-        tokio::spawn(note(Arc::clone(&pressed)));
+        let noted = Arc::clone(&pressed);
+        // Where nobody can listen for it, it ends the program as usual.
+        if let Ok(mut presses) = listen() {
+            tokio::spawn(async move {
+                while presses.recv().await.is_some() {
+                    if noted.swap(true, Ordering::Relaxed) {
+                        std::process::exit(Exit::Interrupted as i32);
+                    }
+                }
+            });
+        }
         Self(pressed)
     }
 
@@ -21,11 +34,14 @@ impl Interrupt {
     }
 }
 
-async fn note(pressed: Arc<AtomicBool>) {
-    // Where nobody can watch for it, it ends the program as usual.
-    while tokio::signal::ctrl_c().await.is_ok() {
-        if pressed.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted as i32);
-        }
-    }
+/// From now on, not from the first poll of a task: the first batch may be done before that.
+#[cfg(unix)]
+fn listen() -> io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+/// From now on, likewise.
+#[cfg(windows)]
+fn listen() -> io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
 }
