@@ -23,7 +23,7 @@ pub(super) struct Loaded {
     /// When the store was asked, if it was.
     pub(super) at: Option<Timestamp>,
     pub(super) lookups: Lookups,
-    /// Once somebody has asked when it ends or changes.
+    /// The registration with the feed, made by the first `ended` or `changed`.
     pub(super) watch: Mutex<Option<Arc<Watch>>>,
 }
 

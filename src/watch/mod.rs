@@ -1,4 +1,4 @@
-//! The feed: whoever holds a session is told when it ends or changes.
+//! The feed: tells the holders of a session when it ends or changes.
 //!
 //! ```text
 //!  this process:     commit ─────────────────────┐

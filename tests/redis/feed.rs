@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use redis::cmd;
 use wiz_session::{
-    Ended, Handle, Key, RedisStore, WizSessionLayer,
+    Ended, Handle, RedisStore,
     test_util::{logged_in, session_cookie, with_session},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     acl,
     proxy::Proxy,
     servers::{self, Cluster, Redis},
-    watching::{Pushes, run},
+    watching::{Pushes, layer, run, told_after},
 };
 
 /// So rarely that nothing is seen by a look.
@@ -34,31 +34,6 @@ async fn a_cluster_of_the_older_protocol_tells_when_looked_at() {
     let client = redis::cluster::ClusterClient::new(servers::shared_cluster());
     let store = RedisStore::from_cluster_client(client.expect("valid URLs"));
     run(store.with_prefix(&servers::prefix()), Pushes::Nothing).await;
-}
-
-fn layer(store: RedisStore, interval: Duration) -> WizSessionLayer {
-    let builder = WizSessionLayer::builder(store, Key::from(&[7; 64]));
-    let builder = builder.watch_interval(interval);
-    builder.build().expect("the settings are valid")
-}
-
-/// Ends a session over there, and returns how long it took until that was known here.
-async fn told_after(
-    here: &WizSessionLayer,
-    there: &WizSessionLayer,
-    worst: impl AsyncFnOnce(),
-) -> Duration {
-    let cookie = logged_in(there, "alice").await;
-    let handle = with_session(there, &cookie, |session| session.handle()).await;
-    let watch = here.sessions().watch(handle.expect("a session"));
-    let early = tokio::time::timeout(Duration::from_millis(300), watch.ended()).await;
-    assert!(early.is_err(), "it lives");
-    worst().await;
-    with_session(there, &cookie, |session| assert!(session.log_out())).await;
-    let since = Instant::now();
-    let told = tokio::time::timeout(Duration::from_secs(30), watch.ended()).await;
-    assert_eq!(told, Ok(Ended::LoggedOut));
-    since.elapsed()
 }
 
 /// Waits until the server says so.

@@ -1,19 +1,15 @@
 //! Who watches a session is told what another process does to it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use wiz_session::{
-    Ended, Key, SessionStore, WizSessionLayer,
-    store::PostgresStore,
-    test_util::{logged_in, with_session},
-};
+use wiz_session::{SessionStore, store::PostgresStore};
 
 use crate::{
     fresh::{self, Fresh},
     pooler::PgBouncer,
     proxy::{Protocol, Proxy},
     servers::{Engine, Mortal},
-    watching::{Pushes, run},
+    watching::{Pushes, layer, run, told_after},
 };
 
 async fn tells<S: SessionStore + Clone>(fresh: Fresh<S>, pushes: Pushes) {
@@ -39,31 +35,6 @@ async fn connect(url: &str) -> PostgresStore {
     let store = PostgresStore::connect(url).await.expect("a connection");
     store.migrate().await.expect("a table");
     store
-}
-
-fn layer(store: PostgresStore, interval: Duration) -> WizSessionLayer {
-    let builder = WizSessionLayer::builder(store, Key::from(&[7; 64]));
-    let builder = builder.watch_interval(interval);
-    builder.build().expect("the settings are valid")
-}
-
-/// Ends a session over there, and returns how long it took until that was known here.
-async fn told_after(
-    here: &WizSessionLayer,
-    there: &WizSessionLayer,
-    worst: impl AsyncFnOnce(),
-) -> Duration {
-    let cookie = logged_in(there, "alice").await;
-    let handle = with_session(there, &cookie, |session| session.handle()).await;
-    let watch = here.sessions().watch(handle.expect("a session"));
-    let early = tokio::time::timeout(Duration::from_millis(500), watch.ended()).await;
-    assert!(early.is_err(), "it lives");
-    worst().await;
-    with_session(there, &cookie, |session| assert!(session.log_out())).await;
-    let since = Instant::now();
-    let told = tokio::time::timeout(Duration::from_secs(30), watch.ended()).await;
-    assert_eq!(told, Ok(Ended::LoggedOut));
-    since.elapsed()
 }
 
 /// Nothing is pushed there, and nothing wrong is told.

@@ -33,14 +33,9 @@ struct Processes {
 
 impl Processes {
     fn new(store: impl SessionStore + Clone, interval: Duration) -> Self {
-        let layer = |store| {
-            let builder = WizSessionLayer::builder(store, Key::from(&[7; 64]));
-            let builder = builder.watch_interval(interval);
-            builder.build().expect("the settings are valid")
-        };
         Self {
-            here: layer(store.clone()),
-            there: layer(store),
+            here: layer(store.clone(), interval),
+            there: layer(store, interval),
         }
     }
 
@@ -137,4 +132,30 @@ async fn every_change_is_told(Processes { here, there }: &Processes) {
         session.reload().await.expect("the store answers");
         assert_eq!(session.get("n").expect("a number"), Some(n));
     }
+}
+
+/// A process with this store.
+pub(crate) fn layer(store: impl SessionStore, interval: Duration) -> WizSessionLayer {
+    let builder = WizSessionLayer::builder(store, Key::from(&[7; 64]));
+    let builder = builder.watch_interval(interval);
+    builder.build().expect("the settings are valid")
+}
+
+/// Ends a session over there, and returns how long it took until that was known here.
+pub(crate) async fn told_after(
+    here: &WizSessionLayer,
+    there: &WizSessionLayer,
+    worst: impl AsyncFnOnce(),
+) -> Duration {
+    let cookie = logged_in(there, "alice").await;
+    let handle = with_session(there, &cookie, |session| session.handle()).await;
+    let watch = here.sessions().watch(handle.expect("a session"));
+    let early = tokio::time::timeout(Duration::from_millis(500), watch.ended()).await;
+    assert!(early.is_err(), "it lives");
+    worst().await;
+    with_session(there, &cookie, |session| assert!(session.log_out())).await;
+    let since = Instant::now();
+    let told = tokio::time::timeout(Duration::from_secs(30), watch.ended()).await;
+    assert_eq!(told, Ok(Ended::LoggedOut));
+    since.elapsed()
 }

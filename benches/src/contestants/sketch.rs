@@ -6,6 +6,8 @@
 //! second cookie of its name, no nested layers and no jar. What the library takes beyond it is the price of those; what it
 //! takes less, for large sessions and for hashes, is what was worth more than plain code.
 
+// Over 250 lines: one contestant, whole, so that it can be read beside the library.
+
 use std::{
     cell::RefCell,
     collections::HashMap,

@@ -40,7 +40,7 @@ fn listen() -> io::Result<tokio::signal::unix::Signal> {
     tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
 }
 
-/// From now on, likewise.
+/// Registers at once, as on Unix.
 #[cfg(windows)]
 fn listen() -> io::Result<tokio::signal::windows::CtrlC> {
     tokio::signal::windows::ctrl_c()

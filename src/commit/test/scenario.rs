@@ -1,3 +1,5 @@
+// Over 250 lines: one builder, a method for each thing that can happen to a commit.
+
 use std::time::Duration;
 
 use crate::{

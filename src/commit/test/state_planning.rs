@@ -1,3 +1,5 @@
+// Over 250 lines: the scenarios of one state.
+
 use std::time::Duration;
 
 use super::scenario::*;

@@ -1,3 +1,5 @@
+// Over 250 lines: the scenarios of one state.
+
 use super::scenario::*;
 use crate::{
     Error,

@@ -1,3 +1,5 @@
+// Over 250 lines: a list of tests of one store.
+
 use std::{
     sync::{
         Barrier,

@@ -7,7 +7,7 @@ use super::{
     lane::Lane,
     progress::Node,
     reply::unexpected,
-    scan::{nodes, refuse_cluster_node},
+    scan::{handles, nodes, refuse_cluster_node},
 };
 use crate::{
     error::Error,
@@ -38,7 +38,7 @@ impl RedisStore {
                 cursor: 0,
             },
         };
-        let (cursor, handles) = self.keys_at(node, cursor, limit.clamp(1, MOST)).await?;
+        let (cursor, handles) = handles(self, node, cursor, limit.clamp(1, MOST)).await?;
         let sessions = self.records_at(node, &handles).await?;
         let next = match (cursor, node) {
             (0, None) => None,
@@ -58,25 +58,6 @@ impl RedisStore {
         let slots = self.send(redis::cmd("CLUSTER").arg("SLOTS")).await?;
         let later = nodes(slots)?.into_iter().filter(|other| *other > node);
         Ok(later.min().flatten())
-    }
-
-    async fn keys_at(
-        &self,
-        node: Node,
-        cursor: u64,
-        count: usize,
-    ) -> Result<(u64, Vec<Handle>), Error> {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(self.keys.pattern());
-        scan.arg("COUNT").arg(count);
-        let sent = self
-            .connection
-            .send(Request::One(&scan), node, Lane::Large)
-            .await;
-        let (cursor, names): (u64, Vec<Vec<u8>>) =
-            redis::from_redis_value(self.value(sent)?).map_err(|_| unexpected())?;
-        let handle = |name: &Vec<u8>| self.keys.handle(name);
-        Ok((cursor, names.iter().filter_map(handle).collect()))
     }
 
     /// Without those that have ended since their keys were listed.

@@ -51,7 +51,7 @@ impl Scan {
         let Some((node, cursor)) = self.here else {
             return Ok(None);
         };
-        let (next, handles) = handles(store, node, cursor).await?;
+        let (next, handles) = handles(store, node, cursor, PAGE).await?;
         let headers = headers(store, node, &handles).await?;
         self.here = match next {
             0 => self.nodes.next().map(|node| (node, 0)),
@@ -77,10 +77,16 @@ pub(super) async fn refuse_cluster_node(store: &RedisStore) -> Result<(), Error>
     store.send(&exists).await.map(drop)
 }
 
-async fn handles(store: &RedisStore, node: Node, cursor: u64) -> Result<(u64, Vec<Handle>), Error> {
+/// One page of the names of a node's records, and the cursor of the next.
+pub(super) async fn handles(
+    store: &RedisStore,
+    node: Node,
+    cursor: u64,
+    count: usize,
+) -> Result<(u64, Vec<Handle>), Error> {
     let mut scan = redis::cmd("SCAN");
     scan.arg(cursor).arg("MATCH").arg(store.keys.pattern());
-    scan.arg("COUNT").arg(PAGE);
+    scan.arg("COUNT").arg(count);
     let answer = store
         .connection
         .send(Request::One(&scan), node, Lane::Large);
