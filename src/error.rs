@@ -66,6 +66,8 @@ enum Kind {
         key: Option<String>,
         limit: usize,
     },
+    AliasTooLarge,
+    NotLoggedIn,
 }
 
 /// A stored value that is not of the type asked for. It keeps no part of the value.
@@ -196,6 +198,14 @@ impl Error {
         Self::from(Kind::TooLarge { key: None, limit })
     }
 
+    pub(crate) fn alias_too_large() -> Self {
+        Self::from(Kind::AliasTooLarge)
+    }
+
+    pub(crate) fn not_logged_in() -> Self {
+        Self::from(Kind::NotLoggedIn)
+    }
+
     pub(crate) fn not_readable_again<T>(key: &str, source: serde_json::Error) -> Self {
         Self::from(Kind::NotReadableAgain {
             key: key.to_owned(),
@@ -281,7 +291,13 @@ impl Error {
     /// The session would exceed `max_bytes`. Nothing was changed.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        matches!(*self.0, Kind::TooLarge { .. })
+        matches!(*self.0, Kind::TooLarge { .. } | Kind::AliasTooLarge)
+    }
+
+    /// The request is that of a visitor, and what was asked for takes a user. As a response it is 401.
+    #[must_use]
+    pub fn is_not_logged_in(&self) -> bool {
+        matches!(*self.0, Kind::NotLoggedIn)
     }
 
     /// The request did not pass through a session layer: a mistake in how the router is put together.
@@ -313,7 +329,7 @@ impl Error {
 
     /// The status of a response that reports this error, as [`IntoResponse`](axum_core::response::IntoResponse) gives it:
     /// 503 if the store failed or other requests kept conflicting, 413 if the session is too large, 409 if it has ended or
-    /// can no longer tell what was stored, 500 for a mistake of the application.
+    /// can no longer tell what was stored, 401 if a user has to log in, 500 for a mistake of the application.
     ///
     /// ```
     /// # fn f(error: wiz_session::Error) -> http::Response<String> {
@@ -329,7 +345,8 @@ impl Error {
             | Kind::Corrupt(_)
             | Kind::Conflict
             | Kind::InDoubt(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Kind::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::TooLarge { .. } | Kind::AliasTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Kind::Gone | Kind::HeadersSent | Kind::Expired | Kind::RolledBack | Kind::Forgotten => {
                 StatusCode::CONFLICT
             }
@@ -413,6 +430,13 @@ impl fmt::Display for Error {
                 "two different session layers use the cookie `{cookie}`: mount clones of one layer, or give one of them \
                  another cookie name"
             ),
+            Kind::AliasTooLarge => f.write_str(
+                "an alias has a name of at most 64 bytes and a value of at most 512, and a session has at most 8 of them: \
+                 give a hash of a longer value",
+            ),
+            Kind::NotLoggedIn => {
+                f.write_str("no user is logged in: let the client log in, or allow for visitors")
+            }
             Kind::NotReadableAgain { key, wanted, .. } => write!(
                 f,
                 "what an update made of session key `{key}` does not read as `{wanted}` again, such as a NaN, which JSON \

@@ -124,6 +124,7 @@ mod tests {
             remember,
             user: None,
             tombstone: false,
+            details: None,
             commits: CommitIds::default(),
             data: Data::default(),
         };

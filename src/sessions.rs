@@ -4,9 +4,8 @@ use crate::{
     error::Error,
     id::Handle,
     observe,
-    record::Record,
-    session::{LayerConfig, WizSession},
-    store::Ended,
+    record::{Alias, Record, Stamp},
+    session::{AliasEntry, LayerConfig, WizSession},
     time::Timestamp,
     watch::Watch,
 };
@@ -72,20 +71,13 @@ impl Sessions {
     /// # Cancel safety
     /// Cancel-safe: it changes nothing.
     pub async fn list(&self, user: &str) -> Result<Vec<SessionInfo>, Error> {
-        let LayerConfig {
-            store,
-            clock,
-            policy,
-            ..
-        } = &*self.config;
-        let mut listed = store.list(user).answer().await?;
-        let now = clock.timestamp();
-        listed.retain(|(_, record)| policy.expiry.is_live(record, now));
+        let expiry = &self.config.policy.expiry;
+        let listed = self.config.revoker.list(user).await?;
         Ok(listed
             .into_iter()
             .map(|(handle, record)| SessionInfo {
                 handle,
-                last_used: policy.expiry.last_used(&record),
+                last_used: expiry.last_used(&record),
                 record,
             })
             .collect())
@@ -102,22 +94,7 @@ impl Sessions {
     /// # Cancel safety
     /// Dropped at any point, the session has ended or it has not. Calling it again is harmless.
     pub async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
-        let LayerConfig {
-            watchers, cache, ..
-        } = &*self.config;
-        watchers.revoking(handle);
-        let answer = self.config.store.delete(handle).answer().await;
-        cache.remove(handle);
-        match &answer {
-            Ok(true) => {
-                observe::ended(handle);
-                watchers.ended(handle, Ended::Revoked);
-            }
-            Ok(false) => {}
-            // It may have ended all the same.
-            Err(_) => watchers.look_soon(handle),
-        }
-        answer
+        self.config.revoker.revoke(handle).await
     }
 
     /// Ends all sessions of a user, and returns how many: when an account is closed, or its password was reset.
@@ -130,7 +107,7 @@ impl Sessions {
     /// # Cancel safety
     /// Dropped at any point, none, some or all of the sessions have ended. Calling it again ends the rest.
     pub async fn revoke_user(&self, user: &str) -> Result<u64, Error> {
-        self.revoke_all(user, None).await
+        self.config.revoker.revoke_all(user, None).await
     }
 
     /// Ends all *other* sessions of the user who is logged in here, and returns how many. For an anonymous visitor it does
@@ -157,7 +134,81 @@ impl Sessions {
         if !session.has_login() && !session.is_alive().await? {
             return Err(Error::gone());
         }
-        self.revoke_all(&user, session.handle()).await
+        let revoker = &self.config.revoker;
+        revoker.revoke_all(&user, session.handle()).await
+    }
+
+    /// Ends the sessions of a user who logged in with other credentials than those of this stamp, or with none that was
+    /// [stamped](WizSession::log_in_with), and returns how many. After a change of password, wherever it was changed.
+    ///
+    /// One `list`, and one `delete` for each session that ends; again if one of them moves to a new id meanwhile. A login
+    /// with the old credentials that is under way may be stored after the list. An application that compares
+    /// [`has_stamp`](WizSession::has_stamp) for each request does not let it pass.
+    ///
+    /// ```
+    /// # use wiz_session::{Error, Sessions};
+    /// # struct Account { id: i64, password_hash: String }
+    /// async fn password_changed(sessions: &Sessions, account: &Account) -> Result<u64, Error> {
+    ///     sessions.revoke_stale(&account.id.to_string(), &account.password_hash).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_store`], [`Error::is_conflict`]. Some sessions may have ended; call it again.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, none, some or all of the sessions have ended. Calling it again ends the rest.
+    pub async fn revoke_stale(&self, user: &str, stamp: impl AsRef<[u8]>) -> Result<u64, Error> {
+        let stamp = Some(Stamp::of(stamp.as_ref()));
+        let is_current = |record: &Record| record.details().is_some_and(|it| it.stamp == stamp);
+        self.config.revoker.revoke_unless(user, is_current).await
+    }
+
+    /// Ends all sessions of a user except the `most` whose logins are the newest, and returns how many.
+    /// [`max_sessions_per_user`](crate::WizSessionLayerBuilder::max_sessions_per_user) does so at each login.
+    ///
+    /// One `list`, and one `delete` for each session that ends; again if one of them moves to a new id meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::is_store`], [`Error::is_conflict`]. Some sessions may have ended; call it again.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, none, some or all of the sessions have ended. Calling it again ends the rest.
+    pub async fn keep_newest(&self, user: &str, most: usize) -> Result<u64, Error> {
+        self.config.revoker.keep_newest(user, most).await
+    }
+
+    /// Ends the sessions whose login has this [alias](WizSession::alias), and returns how many: another system has logged
+    /// the user out. For OpenID Connect back-channel logout, with the `sid` of the logout token. A token that names the
+    /// user alone, by `sub`, is what [`revoke_user`](Self::revoke_user) is for.
+    ///
+    /// One `load`, one `list`, and one `delete` for each session that ends.
+    ///
+    /// ```
+    /// # async fn f(sessions: wiz_session::Sessions, sid: &str) -> Result<(), wiz_session::Error> {
+    /// let ended = sessions.revoke_alias("oidc-sid", sid).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_store`], [`Error::is_conflict`]. Some sessions may have ended; call it again.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point, none, some or all of the sessions have ended. Calling it again ends the rest.
+    pub async fn revoke_alias(&self, name: &str, value: &str) -> Result<u64, Error> {
+        let alias = Alias {
+            name: name.into(),
+            value: value.into(),
+        };
+        let entry = AliasEntry::of(&self.config.store, &alias);
+        let Some(user) = entry.user().await? else {
+            return Ok(0);
+        };
+        let is_another = |record: &Record| {
+            let details = record.details();
+            !details.is_some_and(|details| details.aliases.contains(&alias))
+        };
+        self.config.revoker.revoke_unless(&user, is_another).await
     }
 
     /// Watches a session from outside of a request: a job, or a gateway that holds a socket on behalf of another process.
@@ -200,15 +251,6 @@ impl Sessions {
         observe::counted(sessions);
         Ok(sessions)
     }
-
-    async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
-        let answer = self.config.store.delete_user(user, except).answer().await;
-        self.config.cache.remove_user(user);
-        // Which ones, the store does not say.
-        self.config.watchers.look_at_all(Ended::Revoked);
-        observe::revoked(*answer.as_ref().unwrap_or(&0));
-        answer
-    }
 }
 
 impl fmt::Debug for Sessions {
@@ -242,6 +284,13 @@ impl SessionInfo {
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.record.user()
+    }
+
+    /// What the application [named](WizSession::label) it, for people to recognise it by. It may have been made from what
+    /// the client sent: escape it.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.record.label()
     }
 
     /// When the session was first stored.

@@ -1,6 +1,9 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::time::{Timestamp, millis};
+use crate::{
+    record::{Alias, Details, Stamp},
+    time::{Timestamp, millis},
+};
 
 /// What the application wants done with the session itself, beside its data.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -8,6 +11,8 @@ pub(crate) struct Intent {
     pub(super) regenerate: bool,
     pub(super) login: Option<Login>,
     pub(super) remember: Option<Remember>,
+    /// Boxed, as it is rare.
+    pub(super) details: Option<Box<DetailsEdit>>,
     /// The session becomes another user's, so none of the stored data may stay. Numbered, to tell one such login from
     /// the next.
     user_epoch: Option<u32>,
@@ -16,7 +21,16 @@ pub(crate) struct Intent {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Login {
     pub(super) user: Box<str>,
+    pub(super) stamp: Option<Stamp>,
     pub(super) at: Timestamp,
+}
+
+/// What else is to be kept with the session.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct DetailsEdit {
+    /// Empty to remove it.
+    pub(super) label: Option<Box<str>>,
+    pub(super) aliases: Vec<Alias>,
 }
 
 /// For how long each use keeps the session, in place of the idle timeout. Numbered, as a repeated call renews it.
@@ -53,6 +67,7 @@ impl Intent {
         !self.regenerate
             && self.login.is_none()
             && self.remember.is_none()
+            && self.details.is_none()
             && self.user_epoch.is_none()
     }
 
@@ -76,5 +91,37 @@ impl Intent {
         if self.remember == done.remember {
             self.remember = None;
         }
+        if self.details == done.details {
+            self.details = None;
+        }
+    }
+
+    pub(super) fn edit_details(&mut self) -> &mut DetailsEdit {
+        self.details.get_or_insert_default()
+    }
+
+    /// The details of a record that had these before.
+    pub(super) fn details_after(&self, before: Option<&Arc<Details>>) -> Option<Arc<Details>> {
+        if self.login.is_none() && self.details.is_none() {
+            return before.cloned();
+        }
+        let mut details = before
+            .map(|details| Details::clone(details))
+            .unwrap_or_default();
+        if let Some(login) = &self.login {
+            details.stamp = login.stamp;
+            // Another system knows that login by them, and not this one.
+            details.aliases.clear();
+        }
+        if let Some(edit) = &self.details {
+            if let Some(label) = &edit.label {
+                details.label = Some(label.clone()).filter(|label| !label.is_empty());
+            }
+            edit.aliases
+                .iter()
+                .cloned()
+                .for_each(|alias| details.set_alias(alias));
+        }
+        details.shared()
     }
 }

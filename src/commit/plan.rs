@@ -42,17 +42,19 @@ impl SessionState {
             regenerate,
             ref login,
             ref remember,
+            ref details,
             ..
         } = self.intent;
         let changed = self.changes_data();
         let stored = match &self.base {
             Base::New | Base::Gone if login.is_some() => return Plan::Create,
             Base::New if changed => return Plan::Create,
-            Base::Gone if changed || regenerate || remember.is_some() => return Plan::Discard,
+            Base::Gone if changed || !self.intent.is_empty() => return Plan::Discard,
             Base::New | Base::Gone => return Plan::Nothing,
             Base::Live(stored) => stored,
         };
-        let writes = changed || regenerate || login.is_some() || remember.is_some();
+        let writes =
+            changed || regenerate || login.is_some() || remember.is_some() || details.is_some();
         if self.changes.is_stale() {
             return Plan::Refresh;
         }
@@ -174,6 +176,9 @@ impl SessionState {
             remember,
             user: self.user().map(Into::into),
             tombstone: false,
+            details: self
+                .intent
+                .details_after(base.and_then(|base| base.details.as_ref())),
             commits: commit.map_or(CommitIds::default(), |commit| commits.with(commit)),
             data: self.changes.to_data(record.map(Record::data)),
         };

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     base::{Base, Stored},
@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     expiry::Expiry,
     id::Handle,
-    record::Record,
+    record::{Alias, Details, Record, Stamp},
     time::Timestamp,
 };
 
@@ -202,18 +202,47 @@ impl SessionState {
         self.intent.regenerate = true;
     }
 
-    pub(crate) fn log_in(&mut self, user: Box<str>, at: Timestamp) {
+    pub(crate) fn log_in(&mut self, user: Box<str>, stamp: Option<Stamp>, at: Timestamp) {
         if self.user().is_some_and(|former| former != &*user) {
             self.intent = Intent::another_user(self.user_epoch);
             self.user_epoch += 1;
             self.changes.reset(None);
         }
-        self.intent.login = Some(Login { user, at });
+        self.intent.login = Some(Login { user, stamp, at });
+        if let Some(edit) = &mut self.intent.details {
+            edit.aliases.clear();
+        }
     }
 
     pub(crate) fn remember(&mut self, how_long: Duration) {
         self.remembered += 1;
         self.intent.remember = Some(Remember::new(how_long, self.remembered));
+    }
+
+    /// How a list of sessions shows it. An empty label removes it.
+    pub(crate) fn set_label(&mut self, label: Box<str>) {
+        self.intent.edit_details().label = Some(label);
+    }
+
+    pub(crate) fn set_alias(&mut self, alias: Alias) {
+        let edit = self.intent.edit_details();
+        edit.aliases.retain(|other| other.name != alias.name);
+        edit.aliases.push(alias);
+    }
+
+    pub(crate) fn details(&self) -> Option<Arc<Details>> {
+        let before = self
+            .record()
+            .and_then(|record| record.body().details.as_ref());
+        self.intent.details_after(before)
+    }
+
+    /// For how long each use keeps the session, in place of the idle timeout.
+    pub(crate) fn remembered(&self) -> Option<Duration> {
+        match self.intent.remember {
+            Some(wish) => wish.how_long,
+            None => self.record()?.body().remember,
+        }
     }
 
     pub(crate) fn skip_touch(&mut self) {

@@ -4,13 +4,15 @@
 mod now;
 mod publish;
 mod queue;
+mod revoke;
+mod user_limit;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub(crate) use self::queue::Queue;
 use self::queue::Ticket;
+pub(crate) use self::{queue::Queue, revoke::Revoker, user_limit::UserLimit};
 use crate::{
     cache::{Asking, NearCache},
     commit::{Answer, Call, Commit, Done, Next, Policy, Ran, SessionState},
@@ -30,6 +32,7 @@ pub(crate) struct Driver<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) watchers: &'a Watchers,
     pub(crate) cache: &'a NearCache,
+    pub(crate) user_limit: Option<UserLimit<'a>>,
     /// For all waits and retries together.
     pub(crate) time_limit: Duration,
 }
@@ -80,10 +83,25 @@ impl Driver<'_> {
                     {
                         ticket.publish(stored.handle, &stored.record);
                     }
+                    if let Some((limit, user)) = self.exceeding_login(commit, &done) {
+                        Box::pin(limit.enforce(user)).await;
+                    }
                     return done;
                 }
             }
         }
+    }
+
+    /// The user whom a commit has logged in, if the number of their sessions is limited.
+    fn exceeding_login<'c>(
+        &self,
+        commit: &'c Commit,
+        done: &Done,
+    ) -> Option<(UserLimit<'_>, &'c str)> {
+        let limit = self.user_limit?;
+        let state = commit.unit().state();
+        let is_login = matches!(done, Done::Settled(_)) && state.has_login();
+        Some((limit, state.user().filter(|_| is_login)?))
     }
 
     async fn ask(self, call: Call<'_>, started: Instant) -> Result<Answer, Error> {

@@ -56,6 +56,9 @@ impl Driver<'_> {
                 Next::Wait(..) | Next::Run => return None,
                 Next::Done(done) => {
                     publish::done(self.watchers, commit, &done);
+                    if let Some((limit, user)) = self.exceeding_login(commit, &done) {
+                        limit.enforce_now(user);
+                    }
                     return Some(done);
                 }
             }

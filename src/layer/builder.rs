@@ -1,4 +1,4 @@
-use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use ::cookie::Key;
 
@@ -7,7 +7,7 @@ use crate::{
     cache::CacheSettings,
     commit::Policy,
     cookie::{CookieOptions, Keys, SessionCookie},
-    drive::Queue,
+    drive::{Queue, Revoker},
     error::ConfigError,
     expiry::Expiry,
     observe,
@@ -53,6 +53,7 @@ pub struct WizSessionLayerBuilder {
     clock: Clock,
     watch_interval: Duration,
     cache: CacheSettings,
+    max_sessions_per_user: Option<usize>,
 }
 
 /// Wraps the store, once the time limit of its calls and the clock are known.
@@ -74,6 +75,7 @@ impl WizSessionLayerBuilder {
             clock: Clock::system(),
             watch_interval: Duration::from_secs(10),
             cache: CacheSettings::default(),
+            max_sessions_per_user: None,
         }
     }
 
@@ -239,6 +241,17 @@ impl WizSessionLayerBuilder {
         self
     }
 
+    /// How many sessions a user may have: the login that would be one more ends the one whose login is the oldest, at
+    /// this process or another. At least 1. Defaults to no limit.
+    ///
+    /// A login then costs one `list` more, and one `delete` for each session that ends. Several logins at once never leave
+    /// more than this number. If the store fails between a login and that, the login stands, a `warn` event says so, and
+    /// the user's next login ends what is left.
+    pub fn max_sessions_per_user(mut self, sessions: usize) -> Self {
+        self.max_sessions_per_user = Some(sessions);
+        self
+    }
+
     /// The clock that all timeouts go by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -266,8 +279,18 @@ impl WizSessionLayerBuilder {
             clock: self.clock.clone(),
             interval: self.watch_interval,
         });
+        let cache = self.cache.open(&store, &watchers);
+        let revoker = Revoker {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            expiry: self.expiry.clone(),
+            watchers: Arc::clone(&watchers),
+            cache: Arc::clone(&cache),
+        };
         let config = LayerConfig {
-            cache: self.cache.open(&store, &watchers),
+            cache,
+            revoker: Arc::new(revoker),
+            max_sessions_per_user: self.max_sessions_per_user.and_then(NonZeroUsize::new),
             policy: Policy {
                 expiry: self.expiry,
                 is_immediate: store.is_immediate(),
@@ -336,6 +359,12 @@ impl WizSessionLayerBuilder {
             ));
         }
         self.cache.validate()?;
+        if self.max_sessions_per_user == Some(0) {
+            return refuse(
+                "max_sessions_per_user is 0, so that no login could stand: give `.max_sessions_per_user(…)` at least 1"
+                    .to_owned(),
+            );
+        }
         if !(1..=MAX_BYTES).contains(&self.max_bytes) {
             return refuse(format!(
                 "max_bytes is {}: give `.max_bytes(…)` from 1 byte to 1 GiB",

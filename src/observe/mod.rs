@@ -136,6 +136,15 @@ mod causes {
         count!(CACHE_INVALIDATIONS, 1);
     }
 
+    pub(crate) fn limit_not_enforced(error: &Error) {
+        event!(
+            warn,
+            error = kind(error),
+            source = source(error),
+            "oldest sessions of a user not ended"
+        );
+    }
+
     pub(crate) fn look_failed(error: &Error) {
         event!(
             warn,

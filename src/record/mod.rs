@@ -1,4 +1,5 @@
 mod commit_id;
+mod details;
 
 use std::{
     fmt,
@@ -9,7 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub(crate) use self::commit_id::{CommitId, CommitIds};
+pub(crate) use self::{
+    commit_id::{CommitId, CommitIds},
+    details::{Alias, Details, Stamp},
+};
 use crate::{change::Data, error::Error, time::Timestamp};
 
 /// Counts the changes of one record. A store compares it when it replaces, so that no change is lost.
@@ -87,6 +91,8 @@ pub(crate) struct Body {
     pub(crate) user: Option<Box<str>>,
     /// Left behind under an old id, see [`Record::tombstone`].
     pub(crate) tombstone: bool,
+    /// `None` where all of them are empty.
+    pub(crate) details: Option<Arc<Details>>,
     pub(crate) commits: CommitIds,
     pub(crate) data: Data,
 }
@@ -110,6 +116,7 @@ impl Record {
             remember: None,
             user: None,
             tombstone: true,
+            details: None,
             commits: CommitIds::default(),
             data: Data::default(),
         };
@@ -161,6 +168,16 @@ impl Record {
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
         self.body.authenticated_at.map(SystemTime::from)
+    }
+
+    /// What the application named the session, see [`WizSession::label`](crate::WizSession::label).
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.details()?.label.as_deref()
+    }
+
+    pub(crate) fn details(&self) -> Option<&Details> {
+        self.body.details.as_deref()
     }
 
     /// Whether this is a tombstone: the mark under an old id whose session has moved to a new one. A tombstone is not a
@@ -225,6 +242,7 @@ impl Record {
     /// All but the version and the time it expires, as a JSON object that a person can read.
     #[must_use]
     pub fn to_json(&self) -> String {
+        let details = self.body.details.as_deref().cloned().unwrap_or_default();
         let stored = Stored {
             v: FORMAT,
             created_at: self.body.created_at.as_millis(),
@@ -236,6 +254,9 @@ impl Record {
                 .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
             user: self.body.user.clone(),
             tombstone: self.body.tombstone,
+            label: details.label,
+            stamp: details.stamp,
+            aliases: details.aliases,
             commits: self.body.commits.clone(),
             data: RawValue::NULL,
         };
@@ -271,6 +292,12 @@ impl Record {
             remember: stored.remember.map(Duration::from_millis),
             user: stored.user,
             tombstone: stored.tombstone,
+            details: Details {
+                label: stored.label,
+                stamp: stored.stamp,
+                aliases: stored.aliases,
+            }
+            .shared(),
             commits: stored.commits,
             data: Data::from_json(stored.data.get())
                 .map_err(|_| Error::corrupt("its data is damaged"))?,
@@ -321,6 +348,12 @@ struct Stored<'a> {
     user: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     tombstone: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stamp: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<Alias>,
     #[serde(default, skip_serializing_if = "CommitIds::is_empty")]
     commits: CommitIds,
     #[serde(borrow, skip_serializing)]
@@ -374,6 +407,24 @@ mod tests {
         let record = Record::from_json(&with, Version::new(7), SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(record.to_json(), with);
         assert_eq!(format!("{:?}", record.body.commits), "CommitIds(2)");
+    }
+
+    #[test]
+    fn what_only_some_sessions_have_is_kept() {
+        let with = PINNED.replace(
+            r#","data""#,
+            r#","label":"Firefox on Linux","stamp":"AAECAwQFBgcICQoLDA0ODw","aliases":[{"name":"oidc-sid","value":"08a5"}],"data""#,
+        );
+        let record = Record::from_json(&with, Version::new(7), SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(record.label(), Some("Firefox on Linux"));
+        assert_eq!(record.to_json(), with);
+        for damaged in ["AAECAwQFBgcICQoLDA0OD", "AAEC", "?"] {
+            let damaged = with.replace("AAECAwQFBgcICQoLDA0ODw", damaged);
+            assert!(
+                Record::from_json(&damaged, Version::FIRST, SystemTime::UNIX_EPOCH).is_err(),
+                "{damaged}"
+            );
+        }
     }
 
     #[test]

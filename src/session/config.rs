@@ -1,8 +1,13 @@
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use crate::{
-    cache::NearCache, commit::Policy, cookie::SessionCookie, drive::Queue, store::StoreClient,
-    time::Clock, watch::Watchers,
+    cache::NearCache,
+    commit::Policy,
+    cookie::SessionCookie,
+    drive::{Queue, Revoker},
+    store::StoreClient,
+    time::Clock,
+    watch::Watchers,
 };
 
 /// What all requests through one layer share.
@@ -16,4 +21,6 @@ pub(crate) struct LayerConfig {
     pub(crate) queue: Queue,
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) cache: Arc<NearCache>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) max_sessions_per_user: Option<NonZeroUsize>,
 }

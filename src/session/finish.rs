@@ -142,7 +142,8 @@ impl RequestSession {
 impl RequestSession {
     fn commit_last(self: &Arc<Self>, mut shared: Locked<'_>, plan: Plan, now: Timestamp) -> Finish {
         let (driver, policy) = (self.driver(), &self.config.policy);
-        let write = match policy.is_immediate {
+        let is_limited = driver.user_limit.is_some() && shared.state.has_login();
+        let write = match policy.is_immediate && !is_limited {
             true => Write::begin(&shared.state, plan, now, policy),
             false => None,
         };

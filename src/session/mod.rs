@@ -24,6 +24,8 @@
 //! | `commit/replacing` | which record replaces which; what an answer means |
 //! | `drive/now`, or `drive` | asks the store (`StoreClient::replace`), publishes the event |
 
+mod account;
+mod alias_entry;
 mod config;
 mod finish;
 mod headers_sent;
@@ -36,6 +38,7 @@ mod watching;
 mod wiz_session;
 
 pub(crate) use self::{
+    alias_entry::AliasEntry,
     config::LayerConfig,
     finish::{CommitFuture, Finish, Finished},
     request::RequestSession,

@@ -8,7 +8,13 @@ use super::{
     load::{self, Loaded},
     shared::Locked,
 };
-use crate::{commit::SessionState, cookie::CookieHeader, drive::Driver, error::Error, observe};
+use crate::{
+    commit::SessionState,
+    cookie::CookieHeader,
+    drive::{Driver, UserLimit},
+    error::Error,
+    observe,
+};
 
 /// The session of one request, from the unread cookie to the commit. Shared by the layer and all extracted handles.
 ///
@@ -158,6 +164,10 @@ impl RequestSession {
             policy: &config.policy,
             watchers: &config.watchers,
             cache: &config.cache,
+            user_limit: config.max_sessions_per_user.map(|most| UserLimit {
+                most,
+                revoker: &config.revoker,
+            }),
             time_limit: config.store_timeout,
         }
     }

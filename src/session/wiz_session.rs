@@ -70,7 +70,7 @@ use crate::{
 /// Methods without `async` never call the store. The commit is one call, or none if nothing changed and no touch is due.
 #[derive(Clone)]
 pub struct WizSession {
-    session: Arc<RequestSession>,
+    pub(super) session: Arc<RequestSession>,
 }
 
 /// What the layer puts into the request's extensions: a session that is not loaded yet.
@@ -491,7 +491,7 @@ impl WizSession {
     pub fn log_in(&self, user: impl ToString) {
         let user = user.to_string().into_boxed_str();
         let at = self.session.config.clock.timestamp();
-        self.session.edit(|state| state.log_in(user, at));
+        self.session.edit(|state| state.log_in(user, None, at));
     }
 
     /// Ends the session, as [`clear`](Self::clear) does, and returns whether there was a stored session to end. `false`

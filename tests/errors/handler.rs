@@ -60,8 +60,11 @@ async fn of_values() -> Vec<Met> {
             met.push(failure(session.get::<u64>("pin")));
             let to_nan = |number: &mut f64| *number = f64::NAN;
             met.push(failure(session.update("ratio", to_nan)).because("null"));
+            met.push(failure(session.alias("sid", SECRET).await));
             session.log_in(SECRET);
             met.push(failure(session.user_as::<u64>()));
+            let long = SECRET.repeat(1000);
+            met.push(failure(session.alias("sid", &long).await));
         })
         .await;
     met

@@ -26,7 +26,7 @@ fn refused(setting: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilde
     setting(builder).build().expect_err("it makes no sense")
 }
 
-fn of_the_layer() -> [ConfigError; 10] {
+fn of_the_layer() -> [ConfigError; 11] {
     let minute = Duration::from_secs(60);
     [
         refused(|layer| layer.idle_timeout(Duration::ZERO)),
@@ -38,6 +38,7 @@ fn of_the_layer() -> [ConfigError; 10] {
         refused(|layer| layer.cache_for(Duration::ZERO)),
         refused(|layer| layer.cache_bytes(0)),
         refused(|layer| layer.max_bytes(0)),
+        refused(|layer| layer.max_sessions_per_user(0)),
         refused(|layer| layer.next_cookie(CookieOptions::default())),
     ]
 }

@@ -1,5 +1,6 @@
 //! Sessions through the layer, as a client and a handler see them.
 
+mod account;
 mod after_the_head;
 mod beside_the_handler;
 mod cache;
@@ -32,6 +33,7 @@ mod save_and_reload;
 mod saves_tried_again;
 mod secrets;
 mod server;
+mod session_limit;
 mod sessions_from_outside;
 mod set_cookie;
 mod support;

@@ -10,13 +10,14 @@ use axum::{
 use tokio::{sync::Barrier, task::JoinSet};
 use wiz_session::{
     CookieOptions, Error, FlashLevel, Key, SessionStore, Sessions, WizSession, WizSessionLayer,
+    WizSessionLayerBuilder,
 };
 
 use super::client::{Answer, Client};
 
 /// Runs every race so many times, on routers of two layers that share the store as two processes would.
 pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
-    let races = Races::new(store);
+    let races = Races::new(&store);
     for _ in 0..rounds {
         races.each_sets_its_own_key().await;
         races.pushes_to_one_list().await;
@@ -29,6 +30,7 @@ pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
         races.revoke_during_logins().await;
         races.the_old_id_after_a_login().await;
         races.ten_logins_at_once().await;
+        races.logins_at_once_keep_to_the_limit().await;
         races.transactions_return_true_counts().await;
         races.a_transaction_that_only_reads_sees_the_newest().await;
     }
@@ -36,6 +38,8 @@ pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
 
 struct Races {
     apps: [Router; 2],
+    /// The same, with a limit of sessions for each user.
+    limited: [Router; 2],
     sessions: Sessions,
     gate: Gate,
 }
@@ -46,13 +50,14 @@ struct Gate(Arc<Barrier>);
 
 const AT_ONCE: usize = 100;
 
-fn layer(store: impl SessionStore) -> WizSessionLayer {
+/// For each user, where it is limited.
+const MAX_SESSIONS: usize = 3;
+
+fn layer(store: impl SessionStore) -> WizSessionLayerBuilder {
     // One commit of a hundred at once waits for ninety-nine others.
     WizSessionLayer::builder(store, Key::from(&[7; 64]))
         .cookie(CookieOptions::insecure("sid"))
         .store_timeout(Duration::from_secs(30))
-        .build()
-        .expect("a valid configuration")
 }
 
 async fn pause() {
@@ -182,13 +187,17 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
 }
 
 impl Races {
-    fn new<S: SessionStore + Clone>(store: S) -> Self {
-        let layers = [layer(store.clone()), layer(store)];
-        let sessions = layers[0].sessions();
+    fn new<S: SessionStore + Clone>(store: &S) -> Self {
         let gate = Gate(Arc::new(Barrier::new(2)));
+        let build = |builder: WizSessionLayerBuilder| builder.build().expect("it is valid");
+        let layers = [(); 2].map(|()| build(layer(store.clone())));
+        let sessions = layers[0].sessions();
+        let limited = || layer(store.clone()).max_sessions_per_user(MAX_SESSIONS);
+        let limited = [(); 2].map(|()| app(build(limited()), gate.clone()));
         let apps = layers.map(|layer| app(layer, gate.clone()));
         Self {
             apps,
+            limited,
             sessions,
             gate,
         }
@@ -488,6 +497,35 @@ impl Races {
             "",
             "the old id is dead"
         );
+    }
+
+    async fn logins_at_once_keep_to_the_limit(&self) {
+        let user = unique();
+        let path = format!("/log_in/{user}");
+        let mut early = Client::default();
+        early.visit(&self.limited[0], &path).await;
+        let mut logins = JoinSet::new();
+        for n in 0..8 {
+            let (app, path) = (self.limited[n % 2].clone(), path.clone());
+            logins.spawn(async move {
+                let mut client = Client::default();
+                client.visit(&app, &path).await;
+                // One of them moves while the others count.
+                client.visit(&app, "/regenerate").await;
+                client
+            });
+        }
+        let clients = logins.join_all().await;
+        let listed = self.sessions.list(&user).await.expect("the store answers");
+        assert_eq!(listed.len(), MAX_SESSIONS, "none more, and none less");
+        let mut live = 0;
+        for client in &clients {
+            let name = client.peek(&self.apps[0], "/user").await.body;
+            live += usize::from(name == user);
+        }
+        assert_eq!(live, MAX_SESSIONS, "the newest are kept");
+        let early = early.peek(&self.apps[0], "/user").await;
+        assert_eq!(early.body, "", "the oldest is over");
     }
 
     async fn transactions_return_true_counts(&self) {

@@ -33,6 +33,7 @@ pub(super) fn record(version: Version, data: &str) -> Record {
         remember: None,
         user: None,
         tombstone: false,
+        details: None,
         commits: CommitIds::default(),
         data: Data::from_json(data).expect("an object"),
     };
@@ -202,7 +203,7 @@ impl Scenario {
 
     pub(super) fn log_in(self, user: &str) -> Self {
         let now = self.now;
-        self.change(|state| state.log_in(user.into(), now))
+        self.change(|state| state.log_in(user.into(), None, now))
     }
 
     pub(super) fn regenerate(self) -> Self {

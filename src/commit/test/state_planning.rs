@@ -68,7 +68,7 @@ fn plans() {
         ),
         (
             "a login",
-            |state| state.log_in("alice".into(), at(1)),
+            |state| state.log_in("alice".into(), None, at(1)),
             [Create, Move, Create],
         ),
         (
@@ -93,7 +93,7 @@ fn plans() {
             "changes that are rolled back",
             |state| {
                 set(state, "b", "2");
-                state.log_in("alice".into(), at(1));
+                state.log_in("alice".into(), None, at(1));
                 state.roll_back();
             },
             [Nothing, Nothing, Nothing],
@@ -119,13 +119,13 @@ fn a_clear_takes_all_that_came_before_it_along() {
         ((|_| {}) as fn(&mut SessionState), [Plan::Nothing; 2]),
         (|state| set(state, "b", "2"), [Plan::Create, Plan::Discard]),
         (
-            |state| state.log_in("alice".into(), at(1)),
+            |state| state.log_in("alice".into(), None, at(1)),
             [Plan::Create; 2],
         ),
     ] {
         let plans = [SessionState::new(1_000), gone()].map(|mut state| {
             set(&mut state, "c", "3");
-            state.log_in("bob".into(), at(1));
+            state.log_in("bob".into(), None, at(1));
             state.remember(WEEK);
             state.clear(true, Vec::new());
             later(&mut state);
@@ -247,7 +247,7 @@ fn the_absolute_deadline_moves_with_a_login_only() {
     let deadline = |change| stored(of_alice(), change).body().deadline;
     assert_eq!(deadline(|state| set(state, "b", "2")), at(720));
     assert_eq!(deadline(SessionState::regenerate), at(720));
-    let log_in = |state: &mut SessionState| state.log_in("alice".into(), at(20));
+    let log_in = |state: &mut SessionState| state.log_in("alice".into(), None, at(20));
     assert_eq!(deadline(log_in), at(20 + 720));
     assert_eq!(deadline(|state| state.remember(WEEK)), at(400 * DAY));
     assert_eq!(deadline(|state| state.remember(Duration::ZERO)), at(720));
@@ -264,7 +264,7 @@ fn a_write_keeps_the_session_alive_unless_it_is_no_use() {
     assert_eq!(expires(unused), at(30));
     let logs_in = |state: &mut SessionState| {
         state.skip_touch();
-        state.log_in("alice".into(), at(20));
+        state.log_in("alice".into(), None, at(20));
     };
     assert_eq!(expires(logs_in), at(50), "a login is one in any case");
 }

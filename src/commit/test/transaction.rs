@@ -149,7 +149,7 @@ fn one_that_begins_a_session_is_refused_once_the_headers_are_sent() {
 fn a_login_in_it_moves_the_session() {
     begun()
         .runs(|state| {
-            state.log_in("alice".into(), at(1));
+            state.log_in("alice".into(), None, at(1));
             counts(state)
         })
         .asks(Move(v(1), New(0), r#"{"n":2}"#))

@@ -36,6 +36,7 @@ pub(super) fn record(now: SystemTime, user: Option<&str>, json: &str) -> Record 
         user: user.map(Into::into),
         commits: CommitIds::default(),
         tombstone: false,
+        details: None,
         data: Data::from_json(json).expect("the suite's data is JSON"),
     };
     Record::new(Version::FIRST, now.saturating_add(HOUR), body)

@@ -39,8 +39,10 @@ impl Class {
     pub(super) const ALL: [Self; 3] = [Self::Tombstone, Self::Anonymous, Self::User];
 
     pub(super) fn of(record: &Record) -> Self {
+        // One with data leads from an alias to its user, and is needed for as long as a session.
+        let was_left = record.is_tombstone() && record.data().len() == 0;
         match record.user() {
-            _ if record.is_tombstone() => Self::Tombstone,
+            _ if was_left => Self::Tombstone,
             None => Self::Anonymous,
             Some(_) => Self::User,
         }

@@ -68,6 +68,7 @@ impl Site {
             remember: None,
             user: user.map(Into::into),
             tombstone: false,
+            details: None,
             commits: CommitIds::default(),
             data: Data::from_json(data).unwrap(),
         };

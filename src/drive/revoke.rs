@@ -1,0 +1,118 @@
+use std::sync::Arc;
+
+use crate::{
+    cache::NearCache,
+    error::Error,
+    expiry::Expiry,
+    id::Handle,
+    observe,
+    record::Record,
+    store::{Ended, StoreClient},
+    time::Clock,
+    watch::Watchers,
+};
+
+/// Ends sessions from outside of the requests that use them.
+pub(crate) struct Revoker {
+    pub(crate) store: StoreClient,
+    pub(crate) clock: Clock,
+    pub(crate) expiry: Expiry,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) cache: Arc<NearCache>,
+}
+
+/// How often a user's sessions are listed anew because one of them moved to a new id before it could be ended.
+const ROUNDS: u32 = 20;
+
+impl Revoker {
+    /// Ends one session. Answers whether this call did.
+    pub(crate) async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
+        self.watchers.revoking(handle);
+        let answer = self.store.delete(handle).answer().await;
+        self.cache.remove(handle);
+        match &answer {
+            Ok(true) => {
+                observe::ended(handle);
+                self.watchers.ended(handle, Ended::Revoked);
+            }
+            Ok(false) => {}
+            // It may have ended all the same.
+            Err(_) => self.watchers.look_soon(handle),
+        }
+        answer
+    }
+
+    /// Ends all sessions of a user except this one. Answers how many.
+    pub(crate) async fn revoke_all(
+        &self,
+        user: &str,
+        except: Option<Handle>,
+    ) -> Result<u64, Error> {
+        let answer = self.store.delete_user(user, except).answer().await;
+        self.cache.remove_user(user);
+        // Which ones, the store does not say.
+        self.watchers.look_at_all(Ended::Revoked);
+        observe::revoked(*answer.as_ref().unwrap_or(&0));
+        answer
+    }
+
+    /// Ends those live sessions of a user that are not kept, also ones that move to a new id meanwhile. Answers how many.
+    pub(crate) async fn revoke_unless(
+        &self,
+        user: &str,
+        mut keep: impl FnMut(&Record) -> bool,
+    ) -> Result<u64, Error> {
+        let rest = |mut listed: Vec<(Handle, Record)>| {
+            listed.retain(|(_, record)| !keep(record));
+            listed
+        };
+        self.revoke_rest(user, rest).await
+    }
+
+    /// Ends all live sessions of a user except the `most` that logged in last. Answers how many.
+    ///
+    /// Of concurrent calls each keeps the newest of those that it sees, so together they never end more than one that
+    /// sees all would.
+    pub(crate) async fn keep_newest(&self, user: &str, most: usize) -> Result<u64, Error> {
+        let rest = |mut listed: Vec<(Handle, Record)>| {
+            listed.sort_by_key(|(handle, record)| {
+                let body = record.body();
+                let logged_in = body.authenticated_at.unwrap_or(body.created_at);
+                (logged_in, body.created_at, *handle)
+            });
+            listed.truncate(listed.len().saturating_sub(most));
+            listed
+        };
+        self.revoke_rest(user, rest).await
+    }
+
+    async fn revoke_rest(
+        &self,
+        user: &str,
+        mut rest: impl FnMut(Vec<(Handle, Record)>) -> Vec<(Handle, Record)>,
+    ) -> Result<u64, Error> {
+        let mut ended = 0;
+        for _ in 0..ROUNDS {
+            let mut is_done = true;
+            for (handle, _) in rest(self.list(user).await?) {
+                match self.revoke(handle).await? {
+                    true => ended += 1,
+                    // It ended, or it moved and is listed under its new id.
+                    false => is_done = false,
+                }
+            }
+            if is_done {
+                return Ok(ended);
+            }
+        }
+        Err(Error::conflict())
+    }
+
+    /// The live sessions of a user.
+    pub(crate) async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
+        let mut listed = self.store.list(user).answer().await?;
+        let now = self.clock.timestamp();
+        listed.retain(|(_, record)| self.expiry.is_live(record, now));
+        Ok(listed)
+    }
+}
