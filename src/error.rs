@@ -68,6 +68,7 @@ enum Kind {
     },
     AliasTooLarge,
     NotLoggedIn,
+    BearerIsOff,
 }
 
 /// A stored value that is not of the type asked for. It keeps no part of the value.
@@ -202,6 +203,10 @@ impl Error {
         Self::from(Kind::AliasTooLarge)
     }
 
+    pub(crate) fn bearer_is_off() -> Self {
+        Self::from(Kind::BearerIsOff)
+    }
+
     pub(crate) fn not_logged_in() -> Self {
         Self::from(Kind::NotLoggedIn)
     }
@@ -310,7 +315,10 @@ impl Error {
 impl Error {
     /// Whether it describes a mistake in the router, for the developer to read in the browser.
     pub(crate) fn is_about_layers(&self) -> bool {
-        matches!(*self.0, Kind::MissingLayer | Kind::DuplicateLayer(_))
+        matches!(
+            *self.0,
+            Kind::MissingLayer | Kind::DuplicateLayer(_) | Kind::BearerIsOff
+        )
     }
 
     /// Whether the commit after the handler ignores it: the client has a newer session, or the handler had failed anyway.
@@ -352,6 +360,7 @@ impl Error {
             }
             Kind::MissingLayer
             | Kind::DuplicateLayer(_)
+            | Kind::BearerIsOff
             | Kind::Decode(_)
             | Kind::UserType(_)
             | Kind::Encode { .. }
@@ -433,6 +442,9 @@ impl fmt::Display for Error {
             Kind::AliasTooLarge => f.write_str(
                 "an alias has a name of at most 64 bytes and a value of at most 512, and a session has at most 8 of them: \
                  give a hash of a longer value",
+            ),
+            Kind::BearerIsOff => f.write_str(
+                "this layer takes no bearer tokens: build it with `.bearer(true)` before giving one out",
             ),
             Kind::NotLoggedIn => {
                 f.write_str("no user is logged in: let the client log in, or allow for visitors")

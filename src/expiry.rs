@@ -21,7 +21,7 @@ pub(crate) struct Expiry {
 }
 
 /// By how much the clocks of servers may differ.
-const SKEW: Duration = Duration::from_secs(5 * 60);
+pub(crate) const SKEW: Duration = Duration::from_secs(5 * 60);
 
 impl Default for Expiry {
     /// The limits of NIST SP 800-63B §4.2.3 (AAL2), and the longest life of a cookie (RFC 6265bis §5.5).

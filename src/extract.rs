@@ -1,5 +1,7 @@
 //! The session as an argument of an axum handler: [`WizSession`], `Option<WizSession>` and `Result<WizSession, Error>`.
 
+use std::str::FromStr;
+
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
@@ -43,6 +45,55 @@ impl<S: Sync> OptionalFromRequestParts<S> for WizSession {
             Some(session) => session.loaded().await.map(Some),
             None => Ok(None),
         }
+    }
+}
+
+/// The user who is logged in, as an argument of a handler. A visitor is answered 401.
+///
+/// It reads as any type that parses from text, as [`WizSession::user_as`] does. `Option<User>` lets visitors pass. The
+/// routes of a whole router are for users with a [`Guard`](crate::Guard).
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use wiz_session::User;
+///
+/// async fn orders(User(id): User<i64>) -> String {
+///     format!("the orders of user {id}")
+/// }
+///
+/// async fn home(user: Option<User>) -> String {
+///     user.map_or("hello".to_owned(), |User(name)| format!("hello, {name}"))
+/// }
+/// # let _: Router = Router::new().route("/orders", get(orders)).route("/", get(home));
+/// ```
+///
+/// An application whose handlers take the account itself writes an extractor of its own in ten lines: see
+/// [authentication](crate::guide::security).
+///
+/// One `load` for the first use of the session in a request.
+///
+/// # Errors
+/// As a response: 401 for a visitor, 500 if the user does not parse as `T`, and those of [`WizSession`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User<T = String>(pub T);
+
+impl<S: Sync, T: FromStr> FromRequestParts<S> for User<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let session = WizSession::from_extensions(&parts.extensions).await?;
+        let user = session.user_as()?.map(Self);
+        user.ok_or_else(Error::not_logged_in)
+    }
+}
+
+/// `None` for a visitor.
+impl<S: Sync, T: FromStr> OptionalFromRequestParts<S> for User<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
+        let session = WizSession::from_extensions(&parts.extensions).await?;
+        Ok(session.user_as()?.map(Self))
     }
 }
 

@@ -69,6 +69,7 @@
 //!
 //! # Features
 //!
+//! - `axum` (default): a [`Guard`] on a nested router remembers the path that the client asked for. Nothing else needs it.
 //! - `tracing` (default): events for audit, at the target `wiz_session`.
 //! - `metrics`: counters, a gauge and the store's latency, on the [metrics](https://docs.rs/metrics) facade.
 //! - `postgres`: the store for PostgreSQL, over [tokio-postgres](https://docs.rs/tokio-postgres), swept by a [`Sweeper`].
@@ -92,6 +93,7 @@ mod error;
 mod expiry;
 mod extract;
 mod flash;
+mod guard;
 pub mod guide;
 mod id;
 mod layer;
@@ -120,7 +122,9 @@ pub use self::store::SqliteStore;
 pub use self::{
     cookie::CookieOptions,
     error::{ConfigError, Error},
+    extract::User,
     flash::{Flash, FlashLevel},
+    guard::{Guard, GuardFuture, GuardService},
     id::{Handle, InvalidHandle},
     layer::{
         ResponseFuture, SessionBody, WizSessionLayer, WizSessionLayerBuilder, WizSessionService,

@@ -13,22 +13,42 @@ impl CookieFinder {
 
 /// The `Cookie` header of a request, unparsed. Keeping it costs a reference count.
 #[derive(Debug, Clone)]
-pub(crate) struct CookieHeader(Option<HeaderValue>);
+pub(crate) struct CookieHeader {
+    line: Option<HeaderValue>,
+    is_bearer: bool,
+}
 
 impl CookieHeader {
     #[inline]
     pub(crate) fn in_headers(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(COOKIE).iter();
         let first = lines.next();
-        Self(match lines.next() {
+        let line = match lines.next() {
             None => first.cloned(),
             Some(_) => joined(headers),
-        })
+        };
+        Self {
+            line,
+            is_bearer: false,
+        }
+    }
+
+    /// The cookies that stand for a bearer token.
+    pub(super) fn of_token(line: HeaderValue) -> Self {
+        Self {
+            line: Some(line),
+            is_bearer: true,
+        }
+    }
+
+    /// Whether the client came with a token. Then it is neither sent a cookie nor told to remove one.
+    pub(crate) fn is_bearer(&self) -> bool {
+        self.is_bearer
     }
 
     /// All values under this name, in the order sent, without surrounding quotes and whitespace.
     pub(crate) fn values<'a>(&'a self, name: &'a CookieFinder) -> Values<'a> {
-        let line = self.0.as_ref().map_or(&[][..], HeaderValue::as_bytes);
+        let line = self.line.as_ref().map_or(&[][..], HeaderValue::as_bytes);
         Values { line, name, at: 0 }
     }
 }
@@ -137,7 +157,10 @@ mod tests {
                 .map(|_| PIECES[rng.usize(..PIECES.len())])
                 .collect::<Vec<_>>()
                 .concat();
-            let header = CookieHeader(Some(HeaderValue::from_bytes(&line).unwrap()));
+            let header = CookieHeader {
+                line: Some(HeaderValue::from_bytes(&line).unwrap()),
+                is_bearer: false,
+            };
             let values: Vec<&[u8]> = header.values(&name).collect();
             found += values.len();
             let pairs = line.split(|byte| *byte == b';');

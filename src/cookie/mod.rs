@@ -1,5 +1,6 @@
 //! The session cookie: its attributes, its signature, reading it from requests and setting it in responses.
 
+mod bearer;
 mod codec;
 mod header;
 mod options;

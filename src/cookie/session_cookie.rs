@@ -1,10 +1,10 @@
 use std::{slice, time::Duration};
 
 use ::cookie::Cookie;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 use super::{
-    CookieHeader, CookieOptions, SetCookie,
+    CookieHeader, CookieOptions, SetCookie, bearer,
     codec::{Codec, Keys, SignedValue, Verified},
     header::{CookieFinder, Values},
     set_cookie::SetCookieTemplate,
@@ -17,6 +17,8 @@ pub(crate) struct SessionCookie {
     current: NamedCookie,
     /// It is read and removed under these names too, and never set.
     others: Box<[OtherCookie]>,
+    /// Its values are also taken from, and given out for, the `Authorization` header.
+    bearer: bool,
 }
 
 /// The cookie as it was before a deployment, or will be after the next one.
@@ -57,7 +59,36 @@ impl SessionCookie {
         Self {
             current: NamedCookie::new(options, keys),
             others: Box::default(),
+            bearer: false,
         }
+    }
+
+    /// Also takes its values as bearer tokens.
+    pub(crate) fn with_bearer(self, bearer: bool) -> Self {
+        Self { bearer, ..self }
+    }
+
+    pub(crate) fn is_bearer(&self) -> bool {
+        self.bearer
+    }
+
+    /// What a request presents: a token if it has one of ours, and its cookies otherwise.
+    #[inline]
+    pub(crate) fn credentials(&self, headers: &HeaderMap) -> CookieHeader {
+        match self.bearer.then(|| bearer::token(headers)).flatten() {
+            Some(token) => {
+                let others = self.others.iter().map(|other| &other.cookie);
+                let cookies = [&self.current].into_iter().chain(others);
+                let names = cookies.map(|cookie| cookie.options.cookie_name());
+                CookieHeader::of_token(bearer::as_cookies(token, names))
+            }
+            None => CookieHeader::in_headers(headers),
+        }
+    }
+
+    /// The token of the session with this id.
+    pub(crate) fn token(&self, id: SessionId) -> String {
+        String::from(self.current.codec.sign(id))
     }
 
     /// Also reads and removes these. The options must have passed [`CookieOptions::validate`], and none may be one cookie

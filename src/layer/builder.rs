@@ -54,6 +54,7 @@ pub struct WizSessionLayerBuilder {
     watch_interval: Duration,
     cache: CacheSettings,
     max_sessions_per_user: Option<usize>,
+    bearer: bool,
 }
 
 /// Wraps the store, once the time limit of its calls and the clock are known.
@@ -76,6 +77,7 @@ impl WizSessionLayerBuilder {
             watch_interval: Duration::from_secs(10),
             cache: CacheSettings::default(),
             max_sessions_per_user: None,
+            bearer: false,
         }
     }
 
@@ -252,6 +254,17 @@ impl WizSessionLayerBuilder {
         self
     }
 
+    /// Also takes sessions from `Authorization: Bearer VALUE` (RFC 6750), for clients that keep no cookies, such as mobile
+    /// applications: [`WizSession::token`](crate::WizSession::token) gives out the value, which is the cookie's.
+    ///
+    /// A request with such a token is a bearer request: its cookies are not looked at, and its response sets and removes
+    /// none. A token of another form, a JWT for instance, is not ours: such a request has its cookies as ever. Responses
+    /// that read the session get `Vary: Authorization` too. Defaults to `false`.
+    pub fn bearer(mut self, bearer: bool) -> Self {
+        self.bearer = bearer;
+        self
+    }
+
     /// The clock that all timeouts go by. Defaults to the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -297,11 +310,9 @@ impl WizSessionLayerBuilder {
             },
             watchers,
             store,
-            cookie: SessionCookie::new(self.cookie, &self.keys).with_others(
-                self.next_cookie,
-                self.previous_cookies,
-                &self.keys,
-            ),
+            cookie: SessionCookie::new(self.cookie, &self.keys)
+                .with_others(self.next_cookie, self.previous_cookies, &self.keys)
+                .with_bearer(self.bearer),
             clock: self.clock,
             max_bytes: self.max_bytes,
             store_timeout: self.store_timeout,

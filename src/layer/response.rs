@@ -39,13 +39,24 @@ impl ResponseContext {
         finished: Finished,
     ) {
         let Ok(response) = result else { return };
-        let Finished { refused, cookies } = finished;
+        let Finished {
+            refused,
+            cookies,
+            has_given_token,
+        } = finished;
         if let Some(status) = refused {
             refuse(response, status);
         }
         let headers = response.headers_mut();
         if !lists(headers, VARY, &["cookie", "*"]) {
             headers.append(VARY, VARY_COOKIE);
+        }
+        if self.session.config.cookie.is_bearer() && !lists(headers, VARY, &["authorization", "*"])
+        {
+            headers.append(VARY, VARY_AUTHORIZATION);
+        }
+        if has_given_token {
+            keep_out_of_caches(headers);
         }
         for cookie in cookies.into_iter().flatten() {
             self.set_cookie(response, cookie);
@@ -135,6 +146,7 @@ struct InnerSetCookies(Vec<HeaderValue>);
 
 // Constants, because `from_static` looks at each byte.
 const VARY_COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+const VARY_AUTHORIZATION: HeaderValue = HeaderValue::from_static("Authorization");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Whether a header that is a list of words has one of these.

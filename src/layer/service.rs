@@ -87,7 +87,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let cookies = CookieHeader::in_headers(request.headers());
+        let cookies = self.config.cookie.credentials(request.headers());
         let mut session = Some(self.session(cookies, None));
         let extensions = request.extensions_mut();
         // First: a look right after an insert has to wait for the processor's writes.

@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use super::wiz_session::WizSession;
 use crate::{
     error::Error,
+    expiry,
     record::{Alias, Stamp},
 };
 
@@ -53,6 +56,32 @@ impl WizSession {
         details.is_some_and(|details| details.stamp == Some(stamp))
     }
 
+    /// Whether the user logged in no longer ago than this: for what takes another look at the password. `false` for a
+    /// visitor.
+    ///
+    /// By the layer's clock. A login at another server, whose clock is ahead by up to five minutes, counts as one of now.
+    ///
+    /// ```
+    /// # fn f(session: wiz_session::WizSession) {
+    /// use std::time::Duration;
+    ///
+    /// if !session.is_fresh(Duration::from_secs(300)) {
+    ///     println!("ask for the password again");
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_fresh(&self, within: Duration) -> bool {
+        let at = self.session.view(|state| state.authenticated_at());
+        let now = self.session.config.clock.timestamp();
+        at.is_some_and(|at| at.since(now) <= expiry::SKEW && now.since(at) <= within)
+    }
+
+    /// Whether the layer takes bearer tokens.
+    pub(crate) fn takes_tokens(&self) -> bool {
+        self.session.config.cookie.is_bearer()
+    }
+
     /// How lists of sessions show this one: [`SessionInfo::label`](crate::SessionInfo::label) and the operator's tool.
     /// Stored with the session, and kept until another label is given; the empty one removes it. For a visitor without a
     /// session it takes effect with the first value that is set.
@@ -72,6 +101,36 @@ impl WizSession {
         let label: String = printable.take(MAX_CHARACTERS).collect();
         self.session
             .edit(|state| state.set_label(label.trim().into()));
+    }
+
+    /// Commits what is pending and gives the session's bearer token, for a client that keeps no cookies; the response then
+    /// sets none, and may not be cached. The layer has to be built with
+    /// [`bearer(true)`](crate::WizSessionLayerBuilder::bearer). `None` if there is no session: a visitor's begins with a
+    /// value or a login.
+    ///
+    /// Call it last: a login or a new id after it makes the token one that has ended. A token lives as long as its session
+    /// does, and a new id, which each login brings, makes another one of it.
+    ///
+    /// ```
+    /// use axum::Json;
+    /// use wiz_session::{Error, WizSession};
+    ///
+    /// async fn log_in(session: WizSession) -> Result<Json<Option<String>>, Error> {
+    ///     session.log_in("alice");
+    ///     Ok(Json(session.token().await?))
+    /// }
+    /// ```
+    ///
+    /// # Store calls
+    /// Those of [`save`](Self::save).
+    ///
+    /// # Errors
+    /// Those of [`save`](Self::save); and if the layer takes no tokens, with a message that says so.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe, as [`save`](Self::save) is.
+    pub async fn token(&self) -> Result<Option<String>, Error> {
+        self.session.token().await
     }
 
     /// Gives this login a name under which another system knows it, so that the system can end it:

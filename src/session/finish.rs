@@ -1,6 +1,10 @@
 //! What the layer does with a session once the handler has answered, and what comes of it.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use http::StatusCode;
 
@@ -32,6 +36,8 @@ pub(crate) struct Finished {
     pub(crate) refused: Option<StatusCode>,
     /// What is to be done to the client's cookies.
     pub(crate) cookies: [Option<SetCookie>; COOKIES],
+    /// The response has the session's token in its body.
+    pub(crate) has_given_token: bool,
 }
 
 /// How many cookies a session may have.
@@ -120,7 +126,9 @@ impl RequestSession {
         cookie: Option<CookieAction>,
         stored: Option<&Stored>,
     ) -> Finished {
-        let cookie = match (cookie, stored) {
+        let has_given_token = self.loaded().has_given_token.load(Ordering::Relaxed);
+        let has_cookies = !has_given_token && !self.cookies().is_bearer();
+        let cookie = match (cookie.filter(|_| has_cookies), stored) {
             (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {
                 let remembered = stored.record.body().remember.is_some();
@@ -133,6 +141,7 @@ impl RequestSession {
         Finished {
             refused,
             cookies: [cookie],
+            has_given_token,
         }
     }
 }

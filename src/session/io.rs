@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use super::{request::RequestSession, transaction::Transaction};
 use crate::{
     commit::{Base, Commit, CookieAction, Done, Ran, SessionState, Settled, Unit},
@@ -24,6 +26,19 @@ impl RequestSession {
             return self.view(|state| state.ensure_live());
         }
         self.refresh().await
+    }
+
+    /// Saves, and gives the token of the session instead of its cookie.
+    pub(crate) async fn token(&self) -> Result<Option<String>, Error> {
+        let cookie = &self.config.cookie;
+        if !cookie.is_bearer() {
+            return Err(Error::bearer_is_off());
+        }
+        self.save().await?;
+        let id = self.view(|state| state.base.live().map(|stored| stored.id));
+        let given = &self.loaded().has_given_token;
+        given.store(id.is_some(), Ordering::Relaxed);
+        Ok(id.map(|id| cookie.token(id)))
     }
 
     pub(crate) async fn transact<R, E: From<Error>>(

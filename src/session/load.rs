@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use parking_lot::Mutex;
 
@@ -20,6 +20,8 @@ pub(super) struct Loaded {
     pub(super) io: tokio::sync::Mutex<()>,
     /// The client sent a cookie of our name, of whatever worth.
     pub(super) presented: bool,
+    /// The application has given the client a token instead.
+    pub(super) has_given_token: AtomicBool,
     /// When the store was asked, if it was.
     pub(super) at: Option<Timestamp>,
     pub(super) lookups: Lookups,
@@ -37,6 +39,7 @@ pub(super) async fn load(
         shared: Mutex::new(Shared::new(SessionState::new(config.max_bytes))),
         io: tokio::sync::Mutex::default(),
         presented: false,
+        has_given_token: AtomicBool::new(false),
         at: None,
         lookups: Lookups::default(),
         watch: Mutex::new(None),
@@ -73,7 +76,9 @@ pub(super) async fn load(
             Some(record) => {
                 observe::loaded();
                 let stored = Stored { id, handle, record };
-                state.attach(stored, now, verified.outdated);
+                // A token is renewed by the application alone.
+                let outdated = verified.outdated && !cookies.is_bearer();
+                state.attach(stored, now, outdated);
                 break;
             }
         }

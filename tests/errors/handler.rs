@@ -60,6 +60,7 @@ async fn of_values() -> Vec<Met> {
             met.push(failure(session.get::<u64>("pin")));
             let to_nan = |number: &mut f64| *number = f64::NAN;
             met.push(failure(session.update("ratio", to_nan)).because("null"));
+            met.push(failure(session.token().await));
             met.push(failure(session.alias("sid", SECRET).await));
             session.log_in(SECRET);
             met.push(failure(session.user_as::<u64>()));

@@ -2,6 +2,7 @@
 
 mod account;
 mod after_the_head;
+mod bearer;
 mod beside_the_handler;
 mod cache;
 mod clear_and_regenerate;
@@ -16,6 +17,7 @@ mod expiry;
 mod failed_responses;
 mod failure;
 mod flash;
+mod guard;
 mod hostile_cookies;
 mod immediate_stores;
 mod kept_handles;

@@ -105,6 +105,10 @@ impl Browser {
         at
     }
 
+    pub(crate) fn layer(&self) -> WizSessionLayer {
+        self.layer.clone()
+    }
+
     /// The value of the one cookie it has.
     pub(crate) fn value(&self) -> &str {
         let mut values = self.cookies.values();
