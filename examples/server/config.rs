@@ -2,6 +2,7 @@
 //! configured right.
 
 use std::env::{self, VarError};
+use std::str::FromStr;
 use std::time::Duration;
 
 use wiz_session::{CookieOptions, Key};
@@ -23,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) watch_interval: Option<Duration>,
     /// How long a process may keep what it has read.
     pub(crate) cache: Option<Duration>,
+    /// How many sessions a user may have.
+    pub(crate) max_sessions_per_user: Option<usize>,
     /// Where sessions live, see [`store::open`](crate::store::open).
     pub(crate) store: String,
 }
@@ -36,6 +39,7 @@ impl Config {
             idle_timeout: seconds("IDLE_TIMEOUT")?,
             watch_interval: seconds("WATCH_INTERVAL")?,
             cache: seconds("CACHE")?,
+            max_sessions_per_user: number("MAX_SESSIONS_PER_USER", "number")?,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -53,13 +57,18 @@ fn var(name: &str) -> Result<Option<String>, String> {
 
 /// A number of seconds; what the layer makes of it, it says itself.
 fn seconds(name: &str) -> Result<Option<Duration>, String> {
+    let seconds = number(name, "number of seconds")?;
+    Ok(seconds.map(Duration::from_secs))
+}
+
+fn number<T: FromStr>(name: &str, what: &str) -> Result<Option<T>, String> {
     let Some(text) = var(name)? else {
         return Ok(None);
     };
-    let seconds = text
-        .parse()
-        .map_err(|_| format!("{name} must be a whole number of seconds, not {text:?}"))?;
-    Ok(Some(Duration::from_secs(seconds)))
+    let number = text.parse();
+    number
+        .map(Some)
+        .map_err(|_| format!("{name} must be a whole {what}, not {text:?}"))
 }
 
 fn port(value: Option<String>) -> Result<u16, String> {

@@ -25,6 +25,7 @@
 //! | `IDLE_TIMEOUT` | seconds that a session lives without being used | `1800` |
 //! | `WATCH_INTERVAL` | seconds after which an open page notices at the latest what another process did | `10` |
 //! | `CACHE` | seconds that a process may keep what it has read, `1` to `60` | not at all |
+//! | `MAX_SESSIONS_PER_USER` | the login that is one more ends the oldest | no limit |
 //! | `RUST_LOG` | what to log on stderr, `wiz_session=debug` for example | errors |
 
 mod app;
@@ -79,6 +80,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut sessions = store
         .layer
         .cookie(config.cookie)
+        .bearer(true)
         .max_bytes(MAX_SESSION_BYTES);
     if let Some(timeout) = config.idle_timeout {
         sessions = sessions.idle_timeout(timeout);
@@ -88,6 +90,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
     if let Some(duration) = config.cache {
         sessions = sessions.cache_for(duration);
+    }
+    if let Some(most) = config.max_sessions_per_user {
+        sessions = sessions.max_sessions_per_user(most);
     }
     let sessions = sessions.build()?;
     // Until the last request is answered.

@@ -55,7 +55,11 @@ fn lists(tool: &Tool, first: &Visitor, second: &Visitor, expired: &str) {
     let lines: Vec<&str> = told.done().lines().collect();
     assert_eq!(lines.len(), 3, "a head and two sessions: {told:?}");
     let head: Vec<&str> = lines[0].split_whitespace().collect();
-    assert_eq!(head, ["HANDLE", "CREATED", "LOGGED", "IN", "EXPIRES"]);
+    assert_eq!(
+        head,
+        ["HANDLE", "CREATED", "LOGGED", "IN", "EXPIRES", "LABEL"]
+    );
+    assert!(lines[1].ends_with("  Firefox on Linux"), "{told:?}");
     assert!(!told.out.contains(expired));
     for visitor in [first, second] {
         assert!(told.out.contains(&visitor.handle), "{told:?}");
@@ -74,6 +78,7 @@ fn lists(tool: &Tool, first: &Visitor, second: &Visitor, expired: &str) {
         "the latest login first"
     );
     for line in listed.as_array().expect("a list") {
+        assert_eq!(line["label"], "Firefox on Linux");
         for time in ["created_at", "authenticated_at", "expires_at"] {
             assert!(is_time(&line[time]), "{time}: {line}");
         }

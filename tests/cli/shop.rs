@@ -38,6 +38,7 @@ async fn add(session: WizSession) -> Result<(), Error> {
 async fn log_in(session: WizSession, Path(user): Path<String>) -> Result<(), Error> {
     session.set("diary", "dear diary")?;
     session.log_in(user);
+    session.label("Firefox on Linux");
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! Where a user is logged in: the routes of the page's panel.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
-use crate::server::Server;
+use crate::browser::{Browser, send};
+use crate::server::{Server, command};
 
 async fn logins(browser: &Browser) -> Vec<Value> {
     let answer = browser.get("/api/sessions").await.expect(200);
@@ -62,10 +63,43 @@ async fn a_user_sees_their_own_with_this_one_first() {
             let expires_at = login["expires_at"].as_u64().expect("a number");
             let last_seen = login["last_seen"].as_u64().expect("a number");
             assert!(since <= last_seen && last_seen < expires_at, "{login}");
-            assert_eq!(login.as_object().expect("an object").len(), 5, "{login}");
+            assert_eq!(login.as_object().expect("an object").len(), 6, "{login}");
         }
     }
     assert_eq!(logins(&bob).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_login_is_named_by_its_browser() {
+    const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0";
+    let server = Server::start();
+    let credentials = json!({ "email": "alice@example.com", "password": "wonderland" });
+    for (agent, label) in [
+        (FIREFOX.to_owned(), "Firefox on Linux".to_owned()),
+        ("a".repeat(3000), "a".repeat(64)),
+        (
+            "<script>alert(1)</script>".to_owned(),
+            "<script>alert(1)<".to_owned(),
+        ),
+    ] {
+        let browser = Browser::new(&server);
+        let login = browser
+            .request(Method::POST, "/api/login")
+            .json(&credentials);
+        send(login.header("user-agent", agent)).await.expect(200);
+        assert_eq!(logins(&browser).await[0]["label"], label);
+    }
+}
+
+#[tokio::test]
+async fn the_login_that_is_one_too_many_ends_the_oldest() {
+    let server = Server::spawn(command().env("MAX_SESSIONS_PER_USER", "2"));
+    let browsers = [(); 3].map(|()| Browser::new(&server));
+    for browser in &browsers {
+        browser.log_in_as_alice().await;
+    }
+    assert!(!browsers[0].is_logged_in().await);
+    assert!(browsers[1].is_logged_in().await && browsers[2].is_logged_in().await);
 }
 
 #[tokio::test]

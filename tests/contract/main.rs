@@ -4,6 +4,7 @@
 //! Run with `cargo test`, which builds the examples first; `cargo test --test contract` alone does
 //! not.
 
+mod bearer;
 mod bodies;
 #[path = "../support/http_browser.rs"]
 mod browser;

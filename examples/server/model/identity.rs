@@ -1,9 +1,10 @@
 //! Who the session belongs to.
 
+use axum::http::HeaderMap;
 use serde::Serialize;
 use wiz_session::{Error, WizSession};
 
-use crate::model::{User, Users};
+use crate::model::{User, Users, device};
 
 /// Where a visitor wanted to go before the login.
 pub(crate) const REDIRECT: &str = "redirect_after_login";
@@ -18,9 +19,11 @@ struct Keys<'a> {
     is_admin: bool,
 }
 
-/// Makes the session `user`'s, under a new id. What it held is kept, unless it was someone else's.
-pub(crate) fn log_in(session: &WizSession, user: &User) -> Result<(), Error> {
+/// Makes the session `user`'s, under a new id. What it held is kept, unless it was someone else's. The headers are those
+/// of the request, and name the browser.
+pub(crate) fn log_in(session: &WizSession, user: &User, headers: &HeaderMap) -> Result<(), Error> {
     session.log_in(user.id);
+    session.label(device::label(headers));
     session.extend(Keys {
         user_id: user.id,
         user_email: &user.email,

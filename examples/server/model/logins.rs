@@ -12,6 +12,8 @@ use crate::model::{Users, identity};
 #[derive(Serialize)]
 pub(crate) struct Login {
     handle: Handle,
+    /// Browser and system.
+    label: String,
     since: u64,
     last_seen: u64,
     expires_at: u64,
@@ -70,6 +72,7 @@ impl<'a> Logins<'a> {
     fn describe(&self, info: &SessionInfo) -> Login {
         Login {
             handle: info.handle(),
+            label: info.label().unwrap_or_default().to_owned(),
             since: millis(info.authenticated_at().unwrap_or(info.created_at())),
             last_seen: millis(info.last_used_at()),
             expires_at: millis(info.expires_at()),

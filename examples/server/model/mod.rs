@@ -2,6 +2,7 @@
 //! `Cart::of(&session)`; they know no HTTP.
 
 mod cart;
+mod device;
 mod flash;
 pub(crate) mod identity;
 mod logins;

@@ -24,20 +24,21 @@ export function show({ logins }) {
   byId("end-others").hidden = !logins.some(({ current }) => !current);
 }
 
-function item({ handle, since, last_seen, current }) {
-  const name = element("code", { textContent: handle.slice(0, 8) });
+function item({ handle, label, since, last_seen, current }) {
+  const name = element("span", { textContent: label });
+  const id = element("code", { className: "quiet", textContent: handle.slice(0, 8) });
   const mark = current
     ? element("span", { className: "tag", textContent: t("이 브라우저") })
-    : endButton(handle);
-  return element("li", {}, name, mark, time("로그인한 때", since), time("마지막 사용", last_seen));
+    : endButton(label, handle);
+  return element("li", {}, name, id, mark, time("로그인한 때", since), time("마지막 사용", last_seen));
 }
 
 const time = (korean, millis) =>
   element("span", { className: "quiet time", textContent: `${t(korean)}: ${moment(millis)}` });
 
-function endButton(handle) {
+function endButton(label, handle) {
   const end = element("button", { type: "button", className: "plain small", textContent: t("끝내기") });
-  end.ariaLabel = `${t("끝내기")}: ${handle.slice(0, 8)}`;
+  end.ariaLabel = `${t("끝내기")}: ${label} ${handle.slice(0, 8)}`;
   onClick(end, async () => {
     try {
       await post("/api/sessions/revoke", { handle });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -28,6 +28,9 @@ struct Credentials {
     /// To stay logged in for a month after each visit.
     #[serde(default)]
     remember: bool,
+    /// For a client that keeps no cookies: the answer has a bearer token instead.
+    #[serde(default)]
+    token: bool,
 }
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -35,6 +38,7 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 async fn login(
     State(users): State<Users>,
     session: WizSession,
+    headers: HeaderMap,
     Input(credentials): Input<Credentials>,
 ) -> Result<Json<Value>> {
     let user = users
@@ -44,18 +48,22 @@ async fn login(
 
     // Before `log_in`, which empties a session that was someone else's.
     let redirect: Option<String> = session.take(identity::REDIRECT)?;
-    identity::log_in(&session, &user)?;
+    identity::log_in(&session, &user, &headers)?;
     match credentials.remember {
         true => session.remember(MONTH),
         // Without the wish, what an earlier one left is taken back.
         false => session.forget(),
     }
 
-    Ok(Json(json!({
+    let mut answer = json!({
         "message": "Login successful",
         "user": user,
         "redirect": redirect.as_deref().unwrap_or("/"),
-    })))
+    });
+    if credentials.token {
+        answer["token"] = json!(session.token().await?);
+    }
+    Ok(Json(answer))
 }
 
 async fn logout(session: WizSession) -> Json<Value> {

@@ -1,7 +1,7 @@
 //! Registering in two steps.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -31,12 +31,13 @@ async fn save_step2(session: WizSession, Input(step): Input<Step2>) -> Result<Js
 async fn complete_registration(
     State(users): State<Users>,
     session: WizSession,
+    headers: HeaderMap,
 ) -> Result<(StatusCode, Json<Value>)> {
     let new_user = Registration::of(&session)
         .take()
         .await?
         .ok_or_else(|| Error::new(StatusCode::BAD_REQUEST, "Both steps must be saved first"))?;
     let user = users.create(new_user);
-    identity::log_in(&session, &user)?;
+    identity::log_in(&session, &user, &headers)?;
     Ok((StatusCode::CREATED, Json(json!({ "id": user.id }))))
 }

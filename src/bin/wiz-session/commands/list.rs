@@ -4,7 +4,7 @@ use serde::Serialize;
 use wiz_session::{Handle, Record};
 
 use super::show::State;
-use crate::{exit::Exit, failure::Failure, screen::Screen, store::Store, text::Moment};
+use crate::{exit::Exit, failure::Failure, screen::Screen, store::Store, text::{Moment, plain}};
 
 pub(crate) async fn run(store: &Store, user: &str, screen: Screen) -> Result<Exit, Failure> {
     let (now, sessions) = (SystemTime::now(), store.list(user).await?);
@@ -31,6 +31,7 @@ struct Line {
     created_at: Moment,
     authenticated_at: Option<Moment>,
     expires_at: Moment,
+    label: Option<String>,
 }
 
 impl Line {
@@ -40,6 +41,7 @@ impl Line {
             created_at: Moment(record.created_at()),
             authenticated_at: record.authenticated_at().map(Moment),
             expires_at: Moment(record.expires_at()),
+            label: record.label().map(str::to_owned),
         }
     }
 }
@@ -48,8 +50,8 @@ impl fmt::Display for List {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:32}  {:20}  {:20}  EXPIRES",
-            "HANDLE", "CREATED", "LOGGED IN"
+            "{:32}  {:20}  {:20}  {:20}  LABEL",
+            "HANDLE", "CREATED", "LOGGED IN", "EXPIRES"
         )?;
         for line in &self.0 {
             let logged_in = line
@@ -57,7 +59,11 @@ impl fmt::Display for List {
                 .map_or_else(String::new, |at| at.to_string());
             let (handle, created_at) = (line.handle, line.created_at);
             let expires_at = line.expires_at;
-            write!(f, "\n{handle}  {created_at}  {logged_in:20}  {expires_at}")?;
+            let label = plain(line.label.as_deref().unwrap_or("-"));
+            write!(
+                f,
+                "\n{handle}  {created_at}  {logged_in:20}  {expires_at}  {label}"
+            )?;
         }
         Ok(())
     }

@@ -60,6 +60,7 @@ struct Session {
     handle: Handle,
     state: State,
     user: Option<String>,
+    label: Option<String>,
     created_at: Moment,
     authenticated_at: Option<Moment>,
     expires_at: Moment,
@@ -96,6 +97,7 @@ impl Session {
             handle,
             state: State::of(record, SystemTime::now()),
             user: record.user().map(str::to_owned),
+            label: record.label().map(str::to_owned),
             created_at: Moment(record.created_at()),
             authenticated_at: record.authenticated_at().map(Moment),
             expires_at: Moment(record.expires_at()),
@@ -116,6 +118,8 @@ impl fmt::Display for Session {
             "user        {}",
             plain(self.user.as_deref().unwrap_or("-"))
         )?;
+        let label = plain(self.label.as_deref().unwrap_or("-"));
+        writeln!(f, "label       {label}")?;
         writeln!(f, "created     {}", self.created_at)?;
         match self.authenticated_at {
             Some(at) => writeln!(f, "logged in   {at}")?,
