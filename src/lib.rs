@@ -77,6 +77,7 @@
 //! - `sqlite`, `mysql`: stores over [sqlx](https://docs.rs/sqlx) 0.9, which takes Rust 1.94; swept likewise.
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them. `redis-sentinel`: for a
 //!   primary that sentinels name.
+//! - `encryption`: [`EncryptedStore`](store::EncryptedStore), for sessions that the database cannot read.
 //! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
@@ -111,6 +112,8 @@ mod watch;
 
 pub use ::cookie::{Key, SameSite};
 
+#[cfg(feature = "encryption")]
+pub use self::store::EncryptedStore;
 #[cfg(feature = "mysql")]
 pub use self::store::MySqlStore;
 #[cfg(feature = "postgres")]

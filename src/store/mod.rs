@@ -3,6 +3,8 @@
 
 mod boxed;
 mod client;
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod erased;
 mod feed;
 mod forward;
@@ -18,6 +20,8 @@ mod sql;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+#[cfg(feature = "encryption")]
+pub use self::encrypted::EncryptedStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
 #[cfg(feature = "mysql")]
