@@ -77,12 +77,14 @@
 //! - `sqlite`, `mysql`: stores over [sqlx](https://docs.rs/sqlx) 0.9, which takes Rust 1.94; swept likewise.
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them. `redis-sentinel`: for a
 //!   primary that sentinels name.
-//! - `encryption`: [`EncryptedStore`](store::EncryptedStore), for sessions that the database cannot read.
+//! - `encryption`: [`EncryptedStore`], for sessions that the database cannot read.
 //! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
 //! - `conformance`: the suite for authors of stores, `store::conformance`.
 //! - `cli`: the operator's tool, installed by `cargo install wiz-session --features cli`; not for the library.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod at_once;
 mod cache;
