@@ -28,11 +28,10 @@ use crate::{error::Error, session::WizSession};
 impl<S: Sync> FromRequestParts<S> for WizSession {
     type Rejection = Error;
 
-    fn from_request_parts(
-        parts: &mut Parts,
-        _: &S,
-    ) -> impl Future<Output = Result<Self, Error>> + Send {
-        Self::from_extensions(&parts.extensions)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let session = Self::from_extensions(&parts.extensions).await?;
+        session.note_origin(&parts.method, &parts.headers);
+        Ok(session)
     }
 }
 
@@ -42,7 +41,11 @@ impl<S: Sync> OptionalFromRequestParts<S> for WizSession {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
         match Self::unloaded(&parts.extensions)? {
-            Some(session) => session.loaded().await.map(Some),
+            Some(session) => {
+                let session = session.loaded().await?;
+                session.note_origin(&parts.method, &parts.headers);
+                Ok(Some(session))
+            }
             None => Ok(None),
         }
     }

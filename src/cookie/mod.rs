@@ -4,11 +4,13 @@ mod bearer;
 mod codec;
 mod header;
 mod options;
+mod origin;
 mod session_cookie;
 mod set_cookie;
 
 use self::codec::SignedValue;
 pub use self::options::CookieOptions;
 pub(crate) use self::{
-    codec::Keys, header::CookieHeader, session_cookie::SessionCookie, set_cookie::SetCookie,
+    codec::Keys, header::CookieHeader, origin::is_insecure, session_cookie::SessionCookie,
+    set_cookie::SetCookie,
 };

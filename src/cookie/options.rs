@@ -106,6 +106,10 @@ impl CookieOptions {
         self
     }
 
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     pub(crate) fn cookie_name(&self) -> &str {
         &self.name
     }

@@ -68,6 +68,13 @@ mod causes {
         count!(BAD_MACS, 1);
     }
 
+    pub(crate) fn cookie_not_kept() {
+        event!(
+            warn,
+            "session cookie sent to a page of plain HTTP, whose browser drops it"
+        );
+    }
+
     pub(crate) fn discarded() {
         event!(info, "write discarded: the session ended meanwhile");
         count!(DISCARDED_WRITES, 1);

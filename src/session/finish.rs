@@ -128,7 +128,11 @@ impl RequestSession {
     ) -> Finished {
         let has_given_token = self.loaded().has_given_token.load(Ordering::Relaxed);
         let has_cookies = !has_given_token && !self.cookies().is_bearer();
-        let cookie = match (cookie.filter(|_| has_cookies), stored) {
+        let cookie = cookie.filter(|_| has_cookies);
+        if cookie == Some(CookieAction::Set) && self.loaded().is_insecure.load(Ordering::Relaxed) {
+            observe::cookie_not_kept();
+        }
+        let cookie = match (cookie, stored) {
             (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {
                 let remembered = stored.record.body().remember.is_some();

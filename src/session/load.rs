@@ -22,6 +22,8 @@ pub(super) struct Loaded {
     pub(super) presented: bool,
     /// The application has given the client a token instead.
     pub(super) has_given_token: AtomicBool,
+    /// The client will drop a `Secure` cookie.
+    pub(super) is_insecure: AtomicBool,
     /// When the store was asked, if it was.
     pub(super) at: Option<Timestamp>,
     pub(super) lookups: Lookups,
@@ -40,6 +42,7 @@ pub(super) async fn load(
         io: tokio::sync::Mutex::default(),
         presented: false,
         has_given_token: AtomicBool::new(false),
+        is_insecure: AtomicBool::new(false),
         at: None,
         lookups: Lookups::default(),
         watch: Mutex::new(None),

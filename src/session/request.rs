@@ -1,4 +1,7 @@
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::Cell,
+    sync::{Arc, atomic::Ordering},
+};
 
 use once_cell::race::OnceBox;
 
@@ -94,6 +97,10 @@ impl RequestSession {
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_> {
         Locked::new(self.loaded().shared.lock())
+    }
+
+    pub(super) fn note_insecure_origin(&self) {
+        self.loaded().is_insecure.store(true, Ordering::Relaxed);
     }
 
     /// Ends the session, and those of further cookies that the client sent. Answers whether it had one of its own.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::Extensions;
+use http::{Extensions, HeaderMap, Method};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     change,
     commit::SessionState,
+    cookie,
     error::Error,
     flash::{self, Flash, FlashLevel},
     id::Handle,
@@ -141,6 +142,14 @@ impl WizSession {
 
     pub(crate) fn of(session: Arc<RequestSession>) -> Self {
         Self { session }
+    }
+
+    /// Notes what the client says of its connection, to warn of a cookie that it will drop.
+    pub(crate) fn note_origin(&self, method: &Method, headers: &HeaderMap) {
+        let is_secure = || self.session.config.cookie.options().is_secure();
+        if !method.is_safe() && is_secure() && cookie::is_insecure(headers) {
+            self.session.note_insecure_origin();
+        }
     }
 
     pub(crate) async fn loaded(self) -> Result<Self, Error> {

@@ -10,7 +10,7 @@ use http::{
 use tower::Layer;
 use wiz_session::{CookieOptions, SameSite};
 
-use crate::support::{Fault, Site, StoreMethod, ignore, key};
+use crate::support::{Fault, Log, Site, StoreMethod, handle, ignore, key};
 
 #[tokio::test]
 async fn a_handler_that_ignores_the_session_costs_nothing() {
@@ -226,4 +226,44 @@ async fn a_cookie_of_a_previous_key_is_signed_anew_by_the_next_request_if_the_st
     let before = browser.value().to_owned();
     assert_eq!(browser.read("a").await, Some(1));
     assert_ne!(browser.value(), before);
+}
+
+#[tokio::test]
+async fn a_secure_cookie_that_the_browser_will_drop_is_an_event() {
+    const EVENT: &str = "sent to a page of plain HTTP";
+    let site = Site::new();
+    let plain = site.relaunched(key(1), |builder| {
+        builder.cookie(CookieOptions::insecure("sid"))
+    });
+    let table = [
+        (&site, "POST", "http://192.168.0.7:3000", 1),
+        (&site, "POST", "http://localhost:3000", 0),
+        (&site, "POST", "https://shop.example", 0),
+        (&site, "GET", "http://192.168.0.7:3000", 0),
+        (&plain, "POST", "http://192.168.0.7:3000", 0),
+    ];
+    for (site, method, origin, events) in table {
+        let log = Log::capture();
+        let request = Request::builder().method(method).header("origin", origin);
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let service = site
+            .layer
+            .layer(handle(async |session| session.set("a", 1)));
+        site.browser().send(service, request).await.is_ok();
+        assert_eq!(
+            log.count(EVENT),
+            events,
+            "{method} from {origin}: {}",
+            log.text()
+        );
+    }
+    // Nothing is set, so nothing is dropped.
+    let log = Log::capture();
+    let request = Request::post("/").header("origin", "http://192.168.0.7");
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let service = site
+        .layer
+        .layer(handle(async |session| session.get::<u8>("a").map(drop)));
+    site.browser().send(service, request).await.is_ok();
+    assert_eq!(log.count(EVENT), 0);
 }
