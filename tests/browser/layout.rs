@@ -63,6 +63,19 @@ async fn fits(theme: &str, language: &str) {
 }
 
 #[tokio::test]
+async fn a_notice_covers_neither_brand_nor_menu_on_a_phone() {
+    const COVERED: &str = "[...document.querySelectorAll('.brand, .bar nav a')].filter((element) => {
+      const [a, b] = [element, document.getElementById('notice')].map((e) => e.getBoundingClientRect());
+      return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    }).length";
+    let server = Server::start();
+    let browser = Browser::open(&server).await;
+    resize(&browser, 390, 800).await;
+    browser.add_to_cart(5).await;
+    assert_eq!(browser.eval(COVERED).await, json!(0));
+}
+
+#[tokio::test]
 async fn what_sticks_out_would_be_found() {
     let server = Server::start();
     let browser = Browser::open(&server).await;
