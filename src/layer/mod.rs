@@ -132,6 +132,48 @@ impl WizSessionLayer {
     /// }
     /// ```
     ///
+    /// An extractor of the application's own, for each of them, makes handlers as short as with one:
+    ///
+    /// ```
+    /// use axum::{Router, extract::FromRequestParts, routing::get};
+    /// use http::request::Parts;
+    /// use wiz_session::{CookieOptions, Error, Key, MemoryStore, WizSession, WizSessionLayer};
+    ///
+    /// /// The session of the shop, beside that of the administration.
+    /// struct Shop(WizSession);
+    ///
+    /// #[derive(Clone)]
+    /// struct Layers {
+    ///     shop: WizSessionLayer,
+    ///     admin: WizSessionLayer,
+    /// }
+    ///
+    /// impl FromRequestParts<Layers> for Shop {
+    ///     type Rejection = Error;
+    ///
+    ///     async fn from_request_parts(parts: &mut Parts, layers: &Layers) -> Result<Self, Error> {
+    ///         layers.shop.session(&parts.extensions).await.map(Self)
+    ///     }
+    /// }
+    ///
+    /// async fn cart(Shop(session): Shop) -> Result<String, Error> {
+    ///     session.get_or("cart", "empty".to_owned())
+    /// }
+    ///
+    /// # fn app() -> Result<Router, wiz_session::ConfigError> {
+    /// let layer = |cookie| {
+    ///     WizSessionLayer::builder(MemoryStore::new(), Key::generate()).cookie(CookieOptions::new(cookie)).build()
+    /// };
+    /// let layers = Layers { shop: layer("__Host-shop")?, admin: layer("__Host-admin")? };
+    /// let app = Router::new()
+    ///     .route("/cart", get(cart))
+    ///     .layer(layers.shop.clone())
+    ///     .layer(layers.admin.clone())
+    ///     .with_state(layers);
+    /// # Ok(app) }
+    /// # app().unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`Error::is_missing_layer`] if the request did not pass through this layer or a clone of it; [`Error::is_store`].
     pub fn session(
