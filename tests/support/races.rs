@@ -31,6 +31,7 @@ pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
         races.the_old_id_after_a_login().await;
         races.ten_logins_at_once().await;
         races.logins_at_once_keep_to_the_limit().await;
+        races.an_alias_leads_to_who_had_it_last().await;
         races.transactions_return_true_counts().await;
         races.a_transaction_that_only_reads_sees_the_newest().await;
     }
@@ -158,6 +159,12 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
         .route(
             "/log_in/{user}",
             post(async |session: WizSession, Path(user): Path<String>| session.log_in(user)),
+        )
+        .route(
+            "/alias/{sid}",
+            post(async |session: WizSession, Path(sid): Path<String>| {
+                session.alias("sid", &sid).await
+            }),
         )
         .route(
             "/user",
@@ -526,6 +533,28 @@ impl Races {
         assert_eq!(live, MAX_SESSIONS, "the newest are kept");
         let early = early.peek(&self.apps[0], "/user").await;
         assert_eq!(early.body, "", "the oldest is over");
+    }
+
+    async fn an_alias_leads_to_who_had_it_last(&self) {
+        let (sid, app) = (unique(), &self.apps[0]);
+        let mut clients = [(); 3].map(|()| Client::default());
+        for (n, client) in clients.iter_mut().enumerate() {
+            client.visit(app, &format!("/log_in/{}-{sid}", n % 2)).await;
+            let answer = client.visit(app, &format!("/alias/{sid}")).await;
+            assert!(answer.status.is_success(), "{answer:?}");
+            client.visit(app, "/regenerate").await;
+        }
+        let ended = self.sessions.revoke_alias("sid", &sid).await;
+        assert_eq!(
+            ended.expect("the store answers"),
+            2,
+            "both logins of the first user"
+        );
+        let mut live = 0;
+        for client in &clients {
+            live += usize::from(!client.peek(app, "/user").await.body.is_empty());
+        }
+        assert_eq!(live, 1, "the other user's");
     }
 
     async fn transactions_return_true_counts(&self) {
