@@ -75,15 +75,22 @@ impl SessionCookie {
     /// What a request presents: a token if it has one of ours, and its cookies otherwise.
     #[inline]
     pub(crate) fn credentials(&self, headers: &HeaderMap) -> CookieHeader {
-        match self.bearer.then(|| bearer::token(headers)).flatten() {
-            Some(token) => {
-                let others = self.others.iter().map(|other| &other.cookie);
-                let cookies = [&self.current].into_iter().chain(others);
-                let names = cookies.map(|cookie| cookie.options.cookie_name());
-                CookieHeader::of_token(bearer::as_cookies(token, names))
-            }
-            None => CookieHeader::in_headers(headers),
+        if self.bearer
+            && let Some(token) = self.token_as_cookies(headers)
+        {
+            return token;
         }
+        CookieHeader::in_headers(headers)
+    }
+
+    // Out of the way of those that have none.
+    #[cold]
+    fn token_as_cookies(&self, headers: &HeaderMap) -> Option<CookieHeader> {
+        let token = bearer::token(headers)?;
+        let others = self.others.iter().map(|other| &other.cookie);
+        let cookies = [&self.current].into_iter().chain(others);
+        let names = cookies.map(|cookie| cookie.options.cookie_name());
+        Some(CookieHeader::of_token(bearer::as_cookies(token, names)))
     }
 
     /// The token of the session with this id.
