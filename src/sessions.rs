@@ -105,19 +105,14 @@ impl Sessions {
         let LayerConfig {
             watchers, cache, ..
         } = &*self.config;
-        watchers.revoking(handle);
-        let answer = self.config.store.delete(handle).answer().await;
-        cache.remove(handle);
-        match &answer {
-            Ok(true) => {
-                observe::ended(handle);
-                watchers.ended(handle, Ended::Revoked);
-            }
-            Ok(false) => {}
-            // It may have ended all the same.
-            Err(_) => watchers.look_soon(handle),
+        let revoking = watchers.revoking(handle);
+        let _forget = cache.forget(handle);
+        let has_ended = self.config.store.delete(handle).answer().await?;
+        if has_ended {
+            observe::ended(handle);
         }
-        answer
+        revoking.answered(has_ended);
+        Ok(has_ended)
     }
 
     /// Ends all sessions of a user, and returns how many: when an account is closed, or its password was reset.
@@ -202,8 +197,9 @@ impl Sessions {
     }
 
     async fn revoke_all(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
+        let forget = self.config.cache.forget_user(user);
         let answer = self.config.store.delete_user(user, except).answer().await;
-        self.config.cache.remove_user(user);
+        drop(forget);
         // Which ones, the store does not say.
         self.config.watchers.look_at_all(Ended::Revoked);
         observe::revoked(*answer.as_ref().unwrap_or(&0));
