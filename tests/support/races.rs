@@ -9,15 +9,18 @@ use axum::{
 };
 use tokio::{sync::Barrier, task::JoinSet};
 use wiz_session::{
-    CookieOptions, Error, FlashLevel, Key, SessionStore, Sessions, WizSession, WizSessionLayer,
+    Clock, CookieOptions, Error, FlashLevel, Key, SessionStore, Sessions, WizSession,
+    WizSessionLayer,
 };
 
 use super::client::{Answer, Client};
 
-/// Runs every race so many times, on routers of two layers that share the store as two processes would.
+/// Runs every race so many times, on routers of two layers that share the store as two processes would. In every second
+/// round each has a cache.
 pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
-    let races = Races::new(store);
-    for _ in 0..rounds {
+    let races = [false, true].map(|caches| Races::new(store.clone(), caches));
+    for round in 0..rounds {
+        let races = &races[round % 2];
         races.each_sets_its_own_key().await;
         races.pushes_to_one_list().await;
         races.a_slow_writer_after_clear().await;
@@ -38,6 +41,7 @@ struct Races {
     apps: [Router; 2],
     sessions: Sessions,
     gate: Gate,
+    clock: Clock,
 }
 
 /// Held by handlers that have loaded their session, until the test has done what is to come between.
@@ -46,13 +50,19 @@ struct Gate(Arc<Barrier>);
 
 const AT_ONCE: usize = 100;
 
-fn layer(store: impl SessionStore) -> WizSessionLayer {
+const CACHE_FOR: Duration = Duration::from_secs(1);
+
+fn layer(store: impl SessionStore, clock: &Clock, caches: bool) -> WizSessionLayer {
     // One commit of a hundred at once waits for ninety-nine others.
-    WizSessionLayer::builder(store, Key::from(&[7; 64]))
+    let builder = WizSessionLayer::builder(store, Key::from(&[7; 64]))
         .cookie(CookieOptions::insecure("sid"))
         .store_timeout(Duration::from_secs(30))
-        .build()
-        .expect("a valid configuration")
+        .clock(clock.clone());
+    let builder = match caches {
+        true => builder.cache_for(CACHE_FOR),
+        false => builder,
+    };
+    builder.build().expect("a valid configuration")
 }
 
 async fn pause() {
@@ -182,8 +192,9 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
 }
 
 impl Races {
-    fn new<S: SessionStore + Clone>(store: S) -> Self {
-        let layers = [layer(store.clone()), layer(store)];
+    fn new<S: SessionStore + Clone>(store: S, caches: bool) -> Self {
+        let clock = Clock::manual();
+        let layers = [store.clone(), store].map(|store| layer(store, &clock, caches));
         let sessions = layers[0].sessions();
         let gate = Gate(Arc::new(Barrier::new(2)));
         let apps = layers.map(|layer| app(layer, gate.clone()));
@@ -191,7 +202,13 @@ impl Races {
             apps,
             sessions,
             gate,
+            clock,
         }
+    }
+
+    /// From now on each process knows what the other has done, be it cached or not.
+    fn outdate_caches(&self) {
+        self.clock.advance(CACHE_FOR);
     }
 
     /// A visitor with a session, and the first of the apps.
@@ -221,6 +238,7 @@ impl Races {
         for answer in &answers {
             assert!(answer.status.is_success(), "{answer:?}");
         }
+        self.outdate_caches();
         answers
     }
 
@@ -236,7 +254,9 @@ impl Races {
         self.gate.0.wait().await;
         other().await;
         self.gate.0.wait().await;
-        slow.await.expect("the slow request does not panic")
+        let answer = slow.await.expect("the slow request does not panic");
+        self.outdate_caches();
+        answer
     }
 }
 
@@ -420,6 +440,7 @@ impl Races {
             .await
             .expect("the store answers");
         requests.join_all().await;
+        self.outdate_caches();
         for client in &early {
             assert_eq!(
                 client.peek(&self.apps[0], "/user").await.body,
