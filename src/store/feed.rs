@@ -16,10 +16,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ended {
-    /// By [`clear`](crate::WizSession::clear) or [`log_out`](crate::WizSession::log_out). Also where the store cannot tell:
-    /// a session that another process deletes leaves no trace of who did it.
+    /// By [`clear`](crate::WizSession::clear) or [`log_out`](crate::WizSession::log_out). Also by
+    /// [`Sessions::revoke`](crate::Sessions::revoke) or the operator's tool in *another* process: to the store it is the same
+    /// `delete`. Where ends are not pushed, every session that another process deletes is told as this.
     LoggedOut,
-    /// By [`Sessions`](crate::Sessions) or the operator's tool.
+    /// By [`Sessions`](crate::Sessions) in this process, or all sessions of the user by
+    /// [`revoke_user`](crate::Sessions::revoke_user) and its like in another one whose store pushes it. Do not decide by it
+    /// whether a client may log in again.
     Revoked,
     /// It lives on under a new id, after a login or [`regenerate`](crate::WizSession::regenerate). What was opened before a
     /// login does not follow into it (OWASP ASVS 5.0 §7.2.4): the client connects again with its new cookie.
