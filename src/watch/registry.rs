@@ -9,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
-use super::{revoking::Revoking, watched::Watched};
+use super::watched::Watched;
 use crate::{
     id::Handle,
     record::{Record, Version},
@@ -59,11 +59,6 @@ impl Registry {
         if let Some(watched) = self.get(handle) {
             watched.end(why);
         }
-    }
-
-    /// It is about to be revoked.
-    pub(crate) fn revoking(&self, handle: Handle) -> Revoking<'_> {
-        Revoking::begin(self, handle)
     }
 
     /// Another process has ended it.

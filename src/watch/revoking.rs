@@ -12,19 +12,22 @@ pub(crate) struct Revoking<'a> {
     watched: Option<Arc<Watched>>,
 }
 
-impl<'a> Revoking<'a> {
-    pub(super) fn begin(registry: &'a Registry, handle: Handle) -> Self {
-        let watched = registry.get(handle);
-        watched
-            .iter()
-            .for_each(|watched| watched.begin_revocation());
-        Self {
-            registry,
+impl Registry {
+    /// It is about to be revoked.
+    pub(crate) fn revoking(&self, handle: Handle) -> Revoking<'_> {
+        let watched = self.get(handle);
+        if let Some(watched) = &watched {
+            watched.begin_revocation();
+        }
+        Revoking {
+            registry: self,
             handle,
             watched,
         }
     }
+}
 
+impl Revoking<'_> {
     /// It has ended the session, or there was none to end.
     pub(crate) fn answered(mut self, has_ended: bool) {
         if has_ended {
