@@ -30,6 +30,8 @@ scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
 databases      Redis and PostgreSQL (needs their servers); of the one that follows, if any
+feed           how soon an end is told, what watching costs (needs the servers)
+cache          the near cache, beside tower-sessions' (needs the servers)
 redis          the Redis store beside redis-benchmark, large sessions, sweeps; of the one that follows, if any
 dependencies   crates of an application, and the time to build it
 
@@ -63,6 +65,10 @@ const ALL: &[(&str, fn())] = &[
             .iter()
             .for_each(|(_, measure)| measure())
     }),
+    #[cfg(feature = "databases")]
+    ("feed", measure::feed::measure),
+    #[cfg(feature = "databases")]
+    ("cache", measure::cache::measure),
     ("dependencies", measure::dependencies::measure),
 ];
 

@@ -1,4 +1,4 @@
-use super::{Loading, NearCache};
+use super::{Fill, NearCache};
 use crate::{
     commit::{Answer, Call},
     error::Error,
@@ -11,21 +11,25 @@ use crate::{
 pub(crate) struct Asking<'a> {
     cache: &'a NearCache,
     call: Call<'a>,
-    loading: Option<Loading<'a>>,
+    fill: Option<Fill<'a>>,
     is_answered: bool,
     since: Timestamp,
 }
 
 impl<'a> Asking<'a> {
     pub(crate) fn begin(cache: &'a NearCache, call: Call<'a>, now: Timestamp) -> Self {
-        let loading = match call {
-            Call::Load(handle) | Call::Verify(handle) => Some(cache.begin_load(handle)),
-            _ => None,
+        let fills = match call {
+            Call::Load(handle)
+            | Call::Verify(handle)
+            | Call::Create(handle, _)
+            | Call::Replace(handle, ..)
+            | Call::Regenerate { new: handle, .. } => Some(handle),
+            Call::Touch(..) | Call::Delete(_) => None,
         };
         Self {
             cache,
             call,
-            loading,
+            fill: fills.map(|handle| cache.begin_fill(handle)),
             is_answered: false,
             since: now,
         }
@@ -34,28 +38,28 @@ impl<'a> Asking<'a> {
     pub(crate) fn answered(mut self, answer: &Result<Answer, Error>) {
         let Self { cache, since, .. } = self;
         self.is_answered = true;
-        match (self.call, answer) {
-            (_, Ok(Answer::Loaded(record))) => {
-                if let Some(loading) = self.loading.take() {
-                    loading.keep(record.as_ref(), since);
-                }
-            }
-            (Call::Create(handle, record), Ok(Answer::Created(Created::Created))) => {
-                cache.put(handle, record, since);
-            }
-            (Call::Replace(handle, _, record), Ok(Answer::Replaced(Replaced::Stored(version)))) => {
-                cache.put(handle, &record.clone().with_version(*version), since);
+        let fill = self.fill.take();
+        match (self.call, answer, fill) {
+            (_, Ok(Answer::Loaded(record)), Some(fill)) => fill.keep(record.as_ref(), since),
+            (Call::Create(_, record), Ok(Answer::Created(Created::Created)), Some(fill)) => {
+                fill.keep(Some(record), since);
             }
             (
-                Call::Regenerate {
-                    old, new, record, ..
-                },
+                Call::Replace(_, _, record),
                 Ok(Answer::Replaced(Replaced::Stored(version))),
+                Some(fill),
+            ) => fill.keep_stored(record, *version, since),
+            (
+                Call::Regenerate { old, record, .. },
+                Ok(Answer::Replaced(Replaced::Stored(version))),
+                Some(fill),
             ) => {
                 cache.remove(old);
-                cache.put(new, &record.clone().with_version(*version), since);
+                fill.keep_stored(record, *version, since);
             }
-            (Call::Touch(handle, until), Ok(Answer::Touched(true))) => cache.touch(handle, until),
+            (Call::Touch(handle, until), Ok(Answer::Touched(true)), _) => {
+                cache.touch(handle, until);
+            }
             _ => self.is_answered = false,
         }
     }

@@ -4,6 +4,7 @@
 //! store. Without the feature `cache` it is nothing.
 
 mod commits;
+mod forget;
 #[cfg(feature = "cache")]
 mod near_cache;
 #[cfg(feature = "cache")]
@@ -15,9 +16,9 @@ mod without;
 
 pub(crate) use self::commits::Asking;
 #[cfg(not(feature = "cache"))]
-pub(crate) use self::without::{CacheSettings, Loading, NearCache};
+pub(crate) use self::without::{CacheSettings, Fill, NearCache};
 #[cfg(feature = "cache")]
 pub(crate) use self::{
-    near_cache::{Loading, NearCache},
+    near_cache::{Fill, NearCache},
     settings::CacheSettings,
 };

@@ -24,8 +24,8 @@ use crate::{
 
 /// The records that this process has loaded or stored a moment ago.
 ///
-/// `quick_cache` bounds and evicts. What it cannot know is here: how old an entry may be, that no load which was under way
-/// brings back what an invalidation has removed, and that a write of this process replaces the entry.
+/// `quick_cache` bounds and evicts. What it cannot know is here: how old an entry may be, and that no call which was under
+/// way brings back what an invalidation has removed.
 pub(crate) struct NearCache(Option<Box<Inner>>);
 
 struct Inner {
@@ -46,8 +46,8 @@ struct Entry {
     _listen: Option<Arc<Listen>>,
 }
 
-/// A load under way. Dropped, it keeps nothing.
-pub(crate) struct Loading<'a> {
+/// A load or a write under way, whose record is to be kept. Dropped, it keeps nothing.
+pub(crate) struct Fill<'a> {
     inner: Option<&'a Inner>,
     handle: Handle,
 }
@@ -73,11 +73,17 @@ impl NearCache {
         })))
     }
 
-    /// The record, if it is here and young enough.
+    /// The record, if it is here, young enough, and of a session that `is_live`: others may have postponed its end.
     #[inline]
-    pub(crate) fn get(&self, handle: Handle, now: Timestamp) -> Option<Record> {
+    pub(crate) fn get(
+        &self,
+        handle: Handle,
+        now: Timestamp,
+        is_live: impl FnOnce(&Record) -> bool,
+    ) -> Option<Record> {
         let inner = self.0.as_deref()?;
         let entry = inner.entries.get(&handle);
+        let entry = entry.filter(|entry| is_live(&entry.record));
         let age = entry.as_ref().map(|entry| now.since(entry.since));
         match (entry, age) {
             (Some(entry), Some(age)) if age < inner.cache_for => {
@@ -91,22 +97,13 @@ impl NearCache {
         }
     }
 
-    /// A load begins. What it finds is [kept](Loading::keep) unless its session is changed or ended meanwhile.
-    pub(crate) fn begin_load(&self, handle: Handle) -> Loading<'_> {
+    /// A load or a write begins. Its record is [kept](Fill::keep) unless the session is changed or ended meanwhile.
+    pub(crate) fn begin_fill(&self, handle: Handle) -> Fill<'_> {
         let inner = self.0.as_deref();
         if let Some(inner) = inner {
             inner.tokens.begin(handle);
         }
-        Loading { inner, handle }
-    }
-
-    /// This process has stored this record, at this time or later.
-    pub(crate) fn put(&self, handle: Handle, record: &Record, since: Timestamp) {
-        if let Some(inner) = self.0.as_deref() {
-            inner
-                .tokens
-                .void(handle, || inner.insert(handle, record, since));
-        }
+        Fill { inner, handle }
     }
 
     /// It lives until then now. Else each request that reads it here would touch it again.
@@ -137,25 +134,34 @@ impl NearCache {
     }
 }
 
-impl Loading<'_> {
-    /// What the load found, of this time or later. Nothing is kept of sessions that are missing or have moved.
+impl Fill<'_> {
+    /// What a load found, of this time or later. Nothing is kept of sessions that are missing or have moved.
     pub(crate) fn keep(self, record: Option<&Record>, since: Timestamp) {
         let Some(inner) = self.inner else { return };
         match record.filter(|record| !record.is_tombstone()) {
             Some(record) => {
                 let insert = || inner.insert(self.handle, record, since);
-                inner.tokens.end(self.handle, insert);
+                inner
+                    .tokens
+                    .end(self.handle, Some(record.version()), insert);
                 std::mem::forget(self);
             }
             None => inner.remove(self.handle),
         }
     }
+
+    /// What a write has stored, at this time or later, as this version.
+    pub(crate) fn keep_stored(self, record: &Record, version: Version, since: Timestamp) {
+        if self.inner.is_some() {
+            self.keep(Some(&record.clone().with_version(version)), since);
+        }
+    }
 }
 
-impl Drop for Loading<'_> {
+impl Drop for Fill<'_> {
     fn drop(&mut self) {
         if let Some(inner) = self.inner {
-            inner.tokens.end(self.handle, || {});
+            inner.tokens.end(self.handle, None, || {});
         }
     }
 }
@@ -195,6 +201,13 @@ impl Inner {
             .void(handle, || drop(self.entries.remove(&handle)));
     }
 
+    /// With the lock of its tokens held.
+    fn invalidate(&self, handle: Handle) {
+        if self.entries.remove(&handle).is_some() {
+            observe::cache_invalidated();
+        }
+    }
+
     /// Entries that are too old would stay until there are too many.
     fn tidy(&self, now: Timestamp) {
         let last = self.tidied_at.load(Ordering::Relaxed);
@@ -215,9 +228,8 @@ impl Inner {
 /// What other processes do.
 impl FeedSink for NearCache {
     fn ended(&self, handle: Handle, _why: Ended) {
-        if self.0.is_some() {
-            observe::cache_invalidated();
-            self.remove(handle);
+        if let Some(inner) = self.0.as_deref() {
+            inner.tokens.void(handle, || inner.invalidate(handle));
         }
     }
 
@@ -225,12 +237,13 @@ impl FeedSink for NearCache {
         let Some(inner) = self.0.as_deref() else {
             return;
         };
-        // It may be what this process has stored itself.
-        let known = inner.entries.peek(&handle);
-        if known.is_none_or(|known| known.record.version() < version) {
-            observe::cache_invalidated();
-            inner.remove(handle);
-        }
+        inner.tokens.outdate(handle, version, || {
+            let known = inner.entries.peek(&handle);
+            // It may be what this process has stored itself.
+            if known.is_some_and(|known| known.record.version() < version) {
+                inner.invalidate(handle);
+            }
+        });
     }
 
     fn gap(&self) {

@@ -1,7 +1,15 @@
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use super::NearCache;
-use crate::{error::ConfigError, store::StoreClient, watch::Watchers};
+use crate::{
+    error::ConfigError,
+    store::{FeedSink, StoreClient},
+    watch::Watchers,
+};
 
 /// What a layer's cache is to be.
 pub(crate) struct CacheSettings {
@@ -43,7 +51,7 @@ impl CacheSettings {
             return Arc::new(NearCache::OFF);
         };
         let cache = Arc::new(NearCache::new(cache_for, self.max_bytes, watchers));
-        watchers.tell(Arc::<NearCache>::clone(&cache));
+        watchers.tell(Arc::downgrade(&cache) as Weak<dyn FeedSink>);
         cache
     }
 }

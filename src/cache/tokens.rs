@@ -2,10 +2,10 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use crate::id::Handle;
+use crate::{id::Handle, record::Version};
 
-/// The loads that are under way, so that none of them fills the cache with what is old by then: an invalidation voids the
-/// loads of its session.
+/// The calls under way whose records may be kept, so that none of them fills the cache with what is old by then: what is
+/// heard of a session meanwhile says how new a record has to be.
 #[derive(Default)]
 pub(super) struct Tokens {
     shards: [Mutex<HashMap<Handle, Token>>; SHARDS],
@@ -15,46 +15,61 @@ const SHARDS: usize = 16;
 
 #[derive(Default)]
 struct Token {
-    loads: u32,
-    is_void: bool,
+    calls: u32,
+    /// No older record is kept.
+    least: u64,
 }
+
+/// No record has this version.
+const NONE: u64 = u64::MAX;
 
 impl Tokens {
     pub(super) fn begin(&self, handle: Handle) {
-        self.shard(handle).lock().entry(handle).or_default().loads += 1;
+        self.shard(handle).lock().entry(handle).or_default().calls += 1;
     }
 
-    /// The load is over. If its token is good, what it found is kept, and no invalidation comes in between.
-    pub(super) fn end(&self, handle: Handle, keep: impl FnOnce()) {
+    /// The call is over. If the record that it `found` is new enough, it is kept, and nothing is heard in between.
+    pub(super) fn end(&self, handle: Handle, found: Option<Version>, keep: impl FnOnce()) {
         let mut shard = self.shard(handle).lock();
         let Some(token) = shard.get_mut(&handle) else {
             return;
         };
-        if !token.is_void {
+        let found = found.map(Version::get);
+        if let Some(found) = found.filter(|found| *found >= token.least) {
+            token.least = found;
             keep();
         }
-        token.loads -= 1;
-        if token.loads == 0 {
+        token.calls -= 1;
+        if token.calls == 0 {
             shard.remove(&handle);
         }
     }
 
-    /// Voids the loads of this session, then does this.
-    pub(super) fn void(&self, handle: Handle, then: impl FnOnce()) {
-        let mut shard = self.shard(handle).lock();
-        if let Some(token) = shard.get_mut(&handle) {
-            token.is_void = true;
-        }
-        then();
+    /// The session has this version. Then does this.
+    pub(super) fn outdate(&self, handle: Handle, version: Version, then: impl FnOnce()) {
+        self.require(handle, version.get(), then);
     }
 
-    /// Voids all loads.
+    /// Nothing that the calls for this session find is kept. Then does this.
+    pub(super) fn void(&self, handle: Handle, then: impl FnOnce()) {
+        self.require(handle, NONE, then);
+    }
+
+    /// Nothing that any call finds is kept.
     pub(super) fn void_all(&self) {
         for shard in &self.shards {
             for token in shard.lock().values_mut() {
-                token.is_void = true;
+                token.least = NONE;
             }
         }
+    }
+
+    fn require(&self, handle: Handle, least: u64, then: impl FnOnce()) {
+        let mut shard = self.shard(handle).lock();
+        if let Some(token) = shard.get_mut(&handle) {
+            token.least = token.least.max(least);
+        }
+        then();
     }
 
     fn shard(&self, handle: Handle) -> &Mutex<HashMap<Handle, Token>> {
@@ -67,24 +82,45 @@ impl Tokens {
 mod tests {
     use super::*;
 
+    const HANDLE: Handle = Handle::from_bytes([7; 16]);
+
+    fn is_kept(tokens: &Tokens, version: u64) -> bool {
+        let mut kept = false;
+        tokens.end(HANDLE, Some(Version::new(version)), || kept = true);
+        kept
+    }
+
     #[test]
-    fn an_invalidation_voids_the_loads_under_way_and_no_later_one() {
+    fn an_end_voids_the_calls_under_way_and_no_later_one() {
         let tokens = Tokens::default();
-        let handle = Handle::from_bytes([7; 16]);
-        let kept = || {
-            let mut kept = false;
-            tokens.end(handle, || kept = true);
-            kept
-        };
-        tokens.begin(handle);
-        tokens.begin(handle);
-        tokens.void(handle, || {});
-        assert_eq!([kept(), kept()], [false, false]);
-        tokens.begin(handle);
-        assert!(kept());
-        tokens.begin(handle);
+        tokens.begin(HANDLE);
+        tokens.begin(HANDLE);
+        tokens.void(HANDLE, || {});
+        assert_eq!([1, 2].map(|version| is_kept(&tokens, version)), [false; 2]);
+        tokens.begin(HANDLE);
+        assert!(is_kept(&tokens, 1));
+        tokens.begin(HANDLE);
         tokens.void_all();
-        assert!(!kept());
+        assert!(!is_kept(&tokens, 1));
         assert!(tokens.shards.iter().all(|shard| shard.lock().is_empty()));
+    }
+
+    #[test]
+    fn of_what_is_under_way_at_a_change_only_that_version_is_kept() {
+        let tokens = Tokens::default();
+        tokens.begin(HANDLE);
+        tokens.begin(HANDLE);
+        tokens.outdate(HANDLE, Version::new(2), || {});
+        assert!(!is_kept(&tokens, 1));
+        assert!(is_kept(&tokens, 2), "its own echo");
+    }
+
+    #[test]
+    fn what_is_older_than_what_was_kept_is_not() {
+        let tokens = Tokens::default();
+        tokens.begin(HANDLE);
+        tokens.begin(HANDLE);
+        assert!(is_kept(&tokens, 2));
+        assert!(!is_kept(&tokens, 1));
     }
 }

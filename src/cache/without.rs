@@ -1,7 +1,11 @@
 use std::sync::Arc;
 
 use crate::{
-    error::ConfigError, id::Handle, record::Record, store::StoreClient, time::Timestamp,
+    error::ConfigError,
+    id::Handle,
+    record::{Record, Version},
+    store::StoreClient,
+    time::Timestamp,
     watch::Watchers,
 };
 
@@ -21,19 +25,22 @@ impl CacheSettings {
 /// Keeps nothing.
 pub(crate) struct NearCache;
 
-/// A load under way, of which nothing is kept.
-pub(crate) struct Loading<'a>(std::marker::PhantomData<&'a ()>);
+/// A call under way, of which nothing is kept.
+pub(crate) struct Fill<'a>(std::marker::PhantomData<&'a ()>);
 
 impl NearCache {
-    pub(crate) fn get(&self, _handle: Handle, _now: Timestamp) -> Option<Record> {
+    pub(crate) fn get(
+        &self,
+        _handle: Handle,
+        _now: Timestamp,
+        _is_live: impl FnOnce(&Record) -> bool,
+    ) -> Option<Record> {
         None
     }
 
-    pub(crate) fn begin_load(&self, _handle: Handle) -> Loading<'_> {
-        Loading(std::marker::PhantomData)
+    pub(crate) fn begin_fill(&self, _handle: Handle) -> Fill<'_> {
+        Fill(std::marker::PhantomData)
     }
-
-    pub(crate) fn put(&self, _handle: Handle, _record: &Record, _now: Timestamp) {}
 
     pub(crate) fn touch(&self, _handle: Handle, _until: Timestamp) {}
 
@@ -42,6 +49,8 @@ impl NearCache {
     pub(crate) fn remove_user(&self, _user: &str) {}
 }
 
-impl Loading<'_> {
+impl Fill<'_> {
     pub(crate) fn keep(self, _record: Option<&Record>, _since: Timestamp) {}
+
+    pub(crate) fn keep_stored(self, _record: &Record, _version: Version, _since: Timestamp) {}
 }

@@ -27,19 +27,14 @@ const ROUNDS: u32 = 20;
 impl Revoker {
     /// Ends one session. Answers whether this call did.
     pub(crate) async fn revoke(&self, handle: Handle) -> Result<bool, Error> {
-        self.watchers.revoking(handle);
-        let answer = self.store.delete(handle).answer().await;
-        self.cache.remove(handle);
-        match &answer {
-            Ok(true) => {
-                observe::ended(handle);
-                self.watchers.ended(handle, Ended::Revoked);
-            }
-            Ok(false) => {}
-            // It may have ended all the same.
-            Err(_) => self.watchers.look_soon(handle),
+        let revoking = self.watchers.revoking(handle);
+        let _forget = self.cache.forget(handle);
+        let has_ended = self.store.delete(handle).answer().await?;
+        if has_ended {
+            observe::ended(handle);
         }
-        answer
+        revoking.answered(has_ended);
+        Ok(has_ended)
     }
 
     /// Ends all sessions of a user except this one. Answers how many.
@@ -48,8 +43,9 @@ impl Revoker {
         user: &str,
         except: Option<Handle>,
     ) -> Result<u64, Error> {
+        let forget = self.cache.forget_user(user);
         let answer = self.store.delete_user(user, except).answer().await;
-        self.cache.remove_user(user);
+        drop(forget);
         // Which ones, the store does not say.
         self.watchers.look_at_all(Ended::Revoked);
         observe::revoked(*answer.as_ref().unwrap_or(&0));

@@ -82,9 +82,9 @@ impl RequestSession {
             return Ok(false);
         };
         let now = self.config.clock.timestamp();
-        let loading = self.config.cache.begin_load(handle);
+        let fill = self.config.cache.begin_fill(handle);
         let record = self.config.store.load(handle).answer().await?;
-        loading.keep(record.as_ref(), now);
+        fill.keep(record.as_ref(), now);
         let now = self.config.clock.timestamp();
         let expiry = &self.config.policy.expiry;
         Ok(record.is_some_and(|record| !record.is_tombstone() && expiry.is_live(&record, now)))

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     id::Handle,
     observe,
+    record::Record,
     time::Timestamp,
     watch::Watch,
 };
@@ -59,18 +60,19 @@ pub(super) async fn load(
             continue;
         }
         let now = *loaded.at.get_or_insert_with(|| config.clock.timestamp());
-        let record = match config.cache.get(handle, now) {
+        let is_live = |record: &Record| config.policy.expiry.is_live(record, now);
+        let record = match config.cache.get(handle, now, is_live) {
             Some(record) => Some(record),
             None => {
-                let loading = config.cache.begin_load(handle);
+                let fill = config.cache.begin_fill(handle);
                 let answer = config.store.load(handle).answer().await;
                 let record = answer.inspect_err(|error| observe::load_failed(handle, error))?;
-                loading.keep(record.as_ref(), now);
+                fill.keep(record.as_ref(), now);
                 record
             }
         };
         let state = &mut loaded.shared.get_mut().state;
-        match record.filter(|record| config.policy.expiry.is_live(record, now)) {
+        match record.filter(is_live) {
             None => {
                 state.found_ended();
                 observe::unknown_id(handle);

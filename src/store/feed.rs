@@ -16,10 +16,13 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ended {
-    /// By [`clear`](crate::WizSession::clear) or [`log_out`](crate::WizSession::log_out). Also where the store cannot tell:
-    /// a session that another process deletes leaves no trace of who did it.
+    /// By [`clear`](crate::WizSession::clear) or [`log_out`](crate::WizSession::log_out). Also by
+    /// [`Sessions::revoke`](crate::Sessions::revoke) or the operator's tool in *another* process: to the store it is the same
+    /// `delete`. Where ends are not pushed, every session that another process deletes is told as this.
     LoggedOut,
-    /// By [`Sessions`](crate::Sessions) or the operator's tool.
+    /// By [`Sessions`](crate::Sessions) in this process, or all sessions of the user by
+    /// [`revoke_user`](crate::Sessions::revoke_user) and its like in another one whose store pushes it. Do not decide by it
+    /// whether a client may log in again.
     Revoked,
     /// It lives on under a new id, after a login or [`regenerate`](crate::WizSession::regenerate). What was opened before a
     /// login does not follow into it (OWASP ASVS 5.0 §7.2.4): the client connects again with its new cookie.
@@ -113,8 +116,9 @@ impl Status {
 /// looked at from time to time; if the store notices that some were, it says so by [`gap`](Self::gap), and all are looked
 /// at at once.
 pub struct Feed {
-    sink: Arc<dyn FeedSink>,
-    requests: UnboundedReceiver<FeedRequest>,
+    watching: Arc<dyn Watching>,
+    /// Opened by the first request: they would pile up for a store that does not ask.
+    requests: Option<UnboundedReceiver<FeedRequest>>,
 }
 
 /// What a [`Feed`] asks of its store, for engines with a channel for each session.
@@ -131,35 +135,44 @@ pub enum FeedRequest {
 pub(crate) trait FeedSink: Send + Sync {
     fn ended(&self, handle: Handle, why: Ended);
     fn changed(&self, handle: Handle, version: Version);
-    /// It may have ended or changed.
-    fn look(&self, _handle: Handle) {}
     fn gap(&self);
 }
 
+/// What a store's feed is for.
+pub(crate) trait Watching: FeedSink {
+    /// It may have ended or changed.
+    fn look(&self, handle: Handle);
+    /// What is watched by now, and what will be.
+    fn requests(&self) -> UnboundedReceiver<FeedRequest>;
+}
+
 impl Feed {
-    pub(crate) fn new(sink: Arc<dyn FeedSink>, requests: UnboundedReceiver<FeedRequest>) -> Self {
-        Self { sink, requests }
+    pub(crate) fn new(watching: Arc<dyn Watching>) -> Self {
+        Self {
+            watching,
+            requests: None,
+        }
     }
 
     /// A session has ended. It is believed without a look at the store.
     pub fn ended(&self, handle: Handle, why: Ended) {
-        self.sink.ended(handle, why);
+        self.watching.ended(handle, why);
     }
 
     /// A session has changed, and has this version now.
     pub fn changed(&self, handle: Handle, version: Version) {
-        self.sink.changed(handle, version);
+        self.watching.changed(handle, version);
     }
 
     /// This session may have ended or changed without a report: it is looked at at once. For a store that subscribes to each
     /// session, to be called when that has taken effect, as nobody was told what happened before.
     pub fn look(&self, handle: Handle) {
-        self.sink.look(handle);
+        self.watching.look(handle);
     }
 
     /// Reports may have been lost: the connection broke, or could not keep up. To be called once reports arrive again.
     pub fn gap(&self) {
-        self.sink.gap();
+        self.watching.gap();
     }
 
     /// The next session that is to be watched, or no longer. Whoever opens a new connection is not told again what the
@@ -168,7 +181,9 @@ impl Feed {
     /// # Cancel safety
     /// Cancel-safe.
     pub async fn request(&mut self) -> FeedRequest {
-        match self.requests.recv().await {
+        let watching = &self.watching;
+        let requests = self.requests.get_or_insert_with(|| watching.requests());
+        match requests.recv().await {
             Some(request) => request,
             // Its watchers drop the store's future then.
             None => std::future::pending().await,

@@ -39,4 +39,7 @@ pub use self::{
     scan::{Cursor, Page},
     session_store::{Created, Replaced, SessionStore},
 };
-pub(crate) use self::{client::StoreClient, feed::FeedSink};
+pub(crate) use self::{
+    client::StoreClient,
+    feed::{FeedSink, Watching},
+};

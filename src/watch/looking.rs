@@ -116,20 +116,21 @@ impl Round<'_> {
             return;
         };
         let now = self.config.clock.timestamp();
+        let ended = |why| self.watched.ended_elsewhere(handle, why);
         let Some(status) = status else {
-            return watched.end(match watched.expires_at() <= now {
+            return ended(match watched.expires_at() <= now {
                 true => Ended::Expired,
                 false => why,
             });
         };
         let expires_at = Timestamp::from(status.expires_at());
         if status.is_tombstone() {
-            watched.end(Ended::Moved);
+            ended(Ended::Moved);
         } else if expires_at <= now {
-            watched.end(Ended::Expired);
+            ended(Ended::Expired);
         } else {
-            watched.expire_at(expires_at);
-            watched.change(status.version());
+            watched.is_alive(expires_at);
+            self.watched.changed_elsewhere(handle, status.version());
             self.next_expiry = self.next_expiry.map(|next| next.min(expires_at));
         }
     }

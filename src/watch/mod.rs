@@ -10,6 +10,7 @@
 
 mod looking;
 mod registry;
+mod revoking;
 mod watched;
 mod watchers;
 

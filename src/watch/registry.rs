@@ -1,7 +1,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock, Weak,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -12,8 +12,8 @@ use tokio::sync::{Notify, mpsc};
 use super::watched::Watched;
 use crate::{
     id::Handle,
-    record::Record,
-    store::{Ended, Feed, FeedRequest, FeedSink},
+    record::{Record, Version},
+    store::{Ended, FeedRequest, FeedSink},
     time::Timestamp,
 };
 
@@ -23,7 +23,9 @@ pub(crate) struct Registry {
     /// How many there are, so that a commit pays one load while there is none.
     len: AtomicUsize,
     shards: [Mutex<Shard>; SHARDS],
-    /// Where the store hears what is watched, if it pushes.
+    /// What else is told of what other processes do. Weak, as its entries are listened for here.
+    cache: OnceLock<Weak<dyn FeedSink>>,
+    /// Where the store hears what is watched, if it asks.
     requests: Mutex<Option<mpsc::UnboundedSender<FeedRequest>>>,
     /// To be looked at before the interval is over.
     pub(super) soon: Mutex<Vec<Handle>>,
@@ -59,10 +61,29 @@ impl Registry {
         }
     }
 
-    /// It is about to be revoked.
-    pub(crate) fn revoking(&self, handle: Handle) {
+    /// Another process has ended it.
+    pub(super) fn ended_elsewhere(&self, handle: Handle, why: Ended) {
+        self.tell_cache(|cache| cache.ended(handle, why));
+        self.ended(handle, why);
+    }
+
+    /// It has this version, whichever process has stored it.
+    pub(super) fn changed_elsewhere(&self, handle: Handle, version: Version) {
+        self.tell_cache(|cache| cache.changed(handle, version));
         if let Some(watched) = self.get(handle) {
-            watched.revoke();
+            watched.change(version);
+        }
+    }
+
+    /// Also tells the cache what other processes do.
+    #[cfg(feature = "cache")]
+    pub(crate) fn tell(&self, cache: Weak<dyn FeedSink>) {
+        assert!(self.cache.set(cache).is_ok(), "a layer has one cache");
+    }
+
+    pub(super) fn tell_cache(&self, tell: impl FnOnce(&dyn FeedSink)) {
+        if let Some(cache) = self.cache.get().and_then(Weak::upgrade) {
+            tell(&*cache);
         }
     }
 
@@ -97,12 +118,6 @@ impl Registry {
         }
         let shard = self.shard(handle).lock();
         shard.get(&handle).map(|entry| Arc::clone(&entry.watched))
-    }
-
-    /// Whether it is looked at, rather than listened for only.
-    pub(super) fn is_watched(&self, handle: Handle) -> bool {
-        let shard = self.shard(handle).lock();
-        shard.get(&handle).is_some_and(|entry| entry.watches > 0)
     }
 
     /// One more that watches or listens.
@@ -179,8 +194,8 @@ impl Registry {
         }
     }
 
-    /// Where the store reports to this sink, and hears what is watched from now on and already.
-    pub(super) fn open_feed(&self, sink: Arc<dyn FeedSink>) -> Feed {
+    /// Where the store hears what is watched already and from now on.
+    pub(super) fn open_requests(&self) -> mpsc::UnboundedReceiver<FeedRequest> {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.requests.lock() = Some(sender);
         for shard in &self.shards {
@@ -188,16 +203,16 @@ impl Registry {
                 self.request(FeedRequest::Watch(*handle));
             }
         }
-        Feed::new(sink, receiver)
+        receiver
     }
 
-    pub(super) fn close_feed(&self) {
+    pub(super) fn close_requests(&self) {
         *self.requests.lock() = None;
     }
 
     fn request(&self, request: FeedRequest) {
         if let Some(requests) = &*self.requests.lock() {
-            // A store that does not push has dropped its end.
+            // A store that has given up has dropped its end.
             let _ = requests.send(request);
         }
     }
@@ -205,5 +220,28 @@ impl Registry {
     fn shard(&self, handle: Handle) -> &Mutex<Shard> {
         // A handle is a digest: each of its bytes is as good as a hash.
         &self.shards[usize::from(handle.as_bytes()[0]) % SHARDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_do_not_pile_up_for_a_store_that_does_not_ask() {
+        let registry = Registry::default();
+        let handle = |n: u8| Handle::from_bytes([n; 16]);
+        for n in 0..100 {
+            registry.enter(handle(n), None, |entry| entry.watches += 1);
+        }
+        for n in 1..100 {
+            registry.leave(handle(n), |entry| entry.watches -= 1);
+        }
+        let mut requests = registry.open_requests();
+        assert_eq!(requests.try_recv(), Ok(FeedRequest::Watch(handle(0))));
+        assert!(
+            requests.is_empty(),
+            "of those that were left it hears nothing"
+        );
     }
 }

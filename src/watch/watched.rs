@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -12,8 +12,10 @@ pub(super) struct Watched {
     expires_at: AtomicU64,
     /// 0 while it lives.
     ended: AtomicU8,
-    /// It is being revoked here: what others say of its end does not know why.
-    is_revoked: AtomicBool,
+    /// How many revocations of it are under way here.
+    revocations: AtomicU16,
+    /// One had no answer.
+    may_be_revoked: AtomicBool,
     news: Notify,
 }
 
@@ -30,7 +32,8 @@ impl Watched {
             version: AtomicU64::new(0),
             expires_at: AtomicU64::new(expires_at.map_or(u64::MAX, Timestamp::as_millis)),
             ended: AtomicU8::new(0),
-            is_revoked: AtomicBool::new(false),
+            revocations: AtomicU16::new(0),
+            may_be_revoked: AtomicBool::new(false),
             news: Notify::new(),
         }
     }
@@ -50,7 +53,7 @@ impl Watched {
 
     /// It is over. The first reason is the one that counts.
     pub(super) fn end(&self, mut why: Ended) {
-        if why == Ended::LoggedOut && self.is_revoked.load(Ordering::Acquire) {
+        if why == Ended::LoggedOut && self.is_being_revoked() {
             why = Ended::Revoked;
         }
         let reason = REASONS.iter().position(|one| *one == why);
@@ -63,8 +66,21 @@ impl Watched {
         }
     }
 
-    pub(super) fn revoke(&self) {
-        self.is_revoked.store(true, Ordering::Release);
+    pub(super) fn begin_revocation(&self) {
+        self.revocations.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn end_revocation(&self) {
+        self.revocations.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Until it is [seen alive](Self::is_alive).
+    pub(super) fn doubt_revocation(&self) {
+        self.may_be_revoked.store(true, Ordering::Release);
+    }
+
+    fn is_being_revoked(&self) -> bool {
+        self.revocations.load(Ordering::Acquire) > 0 || self.may_be_revoked.load(Ordering::Acquire)
     }
 
     /// It has this version. Of a report that comes late nothing is learnt.
@@ -74,8 +90,10 @@ impl Watched {
         }
     }
 
-    pub(super) fn expire_at(&self, at: Timestamp) {
-        self.expires_at.store(at.as_millis(), Ordering::Release);
+    /// A look has found it, and that it lives until then.
+    pub(super) fn is_alive(&self, until: Timestamp) {
+        self.may_be_revoked.store(false, Ordering::Release);
+        self.expires_at.store(until.as_millis(), Ordering::Release);
     }
 
     /// Has those who wait look again.

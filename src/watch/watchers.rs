@@ -4,11 +4,13 @@ use std::{
     ops::Deref,
     pin::pin,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
+
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{
     looking::{self, WatchConfig},
@@ -18,7 +20,7 @@ use super::{
 use crate::{
     id::Handle,
     record::Version,
-    store::{Ended, FeedSink},
+    store::{Ended, Feed, FeedRequest, FeedSink, Watching},
     time::Timestamp,
 };
 
@@ -30,8 +32,6 @@ pub(crate) struct Watchers {
     is_running: AtomicBool,
     /// Whether the store has not said that it does not push.
     pushes: AtomicBool,
-    /// What else is to know what the store pushes.
-    cache: OnceLock<Arc<dyn FeedSink>>,
     this: Weak<Self>,
 }
 
@@ -51,7 +51,6 @@ impl Watchers {
             config,
             is_running: AtomicBool::new(false),
             pushes: AtomicBool::new(true),
-            cache: OnceLock::new(),
             this: this.clone(),
         })
     }
@@ -92,12 +91,6 @@ impl Watchers {
         })
     }
 
-    /// Also tells the cache what the store pushes.
-    #[cfg(feature = "cache")]
-    pub(crate) fn tell(&self, cache: Arc<dyn FeedSink>) {
-        assert!(self.cache.set(cache).is_ok(), "a layer has one cache");
-    }
-
     /// Sees to it that the task runs.
     fn run(&self) {
         if self.is_running.swap(true, Ordering::AcqRel) {
@@ -111,7 +104,7 @@ impl Watchers {
                 pushes,
                 ..
             } = &*running.0;
-            let feed = registry.open_feed(running.0.shared());
+            let feed = Feed::new(running.0.shared());
             let mut push = Some(Box::pin(config.store.push(feed)));
             let mut look = pin!(looking::look(registry, config));
             poll_fn(|cx| {
@@ -140,7 +133,7 @@ struct Running(Arc<Watchers>);
 impl Drop for Running {
     fn drop(&mut self) {
         let Self(watchers) = self;
-        watchers.close_feed();
+        watchers.close_requests();
         watchers.is_running.store(false, Ordering::Release);
         // Those that wait start another.
         watchers.wake_all();
@@ -150,33 +143,26 @@ impl Drop for Running {
 /// What the store pushes.
 impl FeedSink for Watchers {
     fn ended(&self, handle: Handle, why: Ended) {
-        if let Some(cache) = self.cache.get() {
-            cache.ended(handle, why);
-        }
-        self.registry.ended(handle, why);
+        self.ended_elsewhere(handle, why);
     }
 
     fn changed(&self, handle: Handle, version: Version) {
-        if let Some(cache) = self.cache.get() {
-            cache.changed(handle, version);
-        }
-        if let Some(watched) = self.get(handle) {
-            watched.change(version);
-        }
-    }
-
-    /// Not for the cache: an entry is younger than `cache_for` whatever was lost.
-    fn look(&self, handle: Handle) {
-        if self.is_watched(handle) {
-            self.look_soon(handle);
-        }
+        self.changed_elsewhere(handle, version);
     }
 
     fn gap(&self) {
-        if let Some(cache) = self.cache.get() {
-            cache.gap();
-        }
+        self.tell_cache(|cache| cache.gap());
         self.look_at_all(Ended::LoggedOut);
+    }
+}
+
+impl Watching for Watchers {
+    fn look(&self, handle: Handle) {
+        self.look_soon(handle);
+    }
+
+    fn requests(&self) -> UnboundedReceiver<FeedRequest> {
+        self.open_requests()
     }
 }
 

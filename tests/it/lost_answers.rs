@@ -72,24 +72,25 @@ async fn what_a_save_did_though_its_answer_was_lost_the_next_save_does_not_do_ag
         for loss in Loss::ALL {
             for tab_writes in [false, true] {
                 let case = format!("{act:?}, {write:?} {loss:?}, tab: {tab_writes}");
-                let site = Site::new();
-                let mut browser = act.browser(&site).await;
-                let former = browser.handle().await;
-                let mut tab = tab_writes.then(|| browser.clone());
-                let reply = browser
-                    .visit(async |session| {
-                        loss.save(&site, act, write, &session).await;
-                        if let Some(tab) = &mut tab {
-                            tab.write("c", 3).await;
-                        }
-                        session.save().await
-                    })
-                    .await;
-                assert_eq!(reply.status, StatusCode::OK, "{case}: {reply:?}");
-                let cookies = usize::from(!act.keeps_id());
-                assert_eq!(reply.cookies().len(), cookies, "{case}");
-                act.was_done_once(&site, &mut browser, tab, former, &case)
-                    .await;
+                for site in Site::with_and_without_cache() {
+                    let mut browser = act.browser(&site).await;
+                    let former = browser.handle().await;
+                    let mut tab = tab_writes.then(|| browser.clone());
+                    let reply = browser
+                        .visit(async |session| {
+                            loss.save(&site, act, write, &session).await;
+                            if let Some(tab) = &mut tab {
+                                tab.write("c", 3).await;
+                            }
+                            session.save().await
+                        })
+                        .await;
+                    assert_eq!(reply.status, StatusCode::OK, "{case}: {reply:?}");
+                    let cookies = usize::from(!act.keeps_id());
+                    assert_eq!(reply.cookies().len(), cookies, "{case}");
+                    act.was_done_once(&site, &mut browser, tab, former, &case)
+                        .await;
+                }
             }
         }
     }
@@ -102,19 +103,20 @@ async fn what_a_save_did_though_its_answer_was_lost_the_commit_after_the_handler
         for loss in Loss::ALL {
             for is_kept in [false, true] {
                 let case = format!("{act:?}, {write:?} {loss:?}, kept: {is_kept}");
-                let site = Site::new();
-                let mut browser = act.browser(&site).await;
-                let former = browser.handle().await;
-                let mut kept = None;
-                let reply = browser
-                    .visit(async |session| {
-                        kept = is_kept.then(|| session.clone());
-                        loss.save(&site, act, write, &session).await;
-                    })
-                    .await;
-                assert_eq!(reply.status, StatusCode::OK, "{case}: {reply:?}");
-                act.was_done_once(&site, &mut browser, None, former, &case)
-                    .await;
+                for site in Site::with_and_without_cache() {
+                    let mut browser = act.browser(&site).await;
+                    let former = browser.handle().await;
+                    let mut kept = None;
+                    let reply = browser
+                        .visit(async |session| {
+                            kept = is_kept.then(|| session.clone());
+                            loss.save(&site, act, write, &session).await;
+                        })
+                        .await;
+                    assert_eq!(reply.status, StatusCode::OK, "{case}: {reply:?}");
+                    act.was_done_once(&site, &mut browser, None, former, &case)
+                        .await;
+                }
             }
         }
     }
@@ -154,29 +156,30 @@ async fn a_commit_whose_answer_is_lost_is_found_done_below_what_others_stored_si
     for (act, write) in acts_done() {
         for is_kept in [false, true] {
             let case = format!("{act:?}, {write:?}, kept: {is_kept}");
-            let site = Site::new();
-            let mut browser = act.browser(&site).await;
-            let former = browser.handle().await;
-            let mut tab = browser.through(site.unwatched());
-            let look_up = Gate::default();
-            let mut kept = None;
-            let visit = browser.visit(async |session| {
-                kept = is_kept.then(|| session.clone());
-                site.store.fault(write, Fault::DoneThenFail);
-                let pause = Fault::Pause(look_up.clone());
-                site.store.fault(StoreMethod::Load, pause);
-                act.begin(&session).await
-            });
-            let others = async {
-                look_up.reached().await;
-                site.store.heal();
-                tab.write("c", 3).await;
-                look_up.open();
-            };
-            let (reply, ()) = tokio::join!(visit, others);
-            assert_eq!(reply.status, StatusCode::OK, "{case}: {reply:?}");
-            act.was_done_once(&site, &mut browser, Some(tab), former, &case)
-                .await;
+            for site in Site::with_and_without_cache() {
+                let mut browser = act.browser(&site).await;
+                let former = browser.handle().await;
+                let mut tab = browser.through(site.unwatched());
+                let look_up = Gate::default();
+                let mut kept = None;
+                let visit = browser.visit(async |session| {
+                    kept = is_kept.then(|| session.clone());
+                    site.store.fault(write, Fault::DoneThenFail);
+                    let pause = Fault::Pause(look_up.clone());
+                    site.store.fault(StoreMethod::Load, pause);
+                    act.begin(&session).await
+                });
+                let others = async {
+                    look_up.reached().await;
+                    site.store.heal();
+                    tab.write("c", 3).await;
+                    look_up.open();
+                };
+                let (reply, ()) = tokio::join!(visit, others);
+                assert_eq!(reply.status, StatusCode::OK, "{case}: {reply:?}");
+                act.was_done_once(&site, &mut browser, Some(tab), former, &case)
+                    .await;
+            }
         }
     }
 }
@@ -187,27 +190,28 @@ async fn a_new_id_that_was_only_begun_is_503_and_leaves_the_session() {
     for act in [Act::LogIn, Act::Regenerate] {
         for is_kept in [false, true] {
             let case = format!("{act:?}, kept: {is_kept}");
-            let site = Site::new();
-            let mut browser = site.visitor().await;
-            let former = browser.handle().await;
-            let mut kept = None;
-            site.store.fault(StoreMethod::Create, Fault::DoneThenFail);
-            let reply = browser
-                .visit(async |session| {
-                    kept = is_kept.then(|| session.clone());
-                    act.begin(&session).await
-                })
-                .await;
-            site.store.heal();
-            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{case}");
-            assert!(reply.cookies().is_empty(), "{case}");
-            assert_eq!(browser.read("a").await, Some(1), "{case}");
+            for site in Site::with_and_without_cache() {
+                let mut browser = site.visitor().await;
+                let former = browser.handle().await;
+                let mut kept = None;
+                site.store.fault(StoreMethod::Create, Fault::DoneThenFail);
+                let reply = browser
+                    .visit(async |session| {
+                        kept = is_kept.then(|| session.clone());
+                        act.begin(&session).await
+                    })
+                    .await;
+                site.store.heal();
+                assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{case}");
+                assert!(reply.cookies().is_empty(), "{case}");
+                assert_eq!(browser.read("a").await, Some(1), "{case}");
 
-            let again = browser.visit(async |session| act.begin(&session).await);
-            assert_eq!(again.await.status, StatusCode::OK, "{case}");
-            drop(kept);
-            act.was_done_once(&site, &mut browser, None, former, &case)
-                .await;
+                let again = browser.visit(async |session| act.begin(&session).await);
+                assert_eq!(again.await.status, StatusCode::OK, "{case}");
+                drop(kept);
+                act.was_done_once(&site, &mut browser, None, former, &case)
+                    .await;
+            }
         }
     }
 }
@@ -218,36 +222,37 @@ async fn a_new_id_that_a_save_only_began_leaves_no_copy_if_it_is_given_up() {
         for loss in Loss::ALL {
             for leaves in [false, true] {
                 let case = format!("{act:?} {loss:?}, the client leaves: {leaves}");
-                let site = Site::new();
-                let mut browser = site.visitor().await;
-                let former = browser.handle().await;
-                let mut kept = None;
-                let visit = browser.clone();
-                let mut visit = Box::pin(async {
-                    let mut browser = visit;
-                    let answer = browser.visit(async |session| {
-                        loss.save(&site, act, StoreMethod::Create, &session).await;
-                        if leaves {
-                            kept = Some(session);
-                            std::future::pending::<()>().await;
-                        }
-                        StatusCode::INTERNAL_SERVER_ERROR
+                for site in Site::with_and_without_cache() {
+                    let mut browser = site.visitor().await;
+                    let former = browser.handle().await;
+                    let mut kept = None;
+                    let visit = browser.clone();
+                    let mut visit = Box::pin(async {
+                        let mut browser = visit;
+                        let answer = browser.visit(async |session| {
+                            loss.save(&site, act, StoreMethod::Create, &session).await;
+                            if leaves {
+                                kept = Some(session);
+                                std::future::pending::<()>().await;
+                            }
+                            StatusCode::INTERNAL_SERVER_ERROR
+                        });
+                        answer.await
                     });
-                    answer.await
-                });
-                let minute = Duration::from_secs(60);
-                match tokio::time::timeout(minute, &mut visit).await {
-                    Ok(reply) => assert!(reply.cookies().is_empty(), "{case}"),
-                    Err(_) => assert!(leaves, "{case}"),
+                    let minute = Duration::from_secs(60);
+                    match tokio::time::timeout(minute, &mut visit).await {
+                        Ok(reply) => assert!(reply.cookies().is_empty(), "{case}"),
+                        Err(_) => assert!(leaves, "{case}"),
+                    }
+                    drop(visit);
+                    if let Some(kept) = kept {
+                        let error = kept.save().await.unwrap_err();
+                        assert!(error.is_headers_sent(), "{case}: {error}");
+                    }
+                    assert_eq!(browser.handle().await, former, "{case}");
+                    assert_eq!(browser.read("a").await, Some(1), "{case}");
+                    assert_eq!(site.sessions().await, 1, "{case}");
                 }
-                drop(visit);
-                if let Some(kept) = kept {
-                    let error = kept.save().await.unwrap_err();
-                    assert!(error.is_headers_sent(), "{case}: {error}");
-                }
-                assert_eq!(browser.handle().await, former, "{case}");
-                assert_eq!(browser.read("a").await, Some(1), "{case}");
-                assert_eq!(site.sessions().await, 1, "{case}");
             }
         }
     }
@@ -258,25 +263,26 @@ async fn a_new_id_that_a_save_only_began_leaves_no_copy_if_it_is_given_up() {
 async fn a_commit_that_cannot_even_be_looked_up_is_503_without_a_cookie() {
     for (act, write) in acts() {
         let case = format!("{act:?}, {write:?}");
-        let site = Site::new();
-        let mut browser = act.browser(&site).await;
-        let reply = browser
-            .visit(async |session| {
-                site.store.fault(write, Fault::DoneThenFail);
-                site.store.fault(StoreMethod::Load, Fault::Fail);
-                act.begin(&session).await
-            })
-            .await;
-        site.store.heal();
-        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{case}");
-        match (act, write) {
-            (Act::ClearAndSet, StoreMethod::Create) => {
-                assert!(reply.cookie().value().is_empty(), "it was cleared: {case}");
+        for site in Site::with_and_without_cache() {
+            let mut browser = act.browser(&site).await;
+            let reply = browser
+                .visit(async |session| {
+                    site.store.fault(write, Fault::DoneThenFail);
+                    site.store.fault(StoreMethod::Load, Fault::Fail);
+                    act.begin(&session).await
+                })
+                .await;
+            site.store.heal();
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{case}");
+            match (act, write) {
+                (Act::ClearAndSet, StoreMethod::Create) => {
+                    assert!(reply.cookie().value().is_empty(), "it was cleared: {case}");
+                }
+                _ => assert!(reply.cookies().is_empty(), "{case}"),
             }
-            _ => assert!(reply.cookies().is_empty(), "{case}"),
-        }
-        if act == Act::Update {
-            assert_eq!(browser.read("a").await, Some(2), "{case}");
+            if act == Act::Update {
+                assert_eq!(browser.read("a").await, Some(2), "{case}");
+            }
         }
     }
 }

@@ -72,6 +72,41 @@ async fn a_revocation_ends_it_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_revocation_that_failed_gives_a_later_logout_no_name() {
+    let site = Site::new();
+    let mut browser = site.logged_in("alice").await;
+    let socket = kept(&mut browser).await;
+    let told = tokio::spawn(socket.ended());
+    settle().await;
+    site.store.fault(StoreMethod::Delete, Fault::Fail);
+    let sessions = site.layer.sessions();
+    sessions.revoke(socket.handle().unwrap()).await.unwrap_err();
+    site.store.heal();
+    settle().await;
+    assert!(!told.is_finished(), "it lives");
+    browser
+        .visit(async |session| assert!(session.log_out()))
+        .await;
+    settle().await;
+    let told = told.now_or_never().expect("told").unwrap();
+    assert_eq!(told, Ended::LoggedOut);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_whose_answer_is_lost_is_one() {
+    let site = Site::new();
+    let mut browser = site.logged_in("alice").await;
+    let socket = kept(&mut browser).await;
+    let told = tokio::spawn(socket.ended());
+    settle().await;
+    site.store.fault(StoreMethod::Delete, Fault::DoneThenFail);
+    let sessions = site.layer.sessions();
+    sessions.revoke(socket.handle().unwrap()).await.unwrap_err();
+    settle().await;
+    assert_eq!(told.now_or_never().expect("told").unwrap(), Ended::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
 async fn others_are_revoked_and_the_own_one_lives() {
     let site = Site::new();
     let (mut here, mut there) = (site.logged_in("alice").await, site.logged_in("alice").await);

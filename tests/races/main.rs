@@ -3,6 +3,7 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod feeds;
 mod found;
 mod fuzz;
 mod late;
@@ -12,7 +13,7 @@ mod model;
 mod races;
 mod seeds;
 
-use wiz_session::{MemoryStore, store::conformance};
+use wiz_session::{MemoryStore, store::conformance, test_util::TestStore};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_conforms() {
@@ -22,4 +23,10 @@ async fn memory_conforms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_loses_no_race() {
     races::run(MemoryStore::new(), 10).await;
+}
+
+/// Each process has a cache, and none is told what the other does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_processes_lose_no_race() {
+    races::run(TestStore::new(), 10).await;
 }

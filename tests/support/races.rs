@@ -9,16 +9,18 @@ use axum::{
 };
 use tokio::{sync::Barrier, task::JoinSet};
 use wiz_session::{
-    CookieOptions, Error, FlashLevel, Key, SessionStore, Sessions, WizSession, WizSessionLayer,
-    WizSessionLayerBuilder,
+    Clock, CookieOptions, Error, FlashLevel, Key, SessionStore, Sessions, WizSession,
+    WizSessionLayer, WizSessionLayerBuilder,
 };
 
 use super::client::{Answer, Client};
 
-/// Runs every race so many times, on routers of two layers that share the store as two processes would.
+/// Runs every race so many times, on routers of two layers that share the store as two processes would. In every second
+/// round each has a cache.
 pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
-    let races = Races::new(&store);
-    for _ in 0..rounds {
+    let races = [false, true].map(|caches| Races::new(&store, caches));
+    for round in 0..rounds {
+        let races = &races[round % 2];
         races.each_sets_its_own_key().await;
         races.pushes_to_one_list().await;
         races.a_slow_writer_after_clear().await;
@@ -43,6 +45,7 @@ struct Races {
     limited: [Router; 2],
     sessions: Sessions,
     gate: Gate,
+    clock: Clock,
 }
 
 /// Held by handlers that have loaded their session, until the test has done what is to come between.
@@ -54,11 +57,18 @@ const AT_ONCE: usize = 100;
 /// For each user, where it is limited.
 const MAX_SESSIONS: usize = 3;
 
-fn layer(store: impl SessionStore) -> WizSessionLayerBuilder {
+const CACHE_FOR: Duration = Duration::from_secs(1);
+
+fn layer(store: impl SessionStore, clock: &Clock, caches: bool) -> WizSessionLayerBuilder {
     // One commit of a hundred at once waits for ninety-nine others.
-    WizSessionLayer::builder(store, Key::from(&[7; 64]))
+    let builder = WizSessionLayer::builder(store, Key::from(&[7; 64]))
         .cookie(CookieOptions::insecure("sid"))
         .store_timeout(Duration::from_secs(30))
+        .clock(clock.clone());
+    match caches {
+        true => builder.cache_for(CACHE_FOR),
+        false => builder,
+    }
 }
 
 async fn pause() {
@@ -194,12 +204,13 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
 }
 
 impl Races {
-    fn new<S: SessionStore + Clone>(store: &S) -> Self {
+    fn new<S: SessionStore + Clone>(store: &S, caches: bool) -> Self {
+        let clock = Clock::manual();
         let gate = Gate(Arc::new(Barrier::new(2)));
         let build = |builder: WizSessionLayerBuilder| builder.build().expect("it is valid");
-        let layers = [(); 2].map(|()| build(layer(store.clone())));
+        let layers = [(); 2].map(|()| build(layer(store.clone(), &clock, caches)));
         let sessions = layers[0].sessions();
-        let limited = || layer(store.clone()).max_sessions_per_user(MAX_SESSIONS);
+        let limited = || layer(store.clone(), &clock, caches).max_sessions_per_user(MAX_SESSIONS);
         let limited = [(); 2].map(|()| app(build(limited()), gate.clone()));
         let apps = layers.map(|layer| app(layer, gate.clone()));
         Self {
@@ -207,7 +218,13 @@ impl Races {
             limited,
             sessions,
             gate,
+            clock,
         }
+    }
+
+    /// From now on each process knows what the other has done, be it cached or not.
+    fn outdate_caches(&self) {
+        self.clock.advance(CACHE_FOR);
     }
 
     /// A visitor with a session, and the first of the apps.
@@ -237,6 +254,7 @@ impl Races {
         for answer in &answers {
             assert!(answer.status.is_success(), "{answer:?}");
         }
+        self.outdate_caches();
         answers
     }
 
@@ -252,7 +270,9 @@ impl Races {
         self.gate.0.wait().await;
         other().await;
         self.gate.0.wait().await;
-        slow.await.expect("the slow request does not panic")
+        let answer = slow.await.expect("the slow request does not panic");
+        self.outdate_caches();
+        answer
     }
 }
 
@@ -436,6 +456,7 @@ impl Races {
             .await
             .expect("the store answers");
         requests.join_all().await;
+        self.outdate_caches();
         for client in &early {
             assert_eq!(
                 client.peek(&self.apps[0], "/user").await.body,
@@ -511,6 +532,7 @@ impl Races {
         let path = format!("/log_in/{user}");
         let mut early = Client::default();
         early.visit(&self.limited[0], &path).await;
+        self.clock.advance(Duration::from_secs(1));
         let mut logins = JoinSet::new();
         for n in 0..8 {
             let (app, path) = (self.limited[n % 2].clone(), path.clone());

@@ -1,10 +1,14 @@
 //! The measurements, one a file. Each prints its own tables.
 
 pub mod allocations;
+#[cfg(feature = "databases")]
+pub mod cache;
 pub mod connection;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod dependencies;
+#[cfg(feature = "databases")]
+pub mod feed;
 pub mod heap;
 pub mod hot;
 pub mod instructions;

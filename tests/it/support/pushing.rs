@@ -1,12 +1,15 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use wiz_session::{
     Ended, Error, Handle, Record, SessionStore, Version, forward_session_store,
-    store::{Feed, Replaced},
+    store::{Feed, FeedRequest, Replaced},
     test_util::TestStore,
 };
 
@@ -21,6 +24,8 @@ struct Bus {
     news: broadcast::Sender<News>,
     /// Messages are lost, and nobody notices.
     loses: AtomicBool,
+    /// How many subscriptions may be confirmed. Without it, each process hears of every session.
+    confirms: Option<Semaphore>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,9 +37,19 @@ enum News {
 
 impl Pushing {
     pub(crate) fn new(store: TestStore) -> Self {
+        Self::with(store, None)
+    }
+
+    /// One that is subscribed to for each session. Subscriptions wait until they are [confirmed](Self::confirm).
+    pub(crate) fn subscribing(store: TestStore) -> Self {
+        Self::with(store, Some(Semaphore::new(0)))
+    }
+
+    fn with(store: TestStore, confirms: Option<Semaphore>) -> Self {
         let bus = Bus {
             news: broadcast::channel(1000).0,
             loses: AtomicBool::new(false),
+            confirms,
         };
         Self {
             store,
@@ -50,6 +65,17 @@ impl Pushing {
     pub(crate) fn gap(&self) {
         self.lose_messages(false);
         self.tell(News::Gap);
+    }
+
+    /// Confirms so many subscriptions.
+    pub(crate) fn confirm(&self, subscriptions: usize) {
+        let confirms = self.bus.confirms.as_ref();
+        confirms.expect("it subscribes").add_permits(subscriptions);
+    }
+
+    /// How many processes listen.
+    pub(crate) fn listeners(&self) -> usize {
+        self.bus.news.receiver_count()
     }
 
     fn tell(&self, news: News) {
@@ -102,14 +128,53 @@ impl SessionStore for Pushing {
         answer
     }
 
-    async fn push(&self, feed: Feed) {
+    async fn push(&self, mut feed: Feed) {
         let mut news = self.bus.news.subscribe();
-        while let Ok(news) = news.recv().await {
-            match news {
-                News::Ended(handle, why) => feed.ended(handle, why),
-                News::Changed(handle, version) => feed.changed(handle, version),
-                News::Gap => feed.gap(),
+        let Some(confirms) = &self.bus.confirms else {
+            while let Ok(news) = news.recv().await {
+                news.report(&feed);
             }
+            return;
+        };
+        let mut subscribed = HashSet::new();
+        loop {
+            let request = tokio::select! {
+                Ok(news) = news.recv() => {
+                    if news.handle().is_none_or(|handle| subscribed.contains(&handle)) {
+                        news.report(&feed);
+                    }
+                    continue;
+                }
+                request = feed.request() => request,
+            };
+            match request {
+                FeedRequest::Watch(handle) => {
+                    confirms.acquire().await.expect("it stays open").forget();
+                    // What was published before is not heard.
+                    news = news.resubscribe();
+                    subscribed.insert(handle);
+                    feed.look(handle);
+                }
+                FeedRequest::Unwatch(handle) => drop(subscribed.remove(&handle)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+impl News {
+    fn handle(self) -> Option<Handle> {
+        match self {
+            Self::Ended(handle, _) | Self::Changed(handle, _) => Some(handle),
+            Self::Gap => None,
+        }
+    }
+
+    fn report(self, feed: &Feed) {
+        match self {
+            Self::Ended(handle, why) => feed.ended(handle, why),
+            Self::Changed(handle, version) => feed.changed(handle, version),
+            Self::Gap => feed.gap(),
         }
     }
 }

@@ -19,6 +19,15 @@ impl Site {
         Self::with(|builder| builder)
     }
 
+    /// With the defaults, and then with a cache too: what holds for the one holds for the other.
+    pub(crate) fn with_and_without_cache() -> [Self; 2] {
+        let cache_for = Duration::from_secs(10);
+        [
+            Self::new(),
+            Self::with(|builder| builder.cache_for(cache_for)),
+        ]
+    }
+
     /// With other settings.
     pub(crate) fn with(
         settings: impl FnOnce(WizSessionLayerBuilder) -> WizSessionLayerBuilder,

@@ -39,7 +39,10 @@ impl Log {
 /// The tokens of a record, each of which is there once.
 pub(super) fn tokens(record: &Record) -> BTreeSet<Token> {
     let json: serde_json::Value = serde_json::from_str(&record.to_json()).expect("JSON");
-    let data = json["data"].as_object().expect("an object");
+    tokens_of(json["data"].as_object().expect("an object"))
+}
+
+pub(super) fn tokens_of(data: &serde_json::Map<String, serde_json::Value>) -> BTreeSet<Token> {
     let own = data.keys().filter_map(|key| key.strip_prefix("own "));
     let mut tokens: BTreeSet<Token> = own.map(|token| token.parse().expect("a token")).collect();
     for token in data

@@ -4,6 +4,9 @@
 //! no later write loses it; what was refused is not stored; nothing is stored twice. No request hangs, no record is left
 //! whose cookie nobody can have, and once the store is healed every session works.
 //!
+//! Requests come to up to three processes, some of which have a cache that may miss any news. What such a process shows is
+//! stored, and once the time of a cache is over, or at once where nothing is lost, it is the newest.
+//!
 //! A failure prints its seed; `WIZ_FUZZ_SEED` runs that one alone, `WIZ_FUZZ_SECONDS` is for how long to go on.
 
 mod in_steps;

@@ -3,9 +3,11 @@ use std::{future::pending, sync::Arc, time::SystemTime};
 use fastrand::Rng;
 use parking_lot::Mutex;
 use wiz_session::{
-    Error, Handle, MemoryStore, Record, SessionStore, Version, forward_session_store,
-    store::{Created, Replaced},
+    Ended, Error, Handle, MemoryStore, Record, SessionStore, Version, forward_session_store,
+    store::{Created, Feed, Replaced},
 };
+
+use crate::feeds::{Delivery, Feeds, News};
 
 use super::{
     in_steps::InSteps,
@@ -22,6 +24,7 @@ struct Inner {
     rng: Mutex<Rng>,
     /// A new id is one call, and not a create and a replace.
     moves_at_once: bool,
+    feeds: Feeds,
     log: Mutex<Log>,
 }
 
@@ -39,6 +42,7 @@ impl Faulty {
         Self(Arc::new(Inner {
             sessions: MemoryStore::new(),
             moves_at_once: rng.bool(),
+            feeds: Feeds::new(Delivery::random(&mut rng)),
             rng: Mutex::new(rng),
             log: Mutex::default(),
         }))
@@ -46,6 +50,10 @@ impl Faulty {
 
     pub(super) fn log(&self) -> parking_lot::MutexGuard<'_, Log> {
         self.0.log.lock()
+    }
+
+    pub(super) fn feeds(&self) -> &Feeds {
+        &self.0.feeds
     }
 
     pub(super) fn moves_at_once(&self) -> bool {
@@ -149,7 +157,7 @@ impl Faulty {
 impl SessionStore for Faulty {
     forward_session_store!(
         self => self.0.sessions,
-        except [create, load, replace, regenerate, touch, delete]
+        except [create, load, replace, regenerate, touch, delete, push]
     );
 
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
@@ -182,7 +190,11 @@ impl SessionStore for Faulty {
             async {
                 let before = self.0.sessions.load(handle).await?;
                 let replaced = self.0.sessions.replace(handle, expected, record).await?;
-                if let (Replaced::Stored(_), Some(before)) = (replaced, before) {
+                if let (Replaced::Stored(version), Some(before)) = (replaced, before) {
+                    self.feeds().tell(match record.is_tombstone() {
+                        true => News::Ended(handle, Ended::Moved),
+                        false => News::Changed(handle, version),
+                    });
                     match record.is_tombstone() {
                         true => drop(self.log().left.insert(handle, before)),
                         false => {
@@ -220,6 +232,7 @@ impl SessionStore for Faulty {
                 .regenerate(old, expected, tombstone, new, record)
                 .await?;
             if let (Replaced::Stored(_), Some(before)) = (moved, before) {
+                self.feeds().tell(News::Ended(old, Ended::Moved));
                 self.note(record);
                 let mut log = self.log();
                 let visit = log.visit;
@@ -242,6 +255,9 @@ impl SessionStore for Faulty {
     async fn delete(&self, handle: Handle) -> Result<bool, Error> {
         self.call(format!("delete {handle}"), async {
             let deleted = self.0.sessions.delete(handle).await?;
+            if deleted {
+                self.feeds().tell(News::Ended(handle, Ended::LoggedOut));
+            }
             let log = self.log();
             assert!(
                 !deleted || !log.seen.contains(&handle) || log.cleared.contains(&handle),
@@ -250,5 +266,9 @@ impl SessionStore for Faulty {
             Ok(deleted)
         })
         .await
+    }
+
+    async fn push(&self, feed: Feed) {
+        self.feeds().listen(feed).await;
     }
 }

@@ -1,4 +1,9 @@
-use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::response::IntoResponse;
 use fastrand::Rng;
@@ -9,22 +14,28 @@ use http::{
 };
 use parking_lot::Mutex;
 use tower::{Layer, ServiceExt, service_fn};
-use wiz_session::{CookieOptions, Handle, Key, WizSession, WizSessionLayer};
+use wiz_session::{Clock, CookieOptions, Handle, Key, WizSession, WizSessionLayer};
 
 use super::{
     Token, Visit,
-    log::tokens,
+    log::{tokens, tokens_of},
     request::{Impatient, Step, Told},
     store::Faulty,
 };
+use crate::feeds::Delivery;
 
 const BATCHES: usize = 6;
 const CLIENTS: usize = 2;
+const CACHE_FOR: Duration = Duration::from_secs(10);
 
 pub(super) struct World {
     rng: Rng,
     store: Faulty,
-    layer: WizSessionLayer,
+    /// The processes.
+    layers: Vec<WizSessionLayer>,
+    /// Sees what is stored.
+    uncached: WizSessionLayer,
+    clock: Clock,
     /// What each client has.
     jars: [Option<String>; CLIENTS],
     /// Every cookie that a client was sent.
@@ -51,14 +62,24 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let store = Faulty::new(rng.fork());
         store.log().tells = tells;
-        let layer = WizSessionLayer::builder(store.clone(), Key::from(&[1; 64]))
-            .cookie(CookieOptions::insecure("sid"))
-            .build()
-            .expect("a valid configuration");
+        let clock = Clock::manual();
+        let layer = |caches: bool| {
+            let builder = WizSessionLayer::builder(store.clone(), Key::from(&[1; 64]))
+                .cookie(CookieOptions::insecure("sid"))
+                .clock(clock.clone());
+            let builder = match caches {
+                true => builder.cache_for(CACHE_FOR).cache_bytes(1024 * 1024),
+                false => builder,
+            };
+            builder.build().expect("a valid configuration")
+        };
+        let layers = (0..rng.usize(1..=3)).map(|_| layer(rng.bool()));
         Self {
+            layers: layers.collect(),
+            uncached: layer(false),
             rng,
             store,
-            layer,
+            clock,
             jars: [const { None }; CLIENTS],
             sent: Vec::new(),
             visits: 0,
@@ -79,8 +100,14 @@ impl World {
                 self.check(outcome).await;
             }
             self.store.check_moves().await;
+            self.store.feeds().deliver(&mut self.rng);
+            self.clock.advance(Duration::from_secs(self.rng.u64(0..8)));
         }
         self.store.log().is_healed = true;
+        if self.store.feeds().delivery != Delivery::AtOnce {
+            self.clock.advance(CACHE_FOR);
+        }
+        self.check_reads().await;
         self.check_sessions().await;
     }
 
@@ -139,8 +166,9 @@ impl World {
             let cookie = format!("sid={cookie}").parse().expect("a header");
             request.headers_mut().insert(COOKIE, cookie);
         }
+        let layer = self.rng.choice(&self.layers).expect("there is one");
         let visit = Impatient {
-            request: Some(Box::pin(self.layer.layer(handler).oneshot(request))),
+            request: Some(Box::pin(layer.layer(handler).oneshot(request))),
             polls_left,
             visit: self.visits,
             store: self.store.clone(),
@@ -213,6 +241,15 @@ impl World {
 
     /// The live session of a cookie.
     async fn find(&self, cookie: &str) -> Option<Handle> {
+        self.look(&self.uncached, cookie).await.map(|found| found.0)
+    }
+
+    /// The session that a process shows, and its tokens.
+    async fn look(
+        &self,
+        layer: &WizSessionLayer,
+        cookie: &str,
+    ) -> Option<(Handle, BTreeSet<Token>)> {
         let was_healed = std::mem::replace(&mut self.store.log().is_healed, true);
         let found = Arc::new(Mutex::new(None));
         let place = Arc::clone(&found);
@@ -220,16 +257,29 @@ impl World {
             let place = Arc::clone(&place);
             async move {
                 let session = WizSession::from_extensions(request.extensions()).await;
-                *place.lock() = session.expect("it is healed").handle();
+                let session = session.expect("it is healed");
+                session.skip_touch();
+                let handle = session.handle();
+                *place.lock() = handle.map(|handle| (handle, tokens_of(&session.to_map())));
                 Ok::<_, Infallible>(Response::new(()))
             }
         });
         let mut request = Request::new(());
         let cookie = format!("sid={cookie}").parse().expect("a header");
         request.headers_mut().insert(COOKIE, cookie);
-        let Ok(_) = self.layer.layer(handler).oneshot(request).await;
+        let Ok(_) = layer.layer(handler).oneshot(request).await;
         self.store.log().is_healed = was_healed;
         found.lock().take()
+    }
+
+    /// Each process shows what is stored.
+    async fn check_reads(&self) {
+        for cookie in &self.sent {
+            let stored = self.look(&self.uncached, cookie).await;
+            for layer in &self.layers {
+                assert_eq!(self.look(layer, cookie).await, stored);
+            }
+        }
     }
 
     /// What is left in the store when all is over.

@@ -11,8 +11,32 @@ pub(super) struct Sessions {
     pub(super) now: Time,
     /// Every session that ever was. Without an entry: deleted.
     stored: BTreeMap<Name, Stored>,
+    /// What they were before.
+    past: Vec<Past>,
     last: u64,
 }
+
+/// A session as it was until it was written, touched or ended.
+struct Past {
+    name: Name,
+    stored: Stored,
+    until: Time,
+}
+
+/// What a process with a cache knows of what others have done.
+#[derive(Clone, Copy)]
+pub(super) enum Knows {
+    /// All but uses.
+    EachChange,
+    /// All but what was done since then, and all that it did itself.
+    WhatIsOlder {
+        than: Option<Time>,
+        wrote_at: Option<Moment>,
+    },
+}
+
+/// So many states were past.
+pub(super) type Moment = usize;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -40,6 +64,65 @@ impl Sessions {
             }
         }
         request
+    }
+
+    /// What a request may find that comes to a process with a cache: the newest first.
+    pub(super) fn find_cached(&self, name: Option<Name>, knows: Knows) -> Vec<Request> {
+        let mut found = vec![self.find(name)];
+        let current = name.and_then(|name| self.stored.get(&name));
+        let is_known = |at: Moment, past: &Past| match knows {
+            Knows::EachChange => {
+                current.is_none_or(|current| current.version != past.stored.version)
+            }
+            Knows::WhatIsOlder { than, wrote_at } => {
+                than.is_some_and(|than| past.until <= than)
+                    || wrote_at.is_some_and(|wrote_at| at < wrote_at)
+            }
+        };
+        for (at, past) in self.past.iter().enumerate().rev() {
+            let Past { stored, .. } = past;
+            let is_live = !stored.tombstone && stored.lives_at(self.now);
+            if Some(past.name) == name && is_live && !is_known(at, past) {
+                let mut request = Request::new(true);
+                request.in_time = Some(self.now);
+                request.reload(Base::Live(past.name, stored.clone()));
+                found.push(request);
+            }
+        }
+        found
+    }
+
+    /// The latest end that this session ever had.
+    pub(super) fn last_end(&self, name: Option<Name>) -> Option<Time> {
+        let past = self.past.iter().filter(|past| Some(past.name) == name);
+        let current = name.and_then(|name| self.stored.get(&name));
+        let all = past.map(|past| &past.stored).chain(current);
+        all.map(|stored| stored.expires_at).max()
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        self.past.len()
+    }
+
+    /// Of these sessions there were new versions since.
+    pub(super) fn written_since(&self, moment: Moment) -> impl Iterator<Item = Name> {
+        self.past[moment..].iter().filter_map(|past| {
+            let current = self.stored.get(&past.name);
+            let is_same = current.is_some_and(|current| current.version == past.stored.version);
+            (!is_same).then_some(past.name)
+        })
+    }
+
+    /// The session is about to be another.
+    fn leave_behind(&mut self, name: Name) {
+        if let Some(stored) = self.stored.get(&name).cloned() {
+            let until = self.now;
+            self.past.push(Past {
+                name,
+                stored,
+                until,
+            });
+        }
     }
 
     /// The session as it is now, if it lives for this request: what was alive when it came does, though it has expired
@@ -172,7 +255,10 @@ impl Sessions {
             return;
         };
         match self.stored.get(&name) {
-            Some(stored) if !stored.tombstone => drop(self.stored.remove(&name)),
+            Some(stored) if !stored.tombstone => {
+                self.leave_behind(name);
+                self.stored.remove(&name);
+            }
             _ => {
                 // Another request was faster, and its client has a newer cookie.
                 (request.base, request.cookie) = (Base::Gone, None);
@@ -235,6 +321,7 @@ impl Sessions {
     }
 
     fn touch(&mut self, name: Name, until: Time) -> bool {
+        self.leave_behind(name);
         let stored = self.stored.get_mut(&name);
         let stored = stored.filter(|stored| !stored.tombstone);
         match stored {
@@ -247,6 +334,7 @@ impl Sessions {
     }
 
     fn leave_tombstone(&mut self, name: Name) {
+        self.leave_behind(name);
         self.last += 1;
         let end = self.now + TOMBSTONE;
         let stone = self.stored.get_mut(&name).expect("it is there");
@@ -262,6 +350,7 @@ impl Sessions {
 
     fn store(&mut self, request: &mut Request, name: Name, work: &Request) {
         let record = self.record(work);
+        self.leave_behind(name);
         self.stored.insert(name, record.clone());
         request.settle(Base::Live(name, record));
     }

@@ -5,6 +5,9 @@
 //! cookie. Half of the schedules run on a store that answers at once, half on one that loses answers once the work is
 //! done: the layer looks such a commit up, so nobody may notice.
 //!
+//! Requests arrive at up to three processes, some of which have a cache. One that is told of each change at once sees what
+//! the model has; otherwise what it had at some time of the last ten seconds, but never from before its own last write.
+//!
 //! A failure prints the seed of its schedule; `WIZ_MODEL_SEED` runs that one alone, `WIZ_MODEL_SCHEDULES` so many.
 
 mod commit;
@@ -21,6 +24,7 @@ use crate::seeds::{PrintOnPanic, number};
 const IDLE: Duration = Duration::from_secs(30 * 60);
 const ABSOLUTE: Duration = Duration::from_secs(2 * 3600);
 const REMEMBER_LIMIT: Duration = Duration::from_secs(400 * 24 * 3600);
+const CACHE_FOR: Duration = Duration::from_secs(10);
 const TOMBSTONE: Duration = Duration::from_secs(30);
 
 #[tokio::test]

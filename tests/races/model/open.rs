@@ -4,10 +4,12 @@ use http::{Response, StatusCode};
 use tokio::{sync::oneshot, task::JoinHandle};
 use wiz_session::{Error, SessionBody, Transaction, WizSession};
 
-use super::{Data, Op, Run, Time, commit::Refused, request::Request};
+use super::{Op, Run, Time, commit::Refused, request::Request};
 
 /// A request under way: the real one, and what the model knows of it.
 pub(super) struct Open {
+    /// Which process it came to.
+    pub(super) process: usize,
     pub(super) session: WizSession,
     pub(super) answer: oneshot::Sender<StatusCode>,
     pub(super) response: JoinHandle<Response<SessionBody<String>>>,
@@ -40,29 +42,57 @@ impl Open {
 
     /// What the request sees is what the model does.
     pub(super) fn check(&self, began: SystemTime) {
-        let Self { session, model, .. } = self;
-        let data: serde_json::Value = session.to_map().into();
-        assert_eq!(data, to_real(&model.data), "{self:?}");
-        assert_eq!(session.user().as_deref(), model.user(), "{self:?}");
-        assert_eq!(session.is_new(), model.live().is_none(), "{self:?}");
-        assert_eq!(session.is_ended(), model.is_ended(), "{self:?}");
+        assert_eq!(self.sees(began), Seen::of(&self.model), "{self:?}");
+    }
+
+    pub(super) fn sees(&self, began: SystemTime) -> Seen {
+        let session = &self.session;
         let end = session.expires_at();
-        let end: Option<Time> = end.map(|end| end.duration_since(began).expect("later"));
-        let expected = model.live().map(|(_, stored)| stored.expires_at);
-        assert_eq!(end, expected, "{self:?}");
+        Seen {
+            data: session.to_map().into(),
+            user: session.user(),
+            is_new: session.is_new(),
+            is_ended: session.is_ended(),
+            end: end.map(|end| end.duration_since(began).expect("later")),
+        }
     }
 }
 
-fn to_real(data: &Data) -> serde_json::Value {
-    serde_json::to_value(data).expect("numbers")
+/// What a request sees of its session.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    data: serde_json::Value,
+    user: Option<String>,
+    is_new: bool,
+    is_ended: bool,
+    pub(super) end: Option<Time>,
+}
+
+impl Seen {
+    pub(super) fn of(model: &Request) -> Self {
+        Self {
+            data: serde_json::to_value(&model.data).expect("numbers"),
+            user: model.user().map(str::to_owned),
+            is_new: model.live().is_none(),
+            is_ended: model.is_ended(),
+            end: model.live().map(|(_, stored)| stored.expires_at),
+        }
+    }
 }
 
 impl fmt::Debug for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            did, cookie, model, ..
+            did,
+            process,
+            cookie,
+            model,
+            ..
         } = self;
-        write!(f, "{did:?} on {cookie:?}, for the model {model:?}")
+        write!(
+            f,
+            "{did:?} on {cookie:?} at process {process}, for the model {model:?}"
+        )
     }
 }
 

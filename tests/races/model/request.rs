@@ -205,6 +205,16 @@ impl Request {
         }
     }
 
+    /// A process that touches a session by an old entry of its cache knows how long it lives, and no newer data.
+    pub(super) fn postpone_end(&mut self, to: Option<Time>, at_most: Option<Time>) {
+        if let (Base::Live(_, stored), Some(to)) = (&mut self.base, to)
+            && to > stored.expires_at
+            && Some(to) <= at_most
+        {
+            stored.expires_at = to;
+        }
+    }
+
     /// All that was pending is stored.
     pub(super) fn settle(&mut self, base: Base) {
         self.base = base;

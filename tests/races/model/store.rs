@@ -3,26 +3,29 @@ use std::{sync::Arc, time::SystemTime};
 use fastrand::Rng;
 use parking_lot::Mutex;
 use wiz_session::{
-    Error, Handle, MemoryStore, Record, SessionStore, Version, forward_session_store,
-    store::{Created, Replaced},
+    Ended, Error, Handle, MemoryStore, Record, SessionStore, Version, forward_session_store,
+    store::{Created, Feed, Replaced},
 };
 
 use super::{ABSOLUTE, REMEMBER_LIMIT};
+use crate::feeds::{Feeds, News};
 
 /// A memory store that checks what must hold of every record, whoever commits it. One that is not immediate loses
 /// answers once the work is done.
 #[derive(Clone)]
 pub(super) struct Checked<const IMMEDIATE: bool> {
     sessions: MemoryStore,
+    pub(super) feeds: Arc<Feeds>,
     rng: Arc<Mutex<Rng>>,
     /// No session of this schedule is remembered.
     forgets: bool,
 }
 
 impl<const IMMEDIATE: bool> Checked<IMMEDIATE> {
-    pub(super) fn new(rng: Rng, forgets: bool) -> Self {
+    pub(super) fn new(rng: Rng, forgets: bool, feeds: &Arc<Feeds>) -> Self {
         Self {
             sessions: MemoryStore::new(),
+            feeds: Arc::clone(feeds),
             rng: Arc::new(Mutex::new(rng)),
             forgets,
         }
@@ -67,7 +70,7 @@ impl<const IMMEDIATE: bool> SessionStore for Checked<IMMEDIATE> {
 
     forward_session_store!(
         self => self.sessions,
-        except [create, replace, regenerate, touch, delete]
+        except [create, replace, regenerate, touch, delete, push]
     );
 
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
@@ -89,6 +92,9 @@ impl<const IMMEDIATE: bool> SessionStore for Checked<IMMEDIATE> {
         };
         self.check(record);
         self.check_after(before.as_ref(), expected, replaced);
+        if let Replaced::Stored(version) = replaced {
+            self.feeds.tell(News::Changed(handle, version));
+        }
         assert_eq!(
             Some(record.created_at()),
             before.map(|before| before.created_at()),
@@ -111,7 +117,10 @@ impl<const IMMEDIATE: bool> SessionStore for Checked<IMMEDIATE> {
             .regenerate(old, expected, tombstone, new, record)
             .await?;
         match moved {
-            Replaced::Stored(_) => self.answer(moved),
+            Replaced::Stored(_) => {
+                self.feeds.tell(News::Ended(old, Ended::Moved));
+                self.answer(moved)
+            }
             _ => Ok(moved),
         }
     }
@@ -127,8 +136,15 @@ impl<const IMMEDIATE: bool> SessionStore for Checked<IMMEDIATE> {
     /// Where it had nothing to do its answer is not lost: nobody could tell who did it.
     async fn delete(&self, handle: Handle) -> Result<bool, Error> {
         match self.sessions.delete(handle).await? {
-            true => self.answer(true),
+            true => {
+                self.feeds.tell(News::Ended(handle, Ended::LoggedOut));
+                self.answer(true)
+            }
             false => Ok(false),
         }
+    }
+
+    async fn push(&self, feed: Feed) {
+        self.feeds.listen(feed).await;
     }
 }

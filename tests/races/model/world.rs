@@ -14,15 +14,16 @@ use http::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tower::{Layer, ServiceExt, service_fn};
-use wiz_session::{Clock, CookieOptions, Key, SessionStore, WizSession, WizSessionLayer};
+use wiz_session::{Clock, CookieOptions, Key, WizSession, WizSessionLayer};
 
 use super::{
-    ABSOLUTE, IDLE, Io, Name, Op, Run,
-    commit::Sessions,
-    open::{Failed, Open, outcome},
+    ABSOLUTE, CACHE_FOR, IDLE, Io, Name, Op, Run,
+    commit::{Knows, Moment, Sessions},
+    open::{Failed, Open, Seen, outcome},
     request::Cookie,
     store::Checked,
 };
+use crate::feeds::{Delivery, Feeds};
 
 const STEPS: usize = 40;
 
@@ -30,7 +31,8 @@ pub(super) struct World {
     rng: Rng,
     clock: Clock,
     began: SystemTime,
-    layer: WizSessionLayer,
+    processes: Vec<Process>,
+    feeds: Arc<Feeds>,
     model: Sessions,
     /// Every cookie that was ever sent, in this order.
     cookies: Vec<String>,
@@ -42,20 +44,39 @@ pub(super) struct World {
     tells: bool,
 }
 
+/// A process with the layer, and what it has written itself.
+struct Process {
+    layer: WizSessionLayer,
+    caches: bool,
+    wrote_at: BTreeMap<Name, Moment>,
+}
+
 impl World {
     pub(super) fn new(seed: u64, tells: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let forgets = rng.bool();
         let clock = Clock::manual();
-        let layer = match rng.bool() {
-            true => layer(Checked::<true>::new(rng.fork(), forgets), &clock),
-            false => layer(Checked::<false>::new(rng.fork(), forgets), &clock),
+        let feeds = Arc::new(Feeds::new(Delivery::random(&mut rng)));
+        let processes = match rng.bool() {
+            true => {
+                let store = Checked::<true>::new(rng.fork(), forgets, &feeds);
+                processes(&mut rng, &store, &clock)
+            }
+            false => {
+                let store = Checked::<false>::new(rng.fork(), forgets, &feeds);
+                processes(&mut rng, &store, &clock)
+            }
         };
+        if tells {
+            let caches: Vec<_> = processes.iter().map(|process| process.caches).collect();
+            eprintln!("news: {:?}, caches: {caches:?}", feeds.delivery);
+        }
         Self {
             rng,
             began: clock.now(),
             clock,
-            layer,
+            processes,
+            feeds,
             model: Sessions::default(),
             cookies: Vec::new(),
             names: BTreeMap::new(),
@@ -72,21 +93,40 @@ impl World {
                 25..58 => self.act(),
                 58..70 => self.wait_for_store().await,
                 70..90 => self.close().await,
-                90..94 => self.wait(1..60),
+                90..92 => self.wait(1..10),
+                92..94 => self.wait(1..60),
                 94..99 => self.wait(60..1800),
                 _ => self.wait(3600..3601),
             }
+            self.listen().await;
         }
         while !self.open.is_empty() {
             self.close().await;
+            self.listen().await;
         }
+        // Then each process knows all.
+        self.advance(CACHE_FOR);
         for cookie in self.cookies.clone() {
             self.look(&cookie).await;
         }
     }
 
+    /// Lets the processes begin to listen, and tell them some of what is delayed.
+    async fn listen(&mut self) {
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        if self.rng.bool() {
+            self.feeds.deliver(&mut self.rng);
+        }
+    }
+
     fn wait(&mut self, seconds: Range<u64>) {
         let time = Duration::from_secs(self.rng.u64(seconds));
+        self.advance(time);
+    }
+
+    fn advance(&mut self, time: Duration) {
         self.clock.advance(time);
         self.model.now += time;
     }
@@ -125,12 +165,14 @@ impl World {
                 .headers_mut()
                 .insert(COOKIE, format!("sid={cookie}").parse().expect("a header"));
         }
-        let service = self.layer.layer(handler);
+        let process = self.rng.usize(..self.processes.len());
+        let service = self.processes[process].layer.layer(handler);
         let response =
             tokio::spawn(async move { service.oneshot(request).await.expect("infallible") });
         let session = session.await.expect("the handler gives its session");
         let name = cookie.as_ref().map(|cookie| self.names[cookie]);
-        let open = Open {
+        let mut open = Open {
+            process,
             session,
             answer,
             response,
@@ -138,8 +180,37 @@ impl World {
             model: self.model.find(name),
             did: Vec::new(),
         };
+        if self.processes[process].caches {
+            let seen = open.sees(self.began);
+            let mut found = self.model.find_cached(name, self.knows(process, name));
+            for request in &mut found {
+                request.postpone_end(seen.end, self.model.last_end(name));
+            }
+            if let Some(which) = found.iter().position(|found| Seen::of(found) == seen) {
+                open.model = found.swap_remove(which);
+            }
+        }
         open.check(self.began);
         open
+    }
+
+    fn knows(&self, process: usize, name: Option<Name>) -> Knows {
+        match self.feeds.delivery {
+            Delivery::AtOnce => Knows::EachChange,
+            Delivery::Delayed | Delivery::Lost | Delivery::None => Knows::WhatIsOlder {
+                than: self.model.now.checked_sub(CACHE_FOR),
+                wrote_at: name
+                    .and_then(|name| self.processes[process].wrote_at.get(&name).copied()),
+            },
+        }
+    }
+
+    /// What was written since then was written by this process, which knows it.
+    fn note_writes(&mut self, process: usize, since: Moment) {
+        let now = self.model.moment();
+        for name in self.model.written_since(since) {
+            self.processes[process].wrote_at.insert(name, now);
+        }
     }
 
     fn any_open(&mut self) -> Option<Open> {
@@ -198,6 +269,7 @@ impl World {
             return;
         };
         open.did.push(format!("{io:?}"));
+        let before = self.model.moment();
         let Open { session, model, .. } = &mut open;
         let (real, expected) = match io {
             Io::Save => (outcome(session.save().await), self.model.save(model)),
@@ -215,6 +287,7 @@ impl World {
             }
         };
         assert_eq!(real, expected, "{open:?}");
+        self.note_writes(open.process, before);
         open.check(self.began);
         self.open.push(open);
     }
@@ -229,7 +302,9 @@ impl World {
     }
 
     async fn answer(&mut self, mut open: Open, status: StatusCode) {
+        let before = self.model.moment();
         let expected = self.model.finish(&mut open.model, status.is_server_error());
+        self.note_writes(open.process, before);
         open.did.push(format!("answered {status}"));
         let what = format!("{open:?}");
         if self.tells {
@@ -316,12 +391,29 @@ impl World {
     }
 }
 
-fn layer(store: impl SessionStore, clock: &Clock) -> WizSessionLayer {
-    WizSessionLayer::builder(store, Key::from(&[1; 64]))
-        .cookie(CookieOptions::insecure("sid"))
-        .idle_timeout(IDLE)
-        .absolute_timeout(ABSOLUTE)
-        .clock(clock.clone())
-        .build()
-        .expect("a valid configuration")
+fn processes<const IMMEDIATE: bool>(
+    rng: &mut Rng,
+    store: &Checked<IMMEDIATE>,
+    clock: &Clock,
+) -> Vec<Process> {
+    let count = rng.usize(1..=3);
+    let process = || {
+        let caches = rng.bool();
+        let builder = WizSessionLayer::builder(store.clone(), Key::from(&[1; 64]))
+            .cookie(CookieOptions::insecure("sid"))
+            .idle_timeout(IDLE)
+            .absolute_timeout(ABSOLUTE)
+            .clock(clock.clone());
+        let builder = match caches {
+            true => builder.cache_for(CACHE_FOR).cache_bytes(1024 * 1024),
+            false => builder,
+        };
+        Process {
+            layer: builder.build().expect("a valid configuration"),
+            // A store that answers at once needs none, and gets none.
+            caches: caches && !IMMEDIATE,
+            wrote_at: BTreeMap::new(),
+        }
+    };
+    std::iter::repeat_with(process).take(count).collect()
 }

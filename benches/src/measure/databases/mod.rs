@@ -1,11 +1,12 @@
 //! Redis and PostgreSQL, against `tower-sessions-redis-store` and `tower-sessions-sqlx-store`.
 
+pub mod away;
 mod contestants;
 mod hot;
 mod load;
 mod pgbench;
 pub mod processors;
-mod proxy;
+pub mod proxy;
 pub mod servers;
 mod trips;
 
@@ -83,7 +84,7 @@ fn postgres() -> Option<Database> {
     })
 }
 
-fn runtime() -> Runtime {
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -111,7 +112,7 @@ impl Database {
 }
 
 /// The `Cookie` header of a new session of 3 small keys.
-async fn session(app: &Router) -> HeaderValue {
+pub async fn session(app: &Router) -> HeaderValue {
     let response = call(&mut app.clone(), request(routes::FILL_SMALL, None)).await;
     HeaderValue::try_from(cookies_of(&response)).expect("cookies are ASCII")
 }

@@ -7,22 +7,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::mpsc,
-    task::JoinSet,
-    time::sleep_until,
-};
+use tokio::task::JoinSet;
 use wiz_session::{
     Handle, Record, SessionStore, Version,
     store::{PostgresStore, Replaced},
 };
 
-use super::{Database, servers};
+use super::{Database, away, servers};
 use crate::{
     table::Table,
     targets::{self, Target},
@@ -77,7 +68,7 @@ pub async fn measure(database: &Database) {
         ]);
         targets.push(target(format!("{what}, of pgbench's"), 1.0, ratio));
     }
-    let far = far(database.server.port).await;
+    let far = away::port(database.server.port, AWAY).await;
     let store = PostgresStore::connect(&database.url(far)).await;
     let store = store.expect("the server is there");
     // Measured, as timers are late.
@@ -210,47 +201,4 @@ fn pgbench(program: &std::path::Path, port: u16, work: Work) -> f64 {
     let tps = said.lines().find_map(|line| line.strip_prefix("tps = "));
     let tps = tps.and_then(|rest| rest.split(' ').next()?.parse().ok());
     tps.unwrap_or_else(|| panic!("{said}\n{}", String::from_utf8_lossy(&output.stderr)))
-}
-
-/// A port by which the server is [`AWAY`].
-async fn far(server: u16) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port is free");
-    let port = listener.local_addr().expect("it is bound").port();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {
-                continue;
-            };
-            for socket in [&client, &server] {
-                socket.set_nodelay(true).expect("a socket");
-            }
-            let (from_client, to_client) = client.into_split();
-            let (from_server, to_server) = server.into_split();
-            tokio::spawn(delay(from_client, to_server));
-            tokio::spawn(delay(from_server, to_client));
-        }
-    });
-    port
-}
-
-/// Half of the way there and back.
-async fn delay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    let (sender, mut receiver) = mpsc::unbounded_channel::<(tokio::time::Instant, Vec<u8>)>();
-    tokio::spawn(async move {
-        while let Some((at, bytes)) = receiver.recv().await {
-            sleep_until(at).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-    });
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let at = tokio::time::Instant::now() + AWAY / 2;
-        if sender.send((at, buffer[..read].to_vec())).is_err() {
-            return;
-        }
-    }
 }

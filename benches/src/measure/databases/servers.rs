@@ -1,4 +1,4 @@
-//! A Redis and a PostgreSQL server on free ports, gone when their guards are.
+//! Redis, PostgreSQL and MariaDB servers on free ports, gone when their guards are.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::processors;
 
 pub struct Server {
-    /// Stands between: it interrupts the server when this program lets go of its input, however this program ends.
+    /// Stands between: it stops the server when this program lets go of its input, however this program ends.
     shell: Child,
     pub port: u16,
     folder: TempDir,
@@ -29,7 +29,7 @@ pub fn redis() -> Option<Server> {
         "{} --port {port} --bind 127.0.0.1 --save  --appendonly no",
         program.display()
     );
-    Some(Server::start(folder, port, line.split(' '), |_| {
+    Some(Server::start(folder, port, "INT", line.split(' '), |_| {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
     }))
 }
@@ -51,8 +51,36 @@ pub fn postgres() -> Option<Server> {
     let prefix = command.get_args().filter_map(|word| word.to_str());
     let program = command.get_program().to_str().into_iter();
     let line: Vec<&str> = program.chain(prefix).chain(run.split(' ')).collect();
-    Some(Server::start(folder, port, line, |log| {
+    Some(Server::start(folder, port, "INT", line, |log| {
         log.contains("ready to accept connections")
+    }))
+}
+
+/// A new one with its defaults, and a database `wiz`. Nothing if it is not installed.
+pub fn mariadb() -> Option<Server> {
+    let (install, program) = (find("mariadb-install-db", &[])?, find("mariadbd", &[])?);
+    let (folder, port) = (folder(), free_port());
+    let path = folder.path().display();
+    let install_line = format!(
+        "--no-defaults --datadir={path}/data --auth-root-authentication-method=normal --skip-test-db --tmpdir={path}"
+    );
+    let output = unprivileged(&install)
+        .args(install_line.split(' '))
+        .current_dir(folder.path())
+        .output();
+    succeeded(output.expect("mariadb-install-db runs"));
+    let init = folder.path().join("init.sql");
+    fs::write(&init, "CREATE DATABASE wiz;\n").expect("a file");
+    let run = format!(
+        "--no-defaults --datadir={path}/data --port={port} --socket={path}/socket --tmpdir={path} \
+         --pid-file={path}/pid --init-file={path}/init.sql --bind-address=127.0.0.1"
+    );
+    let command = unprivileged(&program);
+    let prefix = command.get_args().filter_map(|word| word.to_str());
+    let program = command.get_program().to_str().into_iter();
+    let line: Vec<&str> = program.chain(prefix).chain(run.split(' ')).collect();
+    Some(Server::start(folder, port, "TERM", line, |log| {
+        log.contains("ready for connections")
     }))
 }
 
@@ -60,22 +88,24 @@ impl Server {
     fn start<'a>(
         folder: TempDir,
         port: u16,
+        signal: &str,
         line: impl IntoIterator<Item = &'a str>,
         is_ready: impl Fn(&str) -> bool,
     ) -> Self {
         const SCRIPT: &str = r#"
-            folder=$1; shift
+            folder=$1; signal=$2; shift 2
             "$@" >"$folder/log" 2>&1 </dev/null &
             server=$!
             trap '' INT
             read -r _
-            kill -INT $server 2>/dev/null
+            kill -$signal $server 2>/dev/null
             wait $server
             rm -rf "$folder"
         "#;
         let shell = Command::new("sh")
             .args(["-c", SCRIPT, "sh"])
             .arg(folder.path())
+            .arg(signal)
             .args(line)
             .current_dir(folder.path())
             .stdin(Stdio::piped())
