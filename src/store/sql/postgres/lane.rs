@@ -1,5 +1,8 @@
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,6 +21,11 @@ pub(super) struct Lane {
     connector: Connector,
     patience: Patience,
     state: Mutex<State>,
+    in_flight: AtomicUsize,
+    /// How many callers went away before they were answered, and how many of them when the last statement that has been
+    /// answered was sent.
+    abandoned: AtomicUsize,
+    settled: AtomicUsize,
 }
 
 enum State {
@@ -38,6 +46,29 @@ impl Lane {
             connector,
             patience,
             state: Mutex::new(State::Closed),
+            in_flight: AtomicUsize::new(0),
+            abandoned: AtomicUsize::new(0),
+            settled: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many statements wait here for their answers.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Whether a statement whose caller went away may still take effect. One that is sent now is run after it.
+    pub(super) fn may_have_abandoned(&self) -> bool {
+        self.abandoned.load(Relaxed) > self.settled.load(Relaxed)
+    }
+
+    /// Counts a statement that is about to be sent, until it is answered or its caller goes away.
+    pub(super) fn enter(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight {
+            lane: self,
+            abandoned_before: self.abandoned.load(Relaxed),
+            is_answered: false,
         }
     }
 
@@ -110,6 +141,28 @@ impl Lane {
         let task = tokio::spawn(open(self.connector.clone(), self.patience.clone()));
         let opened = async move { task.await.unwrap_or_else(|_| Err(Refusal::abandoned())) };
         opened.boxed().shared()
+    }
+}
+
+pub(super) struct InFlight<'a> {
+    lane: &'a Lane,
+    abandoned_before: usize,
+    is_answered: bool,
+}
+
+impl InFlight<'_> {
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.lane.in_flight.fetch_sub(1, Relaxed);
+        match self.is_answered {
+            true => drop(self.lane.settled.fetch_max(self.abandoned_before, Relaxed)),
+            false => drop(self.lane.abandoned.fetch_add(1, Relaxed)),
+        }
     }
 }
 
