@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, Cursor, Page, Replaced, SessionStore, Status},
+    store::{Created, Cursor, Feed, Page, Replaced, SessionStore, Status},
     time::Timestamp,
 };
 
@@ -185,6 +185,10 @@ impl<S: SessionStore> Subject<S> {
 
     pub(super) async fn count(&self, now: SystemTime) -> u64 {
         self.answer("count", self.store().count(now)).await
+    }
+
+    pub(super) async fn push(&self, feed: Feed) {
+        self.store().push(feed).await;
     }
 
     pub(super) async fn look(&self, handles: &[Handle]) -> Vec<Option<Status>> {
