@@ -7,11 +7,8 @@ use futures_util::{
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Notification;
 
-use super::connector::{Connector, Opened};
+use super::connector::{Connector, OPEN_TIMEOUT, Opened};
 use crate::store::{Ended, Feed};
-
-/// How long a connection may take to be opened.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 

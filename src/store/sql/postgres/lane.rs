@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     connection::{Connection, Patience},
-    connector::Connector,
+    connector::{Connector, OPEN_TIMEOUT},
     failure::Refusal,
 };
 
@@ -36,9 +36,6 @@ enum State {
 }
 
 type Attempt = Shared<BoxFuture<'static, Result<Arc<Connection>, Refusal>>>;
-
-/// How long a caller waits for a connection. Below a layer's `store_timeout`, so that the log says what it waited for.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Lane {
     pub(super) fn new(connector: Connector, patience: Patience) -> Self {
@@ -174,7 +171,7 @@ async fn open(connector: Connector, patience: Patience) -> Result<Arc<Connection
         let left = OPEN_TIMEOUT.saturating_sub(since.elapsed());
         let refusal = match timeout(left, connector.open()).await {
             Ok(Ok(opened)) => return Ok(Connection::start(opened, patience)),
-            Ok(Err(error)) => Refusal::from(error),
+            Ok(Err(refusal)) => refusal,
             Err(_) => return Err(last.unwrap_or_else(Refusal::timed_out)),
         };
         if !refusal.may_pass || since.elapsed() + pause >= OPEN_TIMEOUT {
