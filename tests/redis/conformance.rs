@@ -46,7 +46,7 @@ async fn a_cluster_conforms() {
         let client = ClusterClient::new(servers::shared_cluster()).expect("valid URLs");
         let mut cluster = client.get_async_connection().await.expect("a cluster");
         let ran = command.query_async(&mut cluster).await;
-        ran.expect("it can be damaged")
+        ran.expect("it can be damaged");
     };
     conform(servers::cluster_store, run).await;
 }

@@ -21,7 +21,7 @@
 //!
 //! # What it finds
 //!
-//! - Each method's answers and effects when nobody else is there.
+//! - Each method's answers and effects without concurrent calls.
 //! - What is cut: versions, times, handles, users, texts, long lists.
 //! - Whose clock decides.
 //! - Whether `look` and `scan` agree with `load`, and whether what `push` reports has happened.
@@ -71,8 +71,8 @@ pub async fn run(store: impl SessionStore) {
 }
 
 impl Conformance {
-    /// Runs all checks, one after the other. The store must be empty, and nobody else may use it meanwhile. It is to be
-    /// called on a Tokio runtime that has a timer.
+    /// Runs all checks, one after the other. The store must be empty, and not be used by anything else meanwhile. Call
+    /// it on a Tokio runtime that has a timer.
     ///
     /// # Panics
     /// If the store breaks a rule. The message says which, what was observed, and where the rule is written.

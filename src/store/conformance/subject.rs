@@ -204,7 +204,7 @@ impl<S: SessionStore> Subject<S> {
         self.outcome("scan", self.store().scan(after, limit)).await
     }
 
-    /// Creates a session under a handle that nobody has used.
+    /// Creates a session under an unused handle.
     pub(super) async fn insert(&self, record: &Record) -> Handle {
         let handle = handle();
         let created = self.create(handle, record).await;

@@ -196,7 +196,7 @@ fn with_defaults(mut config: Config) -> Config {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(TCP_USER_TIMEOUT);
     }
-    // The driver's own default, two hours, is too long to be anybody's wish.
+    // The driver's default of two hours is never useful here; it cannot be told from a setting.
     if config.get_keepalives_idle() == Duration::from_secs(2 * 60 * 60) {
         config.keepalives_idle(Duration::from_secs(30));
         config.keepalives_interval(Duration::from_secs(5));

@@ -51,7 +51,7 @@ async fn report(Opened { client, driver }: Opened, channel: &str, feed: &Feed) {
     }
 }
 
-/// Anybody may use the channel: what is not understood is not for this store.
+/// Other applications may use the channel: a payload that does not parse is ignored.
 fn report_one(told: &Notification, feed: &Feed) {
     let Some((why, handle)) = told.payload().split_once(' ') else {
         return;

@@ -81,7 +81,7 @@ impl Lane {
             self.settle(&attempt, &opened);
             match opened {
                 Ok(connection) if !connection.is_closed() => return Ok(connection),
-                // It had closed before anybody used it.
+                // It closed before it was used.
                 Ok(_) => {}
                 // An earlier caller's attempt, near its end: the server may be there by now.
                 Err(refusal)
@@ -111,7 +111,7 @@ impl Lane {
         let mut state = self.state.lock();
         match &*state {
             State::Open(connection) if !connection.is_closed() => Ok(Arc::clone(connection)),
-            // One that failed while nobody waited for it any more says nothing about now.
+            // A failed attempt without callers is out of date.
             State::Opening(attempt) if !matches!(attempt.peek(), Some(Err(_))) => {
                 Err((attempt.clone(), false))
             }
@@ -163,7 +163,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Tries for a while, as a server that is starting, or full, soon lets somebody in.
+/// Retries for a while: a server that is starting, or has no connection to spare, may accept one soon.
 async fn open(connector: Connector, patience: Patience) -> Result<Arc<Connection>, Refusal> {
     let (since, mut pause) = (Instant::now(), Duration::from_millis(20));
     let mut last = None;

@@ -156,7 +156,8 @@ impl Executor for Pipelines {
 
     const SYNTAX: Syntax = SYNTAX;
 
-    /// A row that is locked by somebody else is waited for aside, in small steps: others wait there too.
+    /// A row that another transaction has locked is retried on the connection set aside, in short attempts, since other
+    /// statements use it too.
     async fn execute(
         &self,
         route: Route,
