@@ -45,7 +45,7 @@ async fn a_cluster_conforms() {
     let run = |command: Cmd| async move {
         let client = ClusterClient::new(servers::shared_cluster()).expect("valid URLs");
         let mut cluster = client.get_async_connection().await.expect("a cluster");
-        let ran = command.query_async(&mut cluster).await;
+        let ran = command.query_async::<()>(&mut cluster).await;
         ran.expect("it can be damaged");
     };
     conform(servers::cluster_store, run).await;
