@@ -70,6 +70,8 @@ use crate::{
 ///   and the expiry that a `load` would give, also of a tombstone or of what has expired.
 /// - **A scan misses nothing.** What is there while a [`scan`](Self::scan) lasts is on a page, whatever appears and ends
 ///   between two pages, and whoever resumes it by the text of a cursor. A record on it is as a `load` would give it.
+/// - **A report is true.** What a store tells a feed by [`push`](Self::push) has happened: it is believed without a look.
+///   Reports may be late, repeated or missing.
 /// - **Failures are errors.** An engine that fails is an `Err`, never `None`, `Gone` or `false`: those are answers, and
 ///   they end sessions. So is a record that cannot be read, by `load` and by `list`.
 /// - **Immediate means never waiting.** A store that is [`IMMEDIATE`](Self::IMMEDIATE) has no future that is ever pending.

@@ -5,7 +5,7 @@ use std::{fs, time::Instant};
 use wiz_session::RedisStore;
 
 use crate::{
-    place, redis_servers, shop,
+    beside, place, redis_servers, shop,
     sql_servers::{self, Engine, Mortal},
     support,
     tool::Tool,
@@ -323,4 +323,43 @@ fn the_help_and_the_guide_agree() {
         assert!(section("Options:").iter().any(|o| o == option), "{option}");
         assert!(guide.contains(option), "{option}");
     }
+}
+
+/// By the codes that they have for it, which a trigger gives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_whose_disk_is_full() {
+    const MAKE_ROOM: &str = "make room on the database's disk";
+    let postgres = place::postgres().await;
+    postgres.store.migrate().await.expect("a table");
+    let (_, visitor) = shop::anonymous(&shop::app(postgres.store.clone())).await;
+    let table = table_of(postgres.store.schema());
+    let full = format!(
+        "CREATE FUNCTION {table}_full() RETURNS trigger LANGUAGE plpgsql AS \
+        $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$; \
+        CREATE TRIGGER full_disk BEFORE DELETE ON {table} EXECUTE FUNCTION {table}_full()"
+    );
+    let client = beside::client(&sql_servers::postgres_url()).await;
+    client.batch_execute(&full).await.expect("a trigger");
+    let ended = postgres.tool.run(&["revoke", &visitor.handle]);
+    ended.fails(3, "53100", MAKE_ROOM);
+
+    let mysql = place::mysql().await;
+    mysql.store.migrate().await.expect("a table");
+    let (_, visitor) = shop::anonymous(&shop::app(mysql.store.clone())).await;
+    let table = table_of(mysql.store.schema());
+    for number in [1021, 1114] {
+        let full = format!(
+            "CREATE OR REPLACE TRIGGER {table}_full BEFORE DELETE ON {table} FOR EACH ROW \
+            SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'no space'"
+        );
+        let full = sqlx::raw_sql(sqlx::AssertSqlSafe(full));
+        full.execute(mysql.store.pool()).await.expect("a trigger");
+        let ended = mysql.tool.run(&["revoke", &visitor.handle]);
+        ended.fails(3, "no space", MAKE_ROOM);
+    }
+}
+
+fn table_of(schema: &str) -> &str {
+    let (_, rest) = schema.split_once("IF NOT EXISTS ").expect("a table");
+    rest.split(' ').next().expect("its name")
 }

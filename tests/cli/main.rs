@@ -2,6 +2,8 @@
 //!
 //! The database servers are started by the tests, as in `tests/sql` and `tests/redis`.
 
+#[path = "../support/beside.rs"]
+mod beside;
 #[allow(dead_code, reason = "the races use the rest")]
 #[path = "../support/client.rs"]
 mod client;

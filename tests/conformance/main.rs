@@ -6,6 +6,7 @@ mod faults;
 mod finds;
 mod kept;
 mod passes;
+mod pushing;
 mod rows;
 mod rule;
 mod store;

@@ -11,6 +11,7 @@ pub(crate) const NOTHING_IS_CUT: &str = "Nothing is cut";
 pub(crate) const CALLERS_CLOCK: &str = "The caller's clock";
 pub(crate) const LOOK: &str = "A look agrees with a load";
 pub(crate) const SCAN: &str = "A scan misses nothing";
+pub(crate) const PUSH: &str = "A report is true";
 pub(crate) const FAILURES: &str = "Failures are errors";
 pub(crate) const IMMEDIATE: &str = "Immediate means never waiting";
 pub(crate) const EXPIRED: &str = "Expired records";

@@ -39,6 +39,18 @@ impl Met {
     }
 }
 
+impl Met {
+    /// As [`because`](Self::because), and this is what the message says to do about it.
+    #[track_caller]
+    pub(crate) fn advised(self, cause: &str, what: &str) -> Self {
+        assert!(
+            self.message.contains(what),
+            "{what:?} is not advised: {self:?}"
+        );
+        self.because(cause)
+    }
+}
+
 impl From<Error> for Met {
     fn from(error: Error) -> Self {
         let (message, cause) = (error.to_string(), error.source().map(ToString::to_string));

@@ -160,5 +160,30 @@ async fn of_cluster_nodes() -> Vec<Met> {
             .then_some(())
     });
     met.push(create(&store).await);
+    met.extend(of_redirections().await);
+    met
+}
+
+/// A slot that moves: the cluster's connection follows, and gives up after a while; a single server's does not.
+async fn of_redirections() -> Vec<Met> {
+    let mut met = Vec::new();
+    for (answer, cause) in [
+        ("-MOVED 1 127.0.0.1:{port}", "Moved"),
+        ("-ASK 1 127.0.0.1:{port}", "Ask"),
+        (
+            "-TRYAGAIN Multiple keys request during rehashing of slot",
+            "Multiple keys",
+        ),
+    ] {
+        let url = imposter::cluster(answer).await;
+        let cluster = RedisStore::connect_cluster([&url]).await;
+        let cluster = cluster.expect("it takes it for a cluster");
+        met.push(failure(cluster.load(HANDLE).await).advised(cause, "while slots move"));
+        met.push(create(&cluster).await.advised(cause, "while slots move"));
+        let single = RedisStore::connect(&url)
+            .await
+            .expect("it takes it for Redis");
+        met.push(failure(single.load(HANDLE).await).advised(cause, "connect_cluster"));
+    }
     met
 }

@@ -271,6 +271,18 @@ async fn the_primary_is_followed() {
     }
 }
 
+/// It takes connections, and says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_frozen_host_leaves_time_for_the_next_one() {
+    let [frozen, server] = [(); 2].map(|()| Mortal::start(Engine::Postgres));
+    frozen.freeze();
+    let hosts = [&frozen, &server].map(|server| format!("127.0.0.1:{}", server.port()));
+    let url = format!("postgres://postgres@{}/postgres", hosts.join(","));
+    let store = PostgresStore::connect(&url).await.expect("a connection");
+    store.migrate().await.expect("a table");
+    frozen.thaw();
+}
+
 async fn count(server: &Mortal) -> u64 {
     let store = PostgresStore::connect(server.url())
         .await

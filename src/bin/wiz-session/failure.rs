@@ -151,7 +151,7 @@ fn of_postgres(error: &PostgresError) -> Option<&'static str> {
         Some("42P01") => Some(NO_TABLE),
         Some("28000") if text.contains("no encryption") => Some(ASK_FOR_TLS),
         Some("28000" | "28P01") => Some(NO_ENTRY),
-        Some(_) => None,
+        Some(code) => full(code),
         None if text.contains("address") || text.starts_with("invalid") => Some(BAD_URL),
         None if text.contains("not support TLS") => Some(NO_TLS_THERE),
         None if text.contains("TLS") || text.contains("certificate") => Some(NOT_TRUSTED),
@@ -170,19 +170,27 @@ fn of_sql(error: &sqlx::Error) -> Option<&'static str> {
     }
 }
 
-/// MySQL and MariaDB have codes; SQLite has words.
+/// MySQL and MariaDB have codes, and numbers that are more exact; SQLite has words.
 fn of_database(error: &dyn sqlx::error::DatabaseError) -> Option<&'static str> {
+    let mysql = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>();
+    if let Some(advice) = mysql.and_then(|error| full(&error.number().to_string())) {
+        return Some(advice);
+    }
     match error.code().as_deref() {
         Some("42S02") => Some(NO_TABLE),
         Some("28000") => Some(NO_ENTRY),
         _ if error.message().starts_with("no such table") => Some(NO_TABLE),
-        Some("53100" | "1021" | "1114") => Some(FULL),
         _ if error.message().contains("is full") => Some(FULL),
         _ if error.message().contains("readonly database") => Some(READ_ONLY),
         _ if error.message().starts_with("unable to open") => Some(NO_FOLDER),
         _ if error.message().starts_with("database is locked") => Some(LOCKED),
         _ => None,
     }
+}
+
+/// PostgreSQL's code and MySQL's numbers of a full disk.
+fn full(code: &str) -> Option<&'static str> {
+    matches!(code, "53100" | "1021" | "1114").then_some(FULL)
 }
 
 fn of_redis(error: &redis::RedisError) -> Option<&'static str> {

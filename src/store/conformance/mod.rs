@@ -21,10 +21,10 @@
 //!
 //! # What it finds
 //!
-//! - Each method's answers and effects when nobody else is there.
+//! - Each method's answers and effects without concurrent calls.
 //! - What is cut: versions, times, handles, users, texts, long lists.
 //! - Whose clock decides.
-//! - Whether `look` and `scan` agree with `load`.
+//! - Whether `look` and `scan` agree with `load`, and whether what `push` reports has happened.
 //! - Every two methods that meet. One call is paused wherever its future waits, the other runs to its end, and then the
 //!   first goes on; what comes of it has to be what one after the other would give. This needs no luck.
 //! - Futures that are dropped, wherever they wait: half of their work, a lock that stays.
@@ -44,6 +44,7 @@ mod meetings;
 mod model;
 mod moves;
 mod parallel;
+mod pushes;
 mod races;
 mod rule;
 mod samples;
@@ -70,8 +71,8 @@ pub async fn run(store: impl SessionStore) {
 }
 
 impl Conformance {
-    /// Runs all checks, one after the other. The store must be empty, and nobody else may use it meanwhile. It is to be
-    /// called on a Tokio runtime that has a timer.
+    /// Runs all checks, one after the other. The store must be empty, and not be used by anything else meanwhile. Call
+    /// it on a Tokio runtime that has a timer.
     ///
     /// # Panics
     /// If the store breaks a rule. The message says which, what was observed, and where the rule is written.
@@ -104,6 +105,7 @@ impl Conformance {
         looks::check(store).await;
         scan::check(store).await;
         damage::check(store).await;
+        pushes::check(store).await;
         meetings::check(store).await;
         drops::check(store).await;
         races::check(store).await;

@@ -1,4 +1,4 @@
-//! What `regenerate` does and answers when nobody else is there.
+//! What `regenerate` does and answers without concurrent calls.
 
 use super::{
     rule,

@@ -34,13 +34,14 @@ pub(super) const NOTHING_IS_CUT: Rule = contract("Nothing is cut");
 pub(super) const CALLERS_CLOCK: Rule = contract("The caller's clock");
 pub(super) const LOOK: Rule = contract("A look agrees with a load");
 pub(super) const SCAN: Rule = contract("A scan misses nothing");
+pub(super) const PUSH: Rule = contract("A report is true");
 pub(super) const FAILURES: Rule = contract("Failures are errors");
 pub(super) const IMMEDIATE: Rule = contract("Immediate means never waiting");
 pub(super) const EXPIRED: Rule = section("Expired records");
 pub(super) const CANCEL_SAFE: Rule = section("Cancel safety");
 
 #[cfg(test)]
-const ALL: [Rule; 15] = [
+const ALL: [Rule; 16] = [
     ATOMIC,
     VISIBLE,
     INSERT_OR_UPDATE,
@@ -52,6 +53,7 @@ const ALL: [Rule; 15] = [
     CALLERS_CLOCK,
     LOOK,
     SCAN,
+    PUSH,
     FAILURES,
     IMMEDIATE,
     EXPIRED,

@@ -20,7 +20,7 @@ pub(super) fn handle() -> Handle {
     SessionId::random().handle()
 }
 
-/// A user whom nobody else is.
+/// A unique user.
 pub(super) fn user() -> String {
     format!("user {}", handle())
 }

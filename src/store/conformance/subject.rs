@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     id::Handle,
     record::{Record, Version},
-    store::{Created, Cursor, Page, Replaced, SessionStore, Status},
+    store::{Created, Cursor, Feed, Page, Replaced, SessionStore, Status},
     time::Timestamp,
 };
 
@@ -187,6 +187,10 @@ impl<S: SessionStore> Subject<S> {
         self.answer("count", self.store().count(now)).await
     }
 
+    pub(super) async fn push(&self, feed: Feed) {
+        self.store().push(feed).await;
+    }
+
     pub(super) async fn look(&self, handles: &[Handle]) -> Vec<Option<Status>> {
         self.answer("look", self.store().look(handles)).await
     }
@@ -200,7 +204,7 @@ impl<S: SessionStore> Subject<S> {
         self.outcome("scan", self.store().scan(after, limit)).await
     }
 
-    /// Creates a session under a handle that nobody has used.
+    /// Creates a session under an unused handle.
     pub(super) async fn insert(&self, record: &Record) -> Handle {
         let handle = handle();
         let created = self.create(handle, record).await;

@@ -133,7 +133,7 @@ async fn insert_all(store: &Subject<impl SessionStore>, records: &[Record]) -> V
     handles
 }
 
-/// Sessions of users and of nobody, and tombstones.
+/// Sessions with and without a user, and tombstones.
 async fn all_that_expired_is_swept(store: &Subject<impl SessionStore>) {
     if store.settings().engine_expires {
         return;
@@ -169,7 +169,7 @@ async fn all_that_expired_is_swept(store: &Subject<impl SessionStore>) {
     .await;
     let swept = sweep(store, at, 1_000).await;
     for handle in expired.into_iter().chain([old, new, sooner, later]) {
-        let what = "a sweep takes sessions of users and of nobody, and tombstones";
+        let what = "a sweep takes sessions with and without a user, and tombstones";
         store.keeps_nothing(rule::EXPIRED, handle, what).await;
     }
     rule::EXPIRED.equal(swept, 10, "delete_expired answers how many it deleted");

@@ -1,4 +1,4 @@
-//! What `create`, `replace`, `touch` and `delete` do and answer when nobody else is there.
+//! What `create`, `replace`, `touch` and `delete` do and answer without concurrent calls.
 
 use super::{
     rule,

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{statements::Statement, syntax::Syntax, value::Value};
 use crate::{error::Error, id::Handle, store::Feed};
@@ -24,6 +24,20 @@ pub(crate) trait Executor: Clone + Send + Sync + 'static {
         statement: &Statement,
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<Vec<Self::Row>, Failure>> + Send;
+
+    /// Runs the query that loads a session, and returns its row. A store may load several by one statement.
+    fn load(
+        &self,
+        handle: Handle,
+        statement: &Statement,
+    ) -> impl Future<Output = Result<Option<Arc<Self::Row>>, Failure>> + Send {
+        async move {
+            let (route, handle) = (Route::Session(handle), handle.to_string());
+            let values = [(&*handle).into()];
+            let mut rows = self.fetch(route, statement, &values).await?;
+            Ok(rows.pop().map(Arc::new))
+        }
+    }
 
     /// Runs several statements without parameters.
     fn run_script(&self, sql: &str) -> impl Future<Output = Result<(), Failure>> + Send;

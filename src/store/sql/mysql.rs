@@ -7,6 +7,7 @@ use sqlx::{
 use super::{
     common::sql_store,
     pool::{Driver, SqlxPool, driver, into_error, pool_options},
+    statements::LOAD,
     syntax::Syntax,
     table::SqlTable,
 };
@@ -146,6 +147,7 @@ pub(super) const SYNTAX: Syntax = Syntax {
     numbered: false,
     least: "LEAST",
     no_wait: "",
+    load: LOAD,
     look: LOOK,
     delete: "{delete}",
     delete_user: "{delete_user}",

@@ -9,6 +9,7 @@ use sqlx::{
 use super::{
     common::sql_store,
     pool::{Driver, SqlxPool, code, driver, into_error, pool_options},
+    statements::LOAD,
     syntax::Syntax,
     table::SqlTable,
 };
@@ -148,6 +149,7 @@ pub(super) const SYNTAX: Syntax = Syntax {
     numbered: true,
     least: "MIN",
     no_wait: "",
+    load: LOAD,
     look: LOOK,
     delete: "{delete}",
     delete_user: "{delete_user}",

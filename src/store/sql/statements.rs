@@ -43,7 +43,7 @@ impl Statements {
         let statement = |template: &str| Statement::new(syntax, table, template);
         Self {
             create: statement(CREATE),
-            load: statement(LOAD),
+            load: statement(syntax.load),
             version: statement(VERSION),
             replace: statement(REPLACE),
             touch: statement(TOUCH),
@@ -69,7 +69,8 @@ const CREATE: &str = "\
 INSERT INTO {table} (handle, version, user_id, expires_at, sweep_at, tombstone, record) \
 VALUES ($1, $2, $3, $4, $4, $5, $6)";
 
-const LOAD: &str = "SELECT version, expires_at, record FROM {table} WHERE handle = $1";
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub(super) const LOAD: &str = "SELECT version, expires_at, record FROM {table} WHERE handle = $1";
 
 const VERSION: &str = "SELECT version FROM {table} WHERE handle = $1";
 

@@ -10,6 +10,9 @@ pub(crate) struct Syntax {
     /// A condition that is always true, and limits how long the statement waits for a row that another transaction has
     /// locked. Empty where a waiting statement holds up no other.
     pub(super) no_wait: &'static str,
+    /// Selects version, expiry and record of a session; of several where the executor loads them by one statement, and
+    /// then the handle too.
+    pub(super) load: &'static str,
     /// Selects version (negative for a tombstone), expiry and handle of the sessions in a JSON array.
     pub(super) look: &'static str,
     /// Ends a session.

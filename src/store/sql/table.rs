@@ -117,18 +117,26 @@ impl<E: Executor> SqlTable<E> {
         }
     }
 
-    /// Runs a query, on another connection if the first turns out to be dead: after a restart of the server each of
-    /// them may be. A write is not repeated, as it may have taken effect before its connection died.
     async fn fetch(
         &self,
         route: Route,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<E::Row>, Error> {
+        self.read(|| self.executor.fetch(route, statement, values))
+            .await
+    }
+
+    /// Runs a query, on another connection if the first turns out to be dead: after a restart of the server each of
+    /// them may be. A write is not repeated, as it may have taken effect before its connection died.
+    async fn read<T, F>(&self, query: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
         let (mut connections, mut attempts) = (self.executor.connections(), 1);
         loop {
-            let failure = match self.executor.fetch(route, statement, values).await {
-                Ok(rows) => return Ok(rows),
+            let failure = match query().await {
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             match failure.kind {
@@ -206,14 +214,10 @@ impl<E: Executor> SessionStore for SqlTable<E> {
     }
 
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        let rows = self
-            .fetch(
-                Route::Session(handle),
-                &self.statements.load,
-                &[(&*handle.to_string()).into()],
-            )
+        let row = self
+            .read(|| self.executor.load(handle, &self.statements.load))
             .await?;
-        rows.first().map(row::record::<E>).transpose()
+        row.map(|row| row::record::<E>(&row)).transpose()
     }
 
     async fn replace(

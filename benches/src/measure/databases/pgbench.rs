@@ -1,4 +1,4 @@
-//! The PostgreSQL store by itself, beside `pgbench -M prepared` with the same statements, on the same table.
+//! The PostgreSQL store by itself, beside `pgbench -M prepared`, which reads and writes the same rows one by one.
 
 use std::{
     fs,
@@ -166,7 +166,7 @@ const LOAD: &str = "\
 SELECT version, expires_at, record FROM wiz_sessions WHERE handle = reverse(lpad(to_hex(:n::int), 32, '0')) \\gset
 ";
 
-/// As the store has it.
+/// As the store has it, but prepared.
 const REPLACE: &str = "\
 UPDATE wiz_sessions SET version = :version + 1, user_id = NULL, expires_at = :expires_at, \
 sweep_at = LEAST(sweep_at, :expires_at), tombstone = FALSE, record = :record \

@@ -1,5 +1,5 @@
 INSERT INTO s (handle, version, user_id, expires_at, sweep_at, tombstone, record) VALUES ($1, $2, $3, $4, $4, $5, $6)
-SELECT version, expires_at, record FROM s WHERE handle = $1
+SELECT version, expires_at, record, handle FROM s WHERE handle = ANY($1)
 SELECT version FROM s WHERE handle = $1
 UPDATE s SET version = $3, user_id = $4, expires_at = $5, sweep_at = LEAST(sweep_at, $5), tombstone = $6, record = $7 WHERE handle = $1 AND version = $2 AND set_config('lock_timeout', '50', true) IS NOT NULL
 UPDATE s SET expires_at = $2 WHERE handle = $1 AND expires_at < $2 AND set_config('lock_timeout', '50', true) IS NOT NULL

@@ -32,7 +32,7 @@ pub(super) struct Connection {
 /// A value and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// What has passed, for the one who watches.
+/// Counters for the watchdog.
 #[derive(Default)]
 struct Traffic {
     sent: AtomicUsize,
@@ -45,9 +45,9 @@ struct Traffic {
 pub(super) struct Patience {
     /// In [`TICK`]s.
     ticks: u32,
-    /// How many connections were given up one after the other, without an answer from any. A server that answers no
-    /// statement but takes connections may be waiting for somebody, such as one who alters the table: it is not to be
-    /// asked again and again, by connections that pile up there.
+    /// How many connections were given up in a row without an answer. A server that accepts connections but answers no
+    /// statement may be waiting for a lock, such as that of an `ALTER TABLE`: retries back off, so that connections do
+    /// not pile up there.
     given_up: Arc<AtomicU32>,
 }
 
@@ -84,8 +84,8 @@ impl Connection {
             patience,
         );
         let task = tokio::spawn(async move {
-            // Whichever ends first drops the other: the socket is closed, and whoever waits is told.
-            // Nobody listens here.
+            // The first to end drops the other: the socket is closed, and waiting callers get an error. Notifications
+            // are ignored on this connection.
             let driver = driver.for_each(|_| ready(()));
             select(driver, pin!(watched)).await;
         });

@@ -4,6 +4,7 @@ pub(crate) const SYNTAX: Syntax = Syntax {
     numbered: true,
     least: "LEAST",
     no_wait: NO_WAIT,
+    load: LOAD,
     look: LOOK,
     delete: DELETE,
     delete_user: DELETE_USER,
@@ -19,6 +20,9 @@ pub(crate) const SYNTAX: Syntax = Syntax {
 /// pooler in transaction mode a `SET` would be another client's. The condition is evaluated for the row that was found,
 /// before it is locked.
 const NO_WAIT: &str = " AND set_config('lock_timeout', '50', true) IS NOT NULL";
+
+/// Of sessions that are loaded at the same moment.
+const LOAD: &str = "SELECT version, expires_at, record, handle FROM {table} WHERE handle = ANY($1)";
 
 const LOOK: &str = "\
 SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, handle FROM {table} \

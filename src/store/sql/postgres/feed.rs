@@ -7,11 +7,8 @@ use futures_util::{
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Notification;
 
-use super::connector::{Connector, Opened};
+use super::connector::{Connector, OPEN_TIMEOUT, Opened};
 use crate::store::{Ended, Feed};
-
-/// How long a connection may take to be opened.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 
@@ -54,7 +51,7 @@ async fn report(Opened { client, driver }: Opened, channel: &str, feed: &Feed) {
     }
 }
 
-/// Anybody may use the channel: what is not understood is not for this store.
+/// Other applications may use the channel: a payload that does not parse is ignored.
 fn report_one(told: &Notification, feed: &Feed) {
     let Some((why, handle)) = told.payload().split_once(' ') else {
         return;

@@ -1,5 +1,8 @@
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -9,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     connection::{Connection, Patience},
-    connector::Connector,
+    connector::{Connector, OPEN_TIMEOUT},
     failure::Refusal,
 };
 
@@ -18,6 +21,11 @@ pub(super) struct Lane {
     connector: Connector,
     patience: Patience,
     state: Mutex<State>,
+    in_flight: AtomicUsize,
+    /// How many callers went away before they were answered, and how many of them when the last statement that has been
+    /// answered was sent.
+    abandoned: AtomicUsize,
+    settled: AtomicUsize,
 }
 
 enum State {
@@ -29,15 +37,35 @@ enum State {
 
 type Attempt = Shared<BoxFuture<'static, Result<Arc<Connection>, Refusal>>>;
 
-/// How long a caller waits for a connection. Below a layer's `store_timeout`, so that the log says what it waited for.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
-
 impl Lane {
     pub(super) fn new(connector: Connector, patience: Patience) -> Self {
         Self {
             connector,
             patience,
             state: Mutex::new(State::Closed),
+            in_flight: AtomicUsize::new(0),
+            abandoned: AtomicUsize::new(0),
+            settled: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many statements wait here for their answers.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Whether a statement whose caller went away may still take effect. One that is sent now is run after it.
+    pub(super) fn may_have_abandoned(&self) -> bool {
+        self.abandoned.load(Relaxed) > self.settled.load(Relaxed)
+    }
+
+    /// Counts a statement that is about to be sent, until it is answered or its caller goes away.
+    pub(super) fn enter(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight {
+            lane: self,
+            abandoned_before: self.abandoned.load(Relaxed),
+            is_answered: false,
         }
     }
 
@@ -53,7 +81,7 @@ impl Lane {
             self.settle(&attempt, &opened);
             match opened {
                 Ok(connection) if !connection.is_closed() => return Ok(connection),
-                // It had closed before anybody used it.
+                // It closed before it was used.
                 Ok(_) => {}
                 // An earlier caller's attempt, near its end: the server may be there by now.
                 Err(refusal)
@@ -83,7 +111,7 @@ impl Lane {
         let mut state = self.state.lock();
         match &*state {
             State::Open(connection) if !connection.is_closed() => Ok(Arc::clone(connection)),
-            // One that failed while nobody waited for it any more says nothing about now.
+            // A failed attempt without callers is out of date.
             State::Opening(attempt) if !matches!(attempt.peek(), Some(Err(_))) => {
                 Err((attempt.clone(), false))
             }
@@ -113,7 +141,29 @@ impl Lane {
     }
 }
 
-/// Tries for a while, as a server that is starting, or full, soon lets somebody in.
+pub(super) struct InFlight<'a> {
+    lane: &'a Lane,
+    abandoned_before: usize,
+    is_answered: bool,
+}
+
+impl InFlight<'_> {
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.lane.in_flight.fetch_sub(1, Relaxed);
+        match self.is_answered {
+            true => drop(self.lane.settled.fetch_max(self.abandoned_before, Relaxed)),
+            false => drop(self.lane.abandoned.fetch_add(1, Relaxed)),
+        }
+    }
+}
+
+/// Retries for a while: a server that is starting, or has no connection to spare, may accept one soon.
 async fn open(connector: Connector, patience: Patience) -> Result<Arc<Connection>, Refusal> {
     let (since, mut pause) = (Instant::now(), Duration::from_millis(20));
     let mut last = None;
@@ -121,7 +171,7 @@ async fn open(connector: Connector, patience: Patience) -> Result<Arc<Connection
         let left = OPEN_TIMEOUT.saturating_sub(since.elapsed());
         let refusal = match timeout(left, connector.open()).await {
             Ok(Ok(opened)) => return Ok(Connection::start(opened, patience)),
-            Ok(Err(error)) => Refusal::from(error),
+            Ok(Err(refusal)) => refusal,
             Err(_) => return Err(last.unwrap_or_else(Refusal::timed_out)),
         };
         if !refusal.may_pass || since.elapsed() + pause >= OPEN_TIMEOUT {

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! store ── pipelines ── lane ── connection     which connection; opening and reopening it; sending, and noticing
-//!              └──────────┴── connector        that nothing comes back
+//!          │   └──────────┴── connector        that nothing comes back
+//!          └── loads                           gathers loads of the same moment into one statement
 //! ```
 //!
 //! Every statement is sent with its types and without a name: Parse, Bind, Execute and Sync leave in one flush, so that
@@ -16,6 +17,7 @@ mod dialect;
 mod failure;
 mod feed;
 mod lane;
+mod loads;
 mod pipelines;
 mod store;
 #[cfg(feature = "postgres-tls")]

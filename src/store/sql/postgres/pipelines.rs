@@ -17,9 +17,11 @@ use super::{
     dialect::SYNTAX,
     failure::{LOCK_NOT_AVAILABLE, READ_ONLY, Refusal},
     lane::Lane,
+    loads::{Loads, Rows},
 };
 use crate::{
     error::Error,
+    id::Handle,
     store::Feed,
     store::sql::{
         executor::{Executor, Failure, Route},
@@ -31,9 +33,9 @@ use crate::{
 
 /// A few connections, each used by many callers at once.
 ///
-/// A session's statements take the same connection, so that those of a session that is in much use form one line. Two
-/// more connections are for what concerns many sessions, or waits for a locked row, and is slow: it holds up no request
-/// that has a session of its own to read.
+/// A session's writes take the same connection, so that those of a busy session queue on one only. Loads take the
+/// connection with the least in flight, [several at a time](super::loads). Two more connections are for statements that
+/// concern many sessions or wait for a locked row: these are slow, and must not hold up other requests.
 #[derive(Clone)]
 pub(crate) struct Pipelines {
     lanes: Arc<Lanes>,
@@ -45,6 +47,7 @@ struct Lanes {
     /// What concerns a user's sessions, and what met a locked row.
     aside: Lane,
     background: Lane,
+    loads: Loads<Row>,
 }
 
 /// As each commits one write at a time, and waits for the disk meanwhile.
@@ -65,6 +68,7 @@ impl Pipelines {
                 sessions: (0..connections).map(|_| lane(GIVE_UP_AT)).collect(),
                 aside: lane(ASIDE),
                 background: lane(BACKGROUND),
+                loads: Loads::new(),
                 connector,
             }),
         }
@@ -89,17 +93,28 @@ impl Pipelines {
             lane.close().await;
         }
     }
+}
 
-    fn lane(&self, route: Route) -> &Lane {
+impl Lanes {
+    fn of(&self, route: Route) -> &Lane {
         match route {
             Route::Session(handle) => {
                 let [first, second, ..] = handle.as_bytes();
                 let number = usize::from(u16::from_ne_bytes([*first, *second]));
-                &self.lanes.sessions[number % self.lanes.sessions.len()]
+                &self.sessions[number % self.sessions.len()]
             }
-            Route::User => &self.lanes.aside,
-            Route::Background => &self.lanes.background,
+            Route::User => &self.aside,
+            Route::Background => &self.background,
         }
+    }
+
+    /// The lane of sessions with the fewest statements in flight: a load is not to wait behind writes, which wait for
+    /// the disk.
+    fn idlest(&self) -> &Lane {
+        let lanes = self.sessions.iter();
+        lanes
+            .min_by_key(|lane| lane.in_flight())
+            .expect("there is a lane")
     }
 
     async fn on<T>(
@@ -107,16 +122,32 @@ impl Pipelines {
         lane: &Lane,
         send: impl AsyncFnOnce(&Connection) -> Result<T, DriverError>,
     ) -> Result<T, Refusal> {
+        let in_flight = lane.enter();
         let connection = lane.connection().await?;
         let answer = send(&connection).await.map_err(Refusal::from);
+        in_flight.answered();
         if let Err(refusal) = &answer
             && refusal.code() == Some(READ_ONLY)
-            && self.lanes.connector.wants_primary
+            && self.connector.wants_primary
         {
             // It was the primary when it was connected to.
             lane.leave(&connection);
         }
         answer
+    }
+
+    async fn load(
+        &self,
+        lane: &Lane,
+        sql: &str,
+        handles: Vec<String>,
+    ) -> Result<Rows<Row>, Refusal> {
+        let handles = [(&handles as &(dyn ToSql + Sync), Type::TEXT_ARRAY)];
+        let sent = async |connection: &Connection| connection.fetch(sql, &handles).await;
+        let rows = self.on(lane, sent).await?;
+        let by_handle = |row: Row| Ok((row.try_get(3)?, Arc::new(row)));
+        let rows: Result<_, DriverError> = rows.into_iter().map(by_handle).collect();
+        Ok(Arc::new(rows?))
     }
 }
 
@@ -125,19 +156,20 @@ impl Executor for Pipelines {
 
     const SYNTAX: Syntax = SYNTAX;
 
-    /// A row that is locked by somebody else is waited for aside, in small steps: others wait there too.
+    /// A row that another transaction has locked is retried on the connection set aside, in short attempts, since other
+    /// statements use it too.
     async fn execute(
         &self,
         route: Route,
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<u64, Failure> {
-        let (mut lane, since) = (self.lane(route), Instant::now());
+        let (mut lane, since) = (self.lanes.of(route), Instant::now());
         let values = parameters(values);
         loop {
             let sent =
                 async |connection: &Connection| connection.execute(&statement.sql, &values).await;
-            match self.on(lane, sent).await {
+            match self.lanes.on(lane, sent).await {
                 Err(refusal)
                     if refusal.code() == Some(LOCK_NOT_AVAILABLE)
                         && since.elapsed() < LOCK_PATIENCE =>
@@ -158,12 +190,29 @@ impl Executor for Pipelines {
     ) -> Result<Vec<Row>, Failure> {
         let values = parameters(values);
         let sent = async |connection: &Connection| connection.fetch(&statement.sql, &values).await;
-        Ok(self.on(self.lane(route), sent).await?)
+        Ok(self.lanes.on(self.lanes.of(route), sent).await?)
+    }
+
+    /// Goes with others, unless a write to this session may be in flight whose caller went away: what a load answers after
+    /// that has to hold.
+    async fn load(
+        &self,
+        handle: Handle,
+        statement: &Statement,
+    ) -> Result<Option<Arc<Row>>, Failure> {
+        let (lane, key) = (self.lanes.of(Route::Session(handle)), handle.to_string());
+        if lane.may_have_abandoned() {
+            let rows = self.lanes.load(lane, &statement.sql, vec![key.clone()]);
+            return Ok(rows.await?.get(&key).cloned());
+        }
+        let (lanes, sql) = (Arc::clone(&self.lanes), Arc::clone(&statement.sql));
+        let send = move |handles| async move { lanes.load(lanes.idlest(), &sql, handles).await };
+        Ok(self.lanes.loads.load(&statement.sql, key, send).await?)
     }
 
     async fn run_script(&self, sql: &str) -> Result<(), Failure> {
         let sent = async |connection: &Connection| connection.run_script(sql).await;
-        Ok(self.on(&self.lanes.background, sent).await?)
+        Ok(self.lanes.on(&self.lanes.background, sent).await?)
     }
 
     /// One that died and the one after it, which may have been opened to a server that was about to end.

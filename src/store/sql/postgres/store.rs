@@ -32,7 +32,7 @@ use crate::{
 /// # Connections
 ///
 /// Ten, unless [set otherwise](Self::with_connections), each of them used by all requests at once: a statement does not
-/// wait for the answers of those before it. Two more are opened when they are first needed, for what concerns many
+/// wait for the answers of those before it. Sessions that are loaded at the same moment are loaded by one statement. Two more are opened when they are first needed, for what concerns many
 /// sessions. Clones share them all. They are opened anew after they broke. A query whose connection broke is sent again,
 /// on another one; a write is not, as it may have taken effect, and the layer looks that up. A connection that has
 /// something to answer and does not for some two seconds is given up.
@@ -45,8 +45,8 @@ use crate::{
 ///
 /// # TLS
 ///
-/// With the feature `postgres-tls`, and `sslmode=verify-full` in the address, connections are encrypted, and the
-/// server's certificate is verified: see [`connect`](Self::connect). Another TLS library: see
+/// Connections are not encrypted unless they are asked to be. With the feature `postgres-tls`, and `sslmode=verify-full`
+/// in the address, they are, and the server's certificate is verified: see [`connect`](Self::connect). Another TLS library: see
 /// [`from_config_with_tls`](Self::from_config_with_tls).
 ///
 #[doc = include_str!("../table.md")]
@@ -67,7 +67,9 @@ impl PostgresStore {
     /// | `sslmode=verify-full` | TLS; the server's certificate has to be valid, and for this host. Takes the feature `postgres-tls`. `require` and `verify-ca` do the same |
     /// | `sslrootcert=FILE` | the certificates of the authorities to trust, in PEM, in place of the system's |
     ///
-    /// Without `sslmode` the connection is not encrypted.
+    /// **Without `sslmode` the connection is not encrypted**: write `sslmode=verify-full` where it leaves the machine.
+    ///
+    /// Several hosts are tried in their order, and share the time limit.
     ///
     /// # Errors
     /// [`Error::is_store`], if the address is invalid, or the server refuses or does not answer within three seconds.
