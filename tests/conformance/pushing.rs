@@ -119,7 +119,7 @@ impl SessionStore for Pushing {
     async fn push(&self, feed: Feed) {
         feed.gap();
         *self.feed.lock().unwrap() = Some(feed);
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 use tokio::{
-    sync::mpsc,
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     time::{Instant, sleep},
 };
 
@@ -21,7 +21,10 @@ use super::{
 use crate::{
     id::Handle,
     record::Version,
-    store::{Ended, Feed, FeedRequest, SessionStore, feed::FeedSink},
+    store::{
+        Ended, Feed, FeedRequest, SessionStore,
+        feed::{FeedSink, Watching},
+    },
 };
 
 /// How long reports are waited for at most: when the feed begins, and when all has happened.
@@ -29,13 +32,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 pub(super) async fn check(store: &Subject<impl SessionStore>) {
     let sessions = Sessions::create(store).await;
-    let reports = Arc::new(Reports::default());
-    let (asks, requests) = mpsc::unbounded_channel();
-    for handle in sessions.all() {
-        // Received by the feed, which lives on.
-        let _ = asks.send(FeedRequest::Watch(handle));
-    }
-    let feed = Feed::new(Arc::clone(&reports) as Arc<dyn FeedSink>, requests);
+    let reports = Arc::new(Reports::of(sessions.all()));
+    let feed = Feed::new(Arc::clone(&reports) as Arc<dyn Watching>);
     let happen = pin!(async {
         reports.until(|told| told.began).await;
         sessions.change(store).await;
@@ -49,7 +47,7 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
     if let Either::Left(((), happen)) = select(pin!(store.push(feed)), happen).await {
         happen.await;
     }
-    sessions.check(&reports.0.lock());
+    sessions.check(&reports.told.lock());
     let what = "load of a session after its feed was dropped";
     rule::CANCEL_SAFE.holds(store.load(sessions.lives).await.is_some(), what);
 }
@@ -121,8 +119,12 @@ impl Sessions {
     }
 }
 
-#[derive(Default)]
-struct Reports(Mutex<Told>);
+struct Reports {
+    told: Mutex<Told>,
+    watched: [Handle; 5],
+    /// Kept, so that the feed waits for further requests.
+    asks: Mutex<Option<UnboundedSender<FeedRequest>>>,
+}
 
 #[derive(Default)]
 struct Told {
@@ -132,9 +134,17 @@ struct Told {
 }
 
 impl Reports {
+    fn of(watched: [Handle; 5]) -> Self {
+        Self {
+            told: Mutex::default(),
+            watched,
+            asks: Mutex::new(None),
+        }
+    }
+
     async fn until(&self, holds: impl Fn(&Told) -> bool) {
         let since = Instant::now();
-        while since.elapsed() < PATIENCE && !holds(&self.0.lock()) {
+        while since.elapsed() < PATIENCE && !holds(&self.told.lock()) {
             sleep(Duration::from_millis(1)).await;
         }
     }
@@ -142,18 +152,30 @@ impl Reports {
 
 impl FeedSink for Reports {
     fn ended(&self, handle: Handle, why: Ended) {
-        self.0.lock().ended.push((handle, why));
+        self.told.lock().ended.push((handle, why));
     }
 
     fn changed(&self, handle: Handle, version: Version) {
-        self.0.lock().changed.push((handle, version));
-    }
-
-    fn look(&self, _: Handle) {
-        self.0.lock().began = true;
+        self.told.lock().changed.push((handle, version));
     }
 
     fn gap(&self) {
-        self.0.lock().began = true;
+        self.told.lock().began = true;
+    }
+}
+
+impl Watching for Reports {
+    fn look(&self, _: Handle) {
+        self.told.lock().began = true;
+    }
+
+    fn requests(&self) -> UnboundedReceiver<FeedRequest> {
+        let (asks, requests) = mpsc::unbounded_channel();
+        for handle in self.watched {
+            // It is received by what is returned.
+            let _ = asks.send(FeedRequest::Watch(handle));
+        }
+        *self.asks.lock() = Some(asks);
+        requests
     }
 }
