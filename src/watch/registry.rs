@@ -150,6 +150,10 @@ impl Registry {
         leave(entry);
         if entry.watches + entry.listens == 0 {
             shard.remove(&handle);
+            if shard.len() < shard.capacity() / 4 {
+                let room = 2 * shard.len();
+                shard.shrink_to(room);
+            }
             self.len.fetch_sub(1, Ordering::AcqRel);
             self.request(FeedRequest::Unwatch(handle));
         }
@@ -226,6 +230,25 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_many_watches_took_is_given_back() {
+        let registry = Registry::default();
+        let handle = |n: u128| Handle::from_bytes((n * 0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        for n in 0..10_000 {
+            registry.enter(handle(n), None, |entry| entry.watches += 1);
+        }
+        for n in 0..10_000 {
+            registry.leave(handle(n), |entry| entry.watches -= 1);
+        }
+        assert!(registry.is_empty());
+        let room: usize = registry
+            .shards
+            .iter()
+            .map(|shard| shard.lock().capacity())
+            .sum();
+        assert!(room <= SHARDS * 4, "room for {room}");
+    }
 
     #[test]
     fn requests_do_not_pile_up_for_a_store_that_does_not_ask() {
