@@ -92,6 +92,8 @@ mod error;
 mod expiry;
 mod extract;
 mod flash;
+#[cfg(feature = "flask")]
+pub mod flask;
 pub mod guide;
 mod id;
 mod layer;
