@@ -4,6 +4,7 @@
 use std::env::{self, VarError};
 use std::time::Duration;
 
+use wiz_session::flask::FlaskBridge;
 use wiz_session::{CookieOptions, Key};
 
 const DEFAULT_PORT: u16 = 3000;
@@ -23,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) watch_interval: Option<Duration>,
     /// How long a process may keep what it has read.
     pub(crate) cache: Option<Duration>,
+    /// Shares the login with a Flask application that has this key.
+    pub(crate) flask: Option<FlaskBridge>,
     /// Where sessions live, see [`store::open`](crate::store::open).
     pub(crate) store: String,
 }
@@ -36,6 +39,7 @@ impl Config {
             idle_timeout: seconds("IDLE_TIMEOUT")?,
             watch_interval: seconds("WATCH_INTERVAL")?,
             cache: seconds("CACHE")?,
+            flask: var("FLASK_SECRET_KEY")?.map(flask).transpose()?,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -84,6 +88,12 @@ fn key(secret: Option<String>) -> Result<Key, String> {
             Ok(Key::generate())
         }
     }
+}
+
+/// Every key is shared: this is a demonstration.
+fn flask(secret_key: String) -> Result<FlaskBridge, String> {
+    let bridge = FlaskBridge::builder(secret_key).share_all().build();
+    bridge.map_err(|error| format!("FLASK_SECRET_KEY is refused: {error}"))
 }
 
 /// Behind a proxy that speaks TLS, a cookie that travels in no other way.

@@ -15,6 +15,7 @@ mod expiry;
 mod failed_responses;
 mod failure;
 mod flash;
+mod flask;
 mod hostile_cookies;
 mod immediate_stores;
 mod kept_handles;
