@@ -381,7 +381,7 @@ async fn messages_are_shown_on_either_side() {
     );
     assert_eq!(pair.get_there(&browser, "_flashes"), None);
     pair.here(&mut browser, |session| {
-        session.flash(FlashLevel::Warning, "hm").unwrap()
+        session.flash(FlashLevel::Warning, "hm").unwrap();
     })
     .await;
     let there = pair.get_there(&browser, "_flashes");
