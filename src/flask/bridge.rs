@@ -54,9 +54,10 @@ use crate::{error::Error, layer::keep_out_of_caches, observe};
 ///
 /// # What it cannot do
 ///
-/// - Flask's cookie is the session: a copy of it that was made before a logout is good for the
-///   [lifetime](super::FlaskBridgeBuilder::lifetime), at Flask and therefore here.
-/// - So is one of a user whose sessions were [revoked](crate::Sessions::revoke_user): what Flask does not know it cannot
+/// - Flask's cookie is the session: a copy of it that was made before a logout is good at Flask for the
+///   [lifetime](super::FlaskBridgeBuilder::lifetime). Here the very cookie that came with a logout opens nothing any more;
+///   one that is older, or came with a logout at Flask, does.
+/// - So does one of a user whose sessions were [revoked](crate::Sessions::revoke_user): what Flask does not know it cannot
 ///   tell.
 /// - What a socket saves after the response headers are sent is written to Flask's cookie by the next request.
 /// - [`authenticated_at`](crate::WizSession::authenticated_at) of a login at Flask is when this side first saw it. For a
@@ -65,7 +66,8 @@ use crate::{error::Error, layer::keep_out_of_caches, observe};
 /// # Store calls
 ///
 /// A request with Flask's cookie or the session's loads the session, whether its handler asks for it or not. What is shared
-/// is committed together with what the handler changed, in one [transaction](crate::WizSession::transaction).
+/// is committed together with what the handler changed, in one [transaction](crate::WizSession::transaction). Beginning a
+/// session from Flask's cookie, and a logout, cost one call more, for the cookies that were logged out here.
 #[derive(Clone)]
 pub struct FlaskBridge {
     settings: Arc<Settings>,

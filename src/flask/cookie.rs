@@ -145,10 +145,10 @@ pub(super) struct Opened {
     pub(super) age: u64,
 }
 
-/// The part of a value that tells it from others, which is not worth a secret.
-pub(super) fn fingerprint(value: &str) -> Box<str> {
-    let (_, signature) = value.rsplit_once('.').unwrap_or_default();
-    signature.get(..12).unwrap_or_default().into()
+/// The part of a value that tells it from all others.
+pub(super) fn signature(value: &[u8]) -> Box<str> {
+    let (_, signature) = split(value).unwrap_or_default();
+    String::from_utf8_lossy(signature).into()
 }
 
 /// Means nothing in JSON, and Flask writes none.

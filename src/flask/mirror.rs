@@ -18,7 +18,7 @@ pub(super) struct Mirror {
     members: BTreeMap<Box<str>, Box<str>>,
     /// A digest of the user.
     user: Option<Box<str>>,
-    /// The newest last.
+    /// A digest of each cookie's signature, the newest last.
     sent: Vec<Box<str>>,
 }
 
@@ -73,14 +73,14 @@ impl Mirror {
         present.map(|(key, _)| &**key)
     }
 
-    pub(super) fn note_sent(&mut self, fingerprint: Box<str>) {
-        self.sent.push(fingerprint);
+    pub(super) fn note_sent(&mut self, signature: &str) {
+        self.sent.push(digest(signature));
         let surplus = self.sent.len().saturating_sub(MAX_SENT);
         self.sent.drain(..surplus);
     }
 
-    pub(super) fn has_sent(&self, fingerprint: &str) -> bool {
-        self.sent.iter().any(|sent| **sent == *fingerprint)
+    pub(super) fn has_sent(&self, signature: &str) -> bool {
+        self.sent.contains(&digest(signature))
     }
 }
 

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use serde_json::value::RawValue;
 
 use super::{
-    cookie::{FlaskCookie, fingerprint},
+    cookie::{FlaskCookie, signature},
     data::{FlaskData, Raw},
     flashes,
     json::{self, Way},
@@ -37,7 +37,9 @@ pub(super) struct Presented {
     pub(super) data: FlaskData,
     /// A bridge wrote it, and Flask has written none since.
     pub(super) is_marked: bool,
-    pub(super) fingerprint: Box<str>,
+    pub(super) signature: Box<str>,
+    /// In seconds.
+    pub(super) age: u64,
     pub(super) is_due: bool,
 }
 
@@ -66,7 +68,8 @@ impl Settings {
                         is_due: is_due && is_permanent(&opened.data),
                         data: opened.data,
                         is_marked: opened.is_marked,
-                        fingerprint: fingerprint(&String::from_utf8_lossy(value)),
+                        signature: signature(value),
+                        age: opened.age,
                     }));
                 }
                 None => refused = Err(Refused),

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::HeaderValue;
 
 use super::{
-    cookie::fingerprint,
+    cookie::signature,
     data::FlaskData,
     json,
     mirror::{MIRROR_KEY, Mirror, Values},
@@ -92,11 +92,11 @@ impl Sharer<'_> {
                 wants = self.least(&wants, has);
                 (!is_told).then(|| self.seal(&wants))?
             });
-            let Some((line, fingerprint)) = sealed else {
+            let Some((line, signature)) = sealed else {
                 return plan;
             };
             plan.line = Some(line);
-            mirror.note_sent(fingerprint);
+            mirror.note_sent(&signature);
         }
         let user = self.settings.user.find(&wants);
         mirror.agree(&wants, user.as_deref(), self.settings.keeps_known());
@@ -144,7 +144,7 @@ impl Sharer<'_> {
 
     fn seal(&self, flask: &FlaskData) -> Option<(HeaderValue, Box<str>)> {
         let value = self.settings.cookie.encode_marked(flask, self.now);
-        let fingerprint = fingerprint(&value);
-        Some((self.settings.line(value, flask)?, fingerprint))
+        let signature = signature(value.as_bytes());
+        Some((self.settings.line(value, flask)?, signature))
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn take_over(
 
 /// Whether the cookie is one that this session sent, and Flask has written none since.
 fn is_outdated(presented: &Presented, mirror: &Mirror) -> bool {
-    presented.is_marked && mirror.has_sent(&presented.fingerprint)
+    presented.is_marked && mirror.has_sent(&presented.signature)
 }
 
 struct Take<'a> {

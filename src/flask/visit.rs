@@ -3,6 +3,7 @@ use std::{sync::Arc, time::SystemTime};
 use http::{Extensions, HeaderValue, StatusCode};
 
 use super::{
+    logged_out,
     mirror::Mirror,
     settings::{Presented, Settings},
     share, take_over,
@@ -58,6 +59,12 @@ impl Visit {
         if self.is_gone() {
             return Ok(());
         }
+        if session.is_new()
+            && let Some(presented) = &self.presented
+            && logged_out::is_remembered(&self.session, presented).await?
+        {
+            self.presented = None;
+        }
         let presented = self.presented.as_ref();
         match take_over::take_over(settings, &session, presented) {
             Ok(is_shared) => self.is_shared = is_shared,
@@ -78,10 +85,30 @@ impl Visit {
         let is_nothing = session.is_new() && session.is_empty() && session.user().is_none();
         // A failed request's changes are dropped, except for a `clear`.
         if is_nothing || is_failure(status) {
-            let is_told = self.presented.is_none() || !self.is_cleared(&session);
-            return (!is_told).then(|| settings.removal()).flatten();
+            let presented = self
+                .presented
+                .as_ref()
+                .filter(|_| self.is_cleared(&session))?;
+            self.remember_logout(settings, presented).await;
+            return settings.removal();
+        }
+        if let Some(presented) = self
+            .presented
+            .as_ref()
+            .filter(|_| self.is_cleared(&session))
+        {
+            self.remember_logout(settings, presented).await;
         }
         share::share(settings, &session, self.presented.as_ref(), self.now).await
+    }
+
+    async fn remember_logout(&self, settings: &Settings, presented: &Presented) {
+        let lifetime = settings.cookie.lifetime();
+        let remembered = logged_out::remember(&self.session, presented, lifetime);
+        // The logout holds for the browser all the same.
+        if let Err(error) = remembered.await {
+            observe::flask_failed(&error);
+        }
     }
 
     /// Whether this request has ended the session that Flask knows of.

@@ -188,6 +188,51 @@ async fn a_logout_on_either_side_is_one_on_both() {
     );
 }
 
+/// Neither to a copy nor to a request that was on its way.
+#[tokio::test]
+async fn the_cookie_that_came_with_a_logout_here_opens_nothing_here() {
+    let pair = Pair::new();
+    for clears in [false, true] {
+        let mut browser = pair.logged_in(1).await;
+        pair.site.clock.advance(Duration::from_secs(1));
+        let mut late = browser.clone();
+        let mut copy = browser.clone();
+        copy.lose(OWN_COOKIE);
+        let log_out = move |session: &WizSession| {
+            session.log_out();
+            if !clears {
+                session.set("theme", "dark").unwrap();
+            }
+        };
+        pair.here(&mut browser, log_out).await;
+        for visitor in [&mut late, &mut copy] {
+            let reply = pair
+                .here(visitor, |session| session.set("a", 1).unwrap())
+                .await;
+            assert!(!reply.lines(SET_COOKIE).join("\n").contains("user_id"));
+            assert_eq!(pair.user(visitor).await, None);
+            assert_eq!(pair.get_there(visitor, "user_id"), None, "it was replaced");
+        }
+        // A new login is another cookie.
+        let mut again = pair.logged_in(1).await;
+        assert_eq!(pair.user(&mut again).await.as_deref(), Some("1"));
+        pair.site.clock.advance(Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn a_login_at_flask_in_the_second_of_a_logout_here_is_one() {
+    let pair = Pair::new();
+    for _ in 0..2 {
+        let mut browser = pair.logged_in(1).await;
+        let log_out = |session: &WizSession| {
+            session.log_out();
+        };
+        pair.here(&mut browser, log_out).await;
+        assert!(!browser.has_cookies());
+    }
+}
+
 #[tokio::test]
 async fn a_logout_at_flask_that_leaves_a_value_starts_anew_here() {
     let pair = Pair::new();
