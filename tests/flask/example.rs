@@ -1,4 +1,4 @@
-//! The example server beside Flask.
+//! The examples beside Flask.
 
 #[path = "../support/example_server.rs"]
 #[allow(dead_code)]
@@ -48,4 +48,42 @@ async fn the_example_server_shares_its_login() {
         json!({ "logged_in": false })
     );
     assert_eq!(visitor.there("pass").await, "{}");
+}
+
+/// The whole of it with one command.
+#[tokio::test]
+async fn the_example_with_a_proxy_shares_its_login() {
+    let mut example = std::process::Command::new(server::example("flask"));
+    example.env("PORT", "0").env("PYTHON", python::flask_3_1());
+    let mut example = server::Server::spawn(&mut example);
+    let client = reqwest::Client::builder().cookie_store(true).build();
+    let client = client.expect("a plain client");
+    let text = async |request: reqwest::RequestBuilder| {
+        request
+            .send()
+            .await
+            .expect("it answers")
+            .text()
+            .await
+            .expect("text")
+    };
+    let up = async || text(client.get(example.url("/"))).await;
+    while up().await.contains("not yet") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let page = text(client.post(example.url("/login")).form(&[("user_id", "7")])).await;
+    assert!(page.contains("Flask's. You are user 7"), "{page}");
+    let page = text(client.post(example.url("/cart")).form(&[("item", "1")])).await;
+    assert!(page.contains("axum's. You are user 7, with [1]"), "{page}");
+    assert!(up().await.contains("1 in the"));
+    let page = text(client.post(example.url("/account/logout"))).await;
+    assert!(
+        page.contains("Flask's. You are nobody") && page.contains("0 in the"),
+        "{page}"
+    );
+    let page = text(client.get(example.url("/cart"))).await;
+    assert!(page.contains("axum's. You are nobody, with []"), "{page}");
+    // It stops Flask too.
+    example.signal("INT");
+    assert!(example.exited_cleanly());
 }
