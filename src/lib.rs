@@ -77,6 +77,8 @@
 //! - `redis`: the store for Redis and Valkey. `redis-cluster`: for a cluster of them. `redis-sentinel`: for a
 //!   primary that sentinels name.
 //! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
+//! - `flask`: one login with a Flask or wiz application beside this one, `flask::FlaskBridge`; see
+//!   [`guide::from_flask`].
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
 //! - `conformance`: the suite for authors of stores, `store::conformance`.
