@@ -55,10 +55,10 @@ use crate::{error::Error, layer::keep_out_of_caches, observe};
 /// # What it cannot do
 ///
 /// - Flask's cookie is the session: a copy of it that was made before a logout is good at Flask for the
-///   [lifetime](super::FlaskBridgeBuilder::lifetime). Here the very cookie that came with a logout opens nothing any more;
-///   one that is older, or came with a logout at Flask, does.
-/// - So does one of a user whose sessions were [revoked](crate::Sessions::revoke_user): what Flask does not know it cannot
-///   tell.
+///   [lifetime](super::FlaskBridgeBuilder::lifetime). Here it opens nothing any more if the bridge wrote it, or if it came
+///   with a logout here; one that Flask wrote and that was lost otherwise does.
+/// - A session that was [revoked](crate::Sessions::revoke_user) lives on at Flask until its cookie comes here, and begins
+///   again here if Flask wrote the cookie.
 /// - What a socket saves after the response headers are sent is written to Flask's cookie by the next request.
 /// - [`authenticated_at`](crate::WizSession::authenticated_at) of a login at Flask is when this side first saw it. For a
 ///   step-up ask for the password here.

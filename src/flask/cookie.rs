@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use super::data::FlaskData;
+use super::{data::FlaskData, lineage::Lineage};
 use crate::error::ConfigError;
 
 /// Reads and writes the value of Flask's signed session cookie, as Flask 3 does.
@@ -86,9 +86,15 @@ impl FlaskCookie {
         self.seal(&data.to_json(), now)
     }
 
-    /// A value that can be told from those that Flask writes, which mean the same.
-    pub(super) fn encode_marked(&self, data: &FlaskData, now: SystemTime) -> String {
-        self.seal(&format!("{MARK}{}", data.to_json()), now)
+    /// A value that can be told from those that Flask writes, which mean the same. `None` if it could not be read again.
+    pub(super) fn encode_marked(
+        &self,
+        data: &FlaskData,
+        lineage: Lineage,
+        now: SystemTime,
+    ) -> Option<String> {
+        let json = format!("{}{}", lineage.to_spaces(), data.to_json());
+        (json.len() as u64 <= MAX_JSON).then(|| self.seal(&json, now))
     }
 
     pub(super) fn open(&self, value: &[u8], now: SystemTime) -> Option<Opened> {
@@ -109,7 +115,7 @@ impl FlaskCookie {
         let json = str::from_utf8(&json).ok()?;
         Some(Opened {
             data: FlaskData::from_json(json)?,
-            is_marked: json.starts_with(MARK),
+            lineage: Lineage::of(json),
             age,
         })
     }
@@ -140,7 +146,7 @@ impl FlaskCookie {
 /// A cookie that verified.
 pub(super) struct Opened {
     pub(super) data: FlaskData,
-    pub(super) is_marked: bool,
+    pub(super) lineage: Option<Lineage>,
     /// In seconds.
     pub(super) age: u64,
 }
@@ -150,9 +156,6 @@ pub(super) fn signature(value: &[u8]) -> Box<str> {
     let (_, signature) = split(value).unwrap_or_default();
     String::from_utf8_lossy(signature).into()
 }
-
-/// Means nothing in JSON, and Flask writes none.
-const MARK: &str = " ";
 
 /// A session of 4 KB compresses to less than that; nothing is read beyond.
 const MAX_JSON: u64 = 256 * 1024;
@@ -172,7 +175,7 @@ fn unix_time(timestamp: &[u8]) -> Option<u64> {
     is_time.then(|| bytes.iter().fold(0, append))
 }
 
-fn seconds(time: SystemTime) -> u64 {
+pub(super) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs()
@@ -495,16 +498,25 @@ mod tests {
     #[test]
     fn a_marked_cookie_means_the_same() {
         let codec = cookie("a");
-        let marked = codec.encode_marked(&user(1), at(SIGNED_AT));
+        let lineage = Lineage::random();
+        let marked = codec
+            .encode_marked(&user(1), lineage, at(SIGNED_AT))
+            .unwrap();
         let opened = codec.open(marked.as_bytes(), at(SIGNED_AT)).unwrap();
-        assert!(opened.is_marked && opened.data == user(1));
+        assert!(opened.lineage == Some(lineage) && opened.data == user(1));
         let plain = codec.encode(&user(1), at(SIGNED_AT));
-        assert!(
-            !codec
-                .open(plain.as_bytes(), at(SIGNED_AT))
-                .unwrap()
-                .is_marked
-        );
+        let opened = codec.open(plain.as_bytes(), at(SIGNED_AT)).unwrap();
+        assert_eq!(opened.lineage, None);
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let mut data = FlaskData::default();
+        for (length, is_written) in [(200_000, true), (300_000, false)] {
+            data.set("a", "a".repeat(length)).unwrap();
+            let written = cookie("a").encode_marked(&data, Lineage::random(), at(SIGNED_AT));
+            assert_eq!(written.is_some(), is_written);
+        }
     }
 
     #[test]

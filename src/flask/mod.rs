@@ -9,6 +9,7 @@ mod cookie;
 mod data;
 mod flashes;
 mod json;
+mod lineage;
 mod logged_out;
 mod mirror;
 mod settings;

@@ -4,10 +4,11 @@ use http::HeaderValue;
 use serde_json::value::RawValue;
 
 use super::{
-    cookie::{FlaskCookie, signature},
+    cookie::{FlaskCookie, seconds, signature},
     data::{FlaskData, Raw},
     flashes,
     json::{self, Way},
+    lineage::Lineage,
     mirror::{MIRROR_KEY, Mirror},
     user::FlaskUser,
 };
@@ -35,12 +36,23 @@ pub(super) enum Shared {
 /// A cookie of Flask's that the client sent.
 pub(super) struct Presented {
     pub(super) data: FlaskData,
-    /// A bridge wrote it, and Flask has written none since.
-    pub(super) is_marked: bool,
+    /// There if a bridge wrote it, and Flask has written none since.
+    pub(super) lineage: Option<Lineage>,
     pub(super) signature: Box<str>,
     /// In seconds.
     pub(super) age: u64,
     pub(super) is_due: bool,
+}
+
+impl Presented {
+    /// Whether the session is further than this cookie: its response, or the request that brought it, was overtaken.
+    pub(super) fn is_outdated(&self, mirror: &Mirror, now: SystemTime) -> bool {
+        let signed_at = seconds(now).saturating_sub(self.age);
+        match self.lineage {
+            Some(_) => mirror.has_sent(self.lineage, now),
+            None => mirror.has_seen(&self.signature, signed_at),
+        }
+    }
 }
 
 /// How many cookies of one name are looked at.
@@ -67,7 +79,7 @@ impl Settings {
                     return Ok(Some(Presented {
                         is_due: is_due && is_permanent(&opened.data),
                         data: opened.data,
-                        is_marked: opened.is_marked,
+                        lineage: opened.lineage,
                         signature: signature(value),
                         age: opened.age,
                     }));

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use http::HeaderValue;
 
 use super::{
-    cookie::signature,
     data::FlaskData,
     json,
     mirror::{MIRROR_KEY, Mirror, Values},
@@ -84,26 +83,35 @@ impl Sharer<'_> {
         let is_due = self.presented.is_some_and(|presented| presented.is_due);
         if wants.is_empty() && !has.is_empty() {
             plan.line = self.settings.removal();
-        } else if wants != *has || is_due {
-            let sealed = self.seal(&wants).or_else(|| {
+        } else if wants == *has && (is_due || mirror.lineage().is_none() && !wants.is_empty()) {
+            // Else Flask's own cookie could not be told from the copies of it that are on their way.
+            plan.line = self.seal(&wants, &mut mirror);
+        } else if wants != *has {
+            plan.line = self.seal(&wants, &mut mirror);
+            if plan.line.is_none() {
                 plan.is_too_large = true;
                 // A login and a logout are told all the same.
-                let is_told = self.settings.user.find(has).as_deref() == self.user;
+                if self.settings.user.find(has).as_deref() == self.user {
+                    return plan;
+                }
                 wants = self.least(&wants, has);
-                (!is_told).then(|| self.seal(&wants))?
-            });
-            let Some((line, signature)) = sealed else {
-                return plan;
-            };
-            plan.line = Some(line);
-            mirror.note_sent(&signature);
+                plan.line = self.seal(&wants, &mut mirror);
+                if plan.line.is_none() {
+                    return plan;
+                }
+            }
         }
-        let user = self.settings.user.find(&wants);
-        mirror.agree(&wants, user.as_deref(), self.settings.keeps_known());
+        self.agree(&mut mirror, &wants);
         let is_other = before.as_ref() != Some(&mirror);
         let is_news = is_other && (before.is_some() || !wants.is_empty());
         plan.mirror = (is_news || plan.line.is_some()).then_some(mirror);
         plan
+    }
+
+    fn agree(&self, mirror: &mut Mirror, flask: &FlaskData) {
+        let user = self.settings.user.find(flask);
+        let keeps_known = self.settings.keeps_known();
+        mirror.agree(flask, user.as_deref(), keeps_known, self.now);
     }
 
     /// What Flask is to hold.
@@ -142,9 +150,22 @@ impl Sharer<'_> {
         flask
     }
 
-    fn seal(&self, flask: &FlaskData) -> Option<(HeaderValue, Box<str>)> {
-        let value = self.settings.cookie.encode_marked(flask, self.now);
-        let signature = signature(value.as_bytes());
-        Some((self.settings.line(value, flask)?, signature))
+    /// The line that tells Flask, in the lineage of this user. `None` if it would be too long.
+    fn seal(&self, flask: &FlaskData, mirror: &mut Mirror) -> Option<HeaderValue> {
+        let mut of_user = mirror.clone();
+        self.agree(&mut of_user, flask);
+        if of_user.lineage().is_none() {
+            // A session that begins, or begins anew, in a browser that has a cookie of before.
+            let former = self.presented.and_then(|presented| presented.lineage);
+            of_user.succeed(former, self.now);
+        }
+        let lineage = of_user.begin_lineage();
+        let value = self
+            .settings
+            .cookie
+            .encode_marked(flask, lineage, self.now)?;
+        let line = self.settings.line(value, flask)?;
+        *mirror = of_user;
+        Some(line)
     }
 }

@@ -1,5 +1,7 @@
 //! Before the handler: what Flask has done since the two last agreed is done to the session.
 
+use std::time::SystemTime;
+
 use super::{
     data::FlaskData,
     mirror::{MIRROR_KEY, Mirror},
@@ -15,46 +17,53 @@ pub(super) fn take_over(
     settings: &Settings,
     session: &WizSession,
     presented: Option<&Presented>,
+    now: SystemTime,
 ) -> Result<bool, Error> {
-    let take = Take { settings, session };
+    let take = Take {
+        settings,
+        session,
+        now,
+    };
     let nothing = FlaskData::default();
     let flask = presented.map_or(&nothing, |presented| &presented.data);
     if session.is_new() {
         if !flask.is_empty() {
-            take.follow(Mirror::default(), flask)?;
+            take.follow(Mirror::default(), flask, presented)?;
         }
         return Ok(!flask.is_empty());
     }
     match Mirror::read(session) {
         // They have had nothing to do with one another so far.
         None if presented.is_none() => {}
-        None => take.follow(Mirror::default(), flask)?,
+        None => take.follow(Mirror::default(), flask, presented)?,
         Some(mirror) if mirror.agrees_with(flask) => {}
-        // A response of ours that a later one has overtaken.
-        Some(mirror) if presented.is_some_and(|presented| is_outdated(presented, &mirror)) => {}
-        Some(mirror) => take.follow(mirror, flask)?,
+        Some(mirror) if presented.is_some_and(|sent| sent.is_outdated(&mirror, now)) => {}
+        Some(mirror) => take.follow(mirror, flask, presented)?,
     }
     Ok(true)
-}
-
-/// Whether the cookie is one that this session sent, and Flask has written none since.
-fn is_outdated(presented: &Presented, mirror: &Mirror) -> bool {
-    presented.is_marked && mirror.has_sent(&presented.signature)
 }
 
 struct Take<'a> {
     settings: &'a Settings,
     session: &'a WizSession,
+    now: SystemTime,
 }
 
 impl Take<'_> {
     /// Flask has changed something since the two agreed on what the mirror shows.
-    fn follow(&self, mut mirror: Mirror, flask: &FlaskData) -> Result<(), Error> {
+    fn follow(
+        &self,
+        mut mirror: Mirror,
+        flask: &FlaskData,
+        presented: Option<&Presented>,
+    ) -> Result<(), Error> {
         let user = self.settings.user.find(flask);
         if !mirror.has_user(user.as_deref()) && user != self.session.user() {
             // Of another user nothing is kept; what a visitor had is.
             if self.session.user().is_some() {
+                let former = mirror.lineage();
                 mirror = Mirror::default();
+                mirror.succeed(former, self.now);
             }
             match &user {
                 Some(user) => self.session.log_in(user),
@@ -65,7 +74,20 @@ impl Take<'_> {
             }
         }
         self.import(flask, &mirror);
-        mirror.agree(flask, user.as_deref(), self.settings.keeps_known());
+        if let Some(Presented {
+            lineage: None,
+            signature,
+            ..
+        }) = presented
+        {
+            mirror.note_seen(signature);
+        }
+        mirror.agree(
+            flask,
+            user.as_deref(),
+            self.settings.keeps_known(),
+            self.now,
+        );
         self.session.set(MIRROR_KEY, mirror)
     }
 

@@ -50,6 +50,35 @@ async fn the_example_server_shares_its_login() {
     assert_eq!(visitor.there("pass").await, "{}");
 }
 
+/// Their responses come in any order, and most requests are sent with a cookie of Flask's that is outdated by then.
+#[tokio::test]
+async fn a_hundred_requests_at_once_lose_nothing() {
+    let there = There::flask(python::flask_3_1(), KEY, &[]);
+    let here = server::Server::spawn(server::command().env("FLASK_SECRET_KEY", KEY));
+    let port = here
+        .url("")
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok());
+    let visitor = Visitor::at(port.expect("a port"), there.port);
+    visitor.there("session['user_id'] = 123").await;
+    assert_eq!(visitor.get("api/check_session").await["logged_in"], true);
+
+    let add = async |product: usize| {
+        let body = json!({ "product_id": product });
+        visitor.post("api/add_to_cart", &body).await["count"].as_u64()
+    };
+    let counts = futures_util::future::join_all((1..=100).map(add)).await;
+    let mut counts: Vec<_> = counts.into_iter().flatten().collect();
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=100).collect::<Vec<_>>());
+    assert_eq!(
+        visitor.get("api/get_cart").await.as_array().map(Vec::len),
+        Some(100)
+    );
+    let seen = "assert sorted(session['cart']) == list(range(1, 101)), session";
+    visitor.there(seen).await;
+}
+
 /// The whole of it with one command.
 #[tokio::test]
 async fn the_example_with_a_proxy_shares_its_login() {

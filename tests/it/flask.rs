@@ -142,15 +142,21 @@ async fn a_login_at_flask_is_one_here() {
     let mut browser = pair.site.browser();
     pair.set_there(&mut browser, "user_id", json!(123));
     pair.set_there(&mut browser, "name", json!("앨리스"));
-    let before = browser.cookie(COOKIE).map(str::to_owned);
+    let before = pair.there(&browser);
     assert_eq!(pair.user(&mut browser).await.as_deref(), Some("123"));
     assert_eq!(pair.get(&mut browser, "user_id").await, Some(json!(123)));
     assert_eq!(pair.get(&mut browser, "name").await, Some(json!("앨리스")));
+    assert_eq!(pair.there(&browser), before);
+    let sent = browser.cookie(COOKIE).map(str::to_owned);
+    pair.set_there(&mut browser, "theme", json!("dark"));
+    let written = browser.cookie(COOKIE).map(str::to_owned);
+    assert_eq!(pair.get(&mut browser, "theme").await, Some(json!("dark")));
     assert_eq!(
         browser.cookie(COOKIE),
-        before.as_deref(),
-        "Flask's cookie is left alone"
+        written.as_deref(),
+        "what Flask writes later is left alone"
     );
+    assert_ne!(sent, written);
     assert_eq!(pair.site.sessions().await, 1);
 }
 
@@ -220,10 +226,68 @@ async fn the_cookie_that_came_with_a_logout_here_opens_nothing_here() {
     }
 }
 
+/// A response that was on its way at the logout brings Flask's cookie back.
+#[tokio::test]
+async fn a_response_that_comes_after_a_logout_revives_no_login() {
+    let pair = Pair::new();
+    for logs_out_there in [false, true] {
+        let mut browser = pair.logged_in(1).await;
+        let mut tab = browser.clone();
+        pair.here(&mut tab, |session| session.set("a", 1).unwrap())
+            .await;
+        let late = tab.cookie(COOKIE).unwrap();
+        match logs_out_there {
+            true => browser.lose(COOKIE),
+            false => drop(pair.here(&mut browser, |session| session.clear()).await),
+        }
+        assert_eq!(pair.user(&mut browser).await, None);
+        browser.keep(COOKIE, late);
+        assert_eq!(pair.user(&mut browser).await, None);
+        assert!(!browser.has_cookies(), "it is taken away again");
+        assert_eq!(pair.site.sessions().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_revoked_does_not_begin_again_by_flasks_cookie() {
+    let pair = Pair::new();
+    let mut browser = pair.logged_in(1).await;
+    pair.here(&mut browser, |session| session.set("a", 1).unwrap())
+        .await;
+    pair.site.pass(10);
+    pair.site.layer.sessions().revoke_user("1").await.unwrap();
+    assert_eq!(pair.user(&mut browser).await, None);
+    assert_eq!(browser.cookie(COOKIE), None);
+}
+
+/// The answer to an earlier request of the page comes after that of the login.
+#[tokio::test]
+async fn a_login_that_is_overtaken_holds() {
+    let pair = Pair::new();
+    for user in [1, 2] {
+        let mut browser = pair.site.browser();
+        pair.here(&mut browser, |session| session.set("a", 1).unwrap())
+            .await;
+        let mut tab = browser.clone();
+        pair.here(&mut tab, |session| session.set("b", 1).unwrap())
+            .await;
+        pair.here(&mut browser, move |session| session.log_in(user))
+            .await;
+        browser.keep(COOKIE, tab.cookie(COOKIE).unwrap());
+        assert_eq!(pair.user(&mut browser).await, Some(user.to_string()));
+        assert_eq!(pair.get_there(&browser, "user_id"), Some(json!(user)));
+
+        // Long after it, that is another browser's cookie, or one that was planted.
+        browser.keep(COOKIE, tab.cookie(COOKIE).unwrap());
+        pair.site.pass(2);
+        assert_eq!(pair.user(&mut browser).await, None);
+    }
+}
+
 #[tokio::test]
 async fn a_login_at_flask_in_the_second_of_a_logout_here_is_one() {
     let pair = Pair::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         let mut browser = pair.logged_in(1).await;
         let log_out = |session: &WizSession| {
             session.log_out();
@@ -443,6 +507,12 @@ async fn a_response_that_was_overtaken_loses_nothing() {
         .await;
     pair.here(&mut browser, |session| session.set("b", 2).unwrap())
         .await;
+    for number in 0..20 {
+        pair.here(&mut browser, move |session| {
+            session.set("c", number).unwrap()
+        })
+        .await;
+    }
     browser.keep(COOKIE, tab.cookie(COOKIE).unwrap());
     assert_eq!(pair.get_there(&browser, "b"), None);
     assert_eq!(pair.get(&mut browser, "b").await, Some(json!(2)));
@@ -451,6 +521,31 @@ async fn a_response_that_was_overtaken_loses_nothing() {
         Some(json!(2)),
         "Flask is told again"
     );
+}
+
+/// A page of Flask's sends several requests here at once, each with the cookie that Flask has just written.
+#[tokio::test]
+async fn requests_with_a_cookie_that_was_taken_over_lose_nothing() {
+    let pair = Pair::new();
+    let mut browser = pair.logged_in(1).await;
+    pair.set_there(&mut browser, "theme", json!("dark"));
+    pair.site.clock.advance(Duration::from_secs(1));
+    let mut tab = browser.clone();
+    pair.here(&mut browser, |session| session.set("a", 1).unwrap())
+        .await;
+    pair.here(&mut tab, |session| session.set("b", 2).unwrap())
+        .await;
+    for browser in [&mut browser, &mut tab] {
+        assert_eq!(pair.get(browser, "a").await, Some(json!(1)));
+        assert_eq!(pair.get(browser, "b").await, Some(json!(2)));
+        assert_eq!(pair.get(browser, "theme").await, Some(json!("dark")));
+    }
+    // What Flask writes after it counts, though it is the same again.
+    pair.set_there(&mut browser, "a", json!(3));
+    pair.change_there(&mut browser, |data| {
+        *data = without_key(&without_key(data, "a"), "b")
+    });
+    assert_eq!(pair.get(&mut browser, "a").await, None);
 }
 
 /// Both changed something before they heard of each other.
@@ -595,6 +690,27 @@ async fn a_slow_request_revives_no_login_that_ended_meanwhile() {
     assert_eq!(pair.site.sessions().await, 0);
 }
 
+/// The first requests of a page come with Flask's cookie alone, and each begins a session.
+#[tokio::test]
+async fn a_slow_request_begins_no_session_of_a_login_that_ended_meanwhile() {
+    let pair = std::sync::Arc::new(Pair::new());
+    let mut browser = pair.logged_in(1).await;
+    pair.here(&mut browser, |session| session.set("a", 1).unwrap())
+        .await;
+    let mut slow = browser.clone();
+    slow.lose(OWN_COOKIE);
+    let (other, tab) = (pair.clone(), browser.clone());
+    let change = move |session: &WizSession| {
+        session.set("b", 1).unwrap();
+        let (other, mut tab) = (other.clone(), tab.clone());
+        let log_out = async move { drop(other.here(&mut tab, |session| session.clear()).await) };
+        assert!(log_out.now_or_never().is_some(), "memory answers at once");
+    };
+    pair.here(&mut slow, change).await;
+    assert!(!slow.has_cookies());
+    assert_eq!(pair.site.sessions().await, 0);
+}
+
 #[tokio::test]
 async fn a_failed_request_tells_flask_nothing_but_a_logout() {
     let pair = Pair::new();
@@ -661,7 +777,11 @@ async fn a_session_that_expired_begins_again_while_flasks_lives() {
 
 #[tokio::test]
 async fn a_permanent_cookie_is_one_and_is_sent_again_in_time() {
-    let pair = Pair::new();
+    let month = Duration::from_secs(30 * 24 * 60 * 60);
+    let pair = Pair {
+        site: Site::with(|layer| layer.idle_timeout(month)),
+        ..Pair::new()
+    };
     let mut browser = pair.logged_in(1).await;
     pair.set_there(&mut browser, "_permanent", json!(true));
     let reply = pair
