@@ -1,6 +1,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::{
     change::{self, Draft, Op, Update},
@@ -91,19 +92,29 @@ pub(crate) const KEY: &str = "_flashes";
 
 /// A message as stored. The nonce lets a request remove exactly the messages that it took, and no newer equal ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct StoredFlash {
+pub(crate) struct StoredFlash {
     nonce: u32,
     #[serde(flatten)]
-    flash: Flash,
+    pub(crate) flash: Flash,
+    /// The message as Flask left it, where that says more: another category, or markup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) flask: Option<Box<RawValue>>,
+}
+
+impl StoredFlash {
+    pub(crate) fn new(flash: Flash) -> Self {
+        let [a, b, c, d, ..] = id::random();
+        Self {
+            nonce: u32::from_ne_bytes([a, b, c, d]),
+            flash,
+            flask: None,
+        }
+    }
 }
 
 /// Adds a message, as an operation that can be replayed: messages of other requests stay.
 pub(crate) fn add(draft: &mut Draft<'_>, flash: Flash) -> Result<(), Error> {
-    let [a, b, c, d, ..] = id::random();
-    let left = StoredFlash {
-        nonce: u32::from_ne_bytes([a, b, c, d]),
-        flash,
-    };
+    let left = StoredFlash::new(flash);
     change(draft, move |all| all.push(left.clone()))
 }
 

@@ -79,6 +79,8 @@
 //!   primary that sentinels name.
 //! - `encryption`: [`EncryptedStore`], for sessions that the database cannot read.
 //! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
+//! - `flask`: one login with a Flask or wiz application beside this one, `flask::FlaskBridge`; see
+//!   [`guide::from_flask`].
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
 //! - `conformance`: the suite for authors of stores, `store::conformance`.
@@ -96,6 +98,8 @@ mod error;
 mod expiry;
 mod extract;
 mod flash;
+#[cfg(feature = "flask")]
+pub mod flask;
 mod guard;
 pub mod guide;
 mod id;

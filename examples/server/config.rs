@@ -5,6 +5,7 @@ use std::env::{self, VarError};
 use std::str::FromStr;
 use std::time::Duration;
 
+use wiz_session::flask::FlaskBridge;
 use wiz_session::{CookieOptions, Key};
 
 const DEFAULT_PORT: u16 = 3000;
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) cache: Option<Duration>,
     /// How many sessions a user may have.
     pub(crate) max_sessions_per_user: Option<usize>,
+    /// Shares the login with a Flask application that has this key.
+    pub(crate) flask: Option<FlaskBridge>,
     /// Where sessions live, see [`store::open`](crate::store::open).
     pub(crate) store: String,
 }
@@ -40,6 +43,7 @@ impl Config {
             watch_interval: seconds("WATCH_INTERVAL")?,
             cache: seconds("CACHE")?,
             max_sessions_per_user: number("MAX_SESSIONS_PER_USER", "number")?,
+            flask: var("FLASK_SECRET_KEY")?.map(flask).transpose()?,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -93,6 +97,12 @@ fn key(secret: Option<String>) -> Result<Key, String> {
             Ok(Key::generate())
         }
     }
+}
+
+/// Every key is shared: this is a demonstration.
+fn flask(secret_key: String) -> Result<FlaskBridge, String> {
+    let bridge = FlaskBridge::builder(secret_key).share_all().build();
+    bridge.map_err(|error| format!("FLASK_SECRET_KEY is refused: {error}"))
 }
 
 /// Behind a proxy that speaks TLS, a cookie that travels in no other way.

@@ -26,6 +26,7 @@
 //! | `WATCH_INTERVAL` | seconds after which an open page notices at the latest what another process did | `10` |
 //! | `CACHE` | seconds that a process may keep what it has read, `1` to `60` | not at all |
 //! | `MAX_SESSIONS_PER_USER` | the login that is one more ends the oldest | no limit |
+//! | `FLASK_SECRET_KEY` | shares login and data with a Flask application that has this `SECRET_KEY` | not at all |
 //! | `RUST_LOG` | what to log on stderr, `wiz_session=debug` for example | errors |
 
 mod app;
@@ -109,7 +110,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     shutdown::serve(
         listener,
-        app::app(Users::with_demo_accounts(), sessions),
+        app::app(Users::with_demo_accounts(), sessions, config.flask),
         stop,
     )
     .await?;

@@ -9,6 +9,8 @@ mod session_cookie;
 mod set_cookie;
 
 use self::codec::SignedValue;
+#[cfg(feature = "flask")]
+pub(crate) use self::header::CookieFinder;
 pub use self::options::CookieOptions;
 pub(crate) use self::{
     codec::Keys, header::CookieHeader, origin::is_insecure, session_cookie::SessionCookie,

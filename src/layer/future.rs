@@ -87,13 +87,14 @@ where
 
 /// Whether the request failed, so that its changes are discarded.
 fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
-    match result {
-        // 408 is what a timeout layer inside of this one answers for a handler that it cut off.
-        Ok(response) => {
-            response.status().is_server_error() || response.status() == StatusCode::REQUEST_TIMEOUT
-        }
-        Err(_) => true,
-    }
+    result
+        .as_ref()
+        .map_or(true, |response| is_failure(response.status()))
+}
+
+/// 408 is what a timeout layer inside of this one answers for a handler that it cut off.
+pub(crate) fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT
 }
 
 impl<F, B, E> fmt::Debug for ResponseFuture<F, B, E> {

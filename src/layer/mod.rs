@@ -16,6 +16,8 @@ pub use self::{
     body::SessionBody, builder::WizSessionLayerBuilder, future::ResponseFuture,
     service::WizSessionService,
 };
+#[cfg(feature = "flask")]
+pub(crate) use self::{future::is_failure, response::keep_out_of_caches};
 use crate::{
     error::Error,
     session::{LayerConfig, SessionExtension, WizSession},

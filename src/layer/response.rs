@@ -95,7 +95,7 @@ impl Drop for ResponseContext {
 }
 
 /// A response that sets a session's cookie must not be cached (OWASP ASVS 5.0 §14.3.2).
-fn keep_out_of_caches(headers: &mut HeaderMap) {
+pub(crate) fn keep_out_of_caches(headers: &mut HeaderMap) {
     if lists(headers, CACHE_CONTROL, &["no-store", "private"]) {
         return;
     }

@@ -161,6 +161,27 @@ mod causes {
         );
     }
 
+    /// It was altered, is too old or from the future, or is signed by a key that is not known.
+    #[cfg(feature = "flask")]
+    pub(crate) fn flask_refused() {
+        event!(debug, "Flask cookie refused");
+    }
+
+    #[cfg(feature = "flask")]
+    pub(crate) fn flask_too_large() {
+        event!(warn, "session too large for a Flask cookie");
+    }
+
+    #[cfg(feature = "flask")]
+    pub(crate) fn flask_failed(error: &Error) {
+        event!(
+            error,
+            error = kind(error),
+            source = source(error),
+            "session not shared with Flask"
+        );
+    }
+
     pub(crate) fn commit_failed(error: &Error) {
         event!(
             error,

@@ -120,15 +120,24 @@ impl RequestSession {
         self.finished(None, cookie, shared.state.base.live())
     }
 
+    /// Whether the client keeps its session in cookies. Otherwise it has a token, and is sent none.
+    pub(crate) fn keeps_cookies(&self) -> bool {
+        !self.cookies().is_bearer() && !self.has_given_token()
+    }
+
+    fn has_given_token(&self) -> bool {
+        let loaded = self.loaded.get();
+        loaded.is_some_and(|loaded| loaded.has_given_token.load(Ordering::Relaxed))
+    }
+
     fn finished(
         &self,
         refused: Option<StatusCode>,
         cookie: Option<CookieAction>,
         stored: Option<&Stored>,
     ) -> Finished {
-        let has_given_token = self.loaded().has_given_token.load(Ordering::Relaxed);
-        let has_cookies = !has_given_token && !self.cookies().is_bearer();
-        let cookie = cookie.filter(|_| has_cookies);
+        let has_given_token = self.has_given_token();
+        let cookie = cookie.filter(|_| self.keeps_cookies());
         if cookie == Some(CookieAction::Set) && self.loaded().is_insecure.load(Ordering::Relaxed) {
             observe::cookie_not_kept();
         }

@@ -68,6 +68,12 @@ impl RequestSession {
         Ok(())
     }
 
+    /// Whether the request has asked for the session.
+    #[cfg(feature = "flask")]
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded.get().is_some()
+    }
+
     pub(super) fn loaded(&self) -> &Loaded {
         self.loaded
             .get()

@@ -43,6 +43,16 @@ fn refuses_a_cookie_that_may_be_secure() {
 }
 
 #[test]
+fn refuses_a_key_of_flasks_that_everybody_knows() {
+    let said = refusal("FLASK_SECRET_KEY", "season-wiz-secret");
+    assert!(
+        said.contains("FLASK_SECRET_KEY") && said.contains("`season-wiz-secret`"),
+        "{said}"
+    );
+    assert!(refusal("FLASK_SECRET_KEY", "").contains("is empty"));
+}
+
+#[test]
 fn names_the_feature_a_store_needs() {
     let stores = [
         ("sqlite:sessions.db", "sqlite", cfg!(feature = "sqlite")),

@@ -5,6 +5,7 @@ use std::{any::Any, panic::UnwindSafe, time::Duration};
 use wiz_session::{
     Clock, ConfigError, CookieOptions, Handle, Key, MemoryStore, SameSite, Sweeper, SweeperBuilder,
     WizSessionLayer, WizSessionLayerBuilder,
+    flask::FlaskBridge,
     store::{PostgresStore, SqliteStore},
     test_util::{self, TestStore},
 };
@@ -15,6 +16,7 @@ pub(crate) fn meet() -> Vec<Met> {
     let of_settings = of_the_layer().into_iter().chain(of_the_cookie());
     let refused = of_settings
         .chain(of_the_sweeper())
+        .chain(of_flask())
         .chain([of_the_table(), of_the_connections()]);
     let mut met: Vec<_> = refused.map(|error| Met::told(&error)).collect();
     met.push(Met::told(&"hunter2".parse::<Handle>().unwrap_err()));
@@ -69,6 +71,15 @@ fn of_the_sweeper() -> [ConfigError; 2] {
         let builder = setting(Sweeper::builder(MemoryStore::new()));
         builder.spawn().expect_err("it makes no sense")
     })
+}
+
+fn of_flask() -> [ConfigError; 3] {
+    [
+        FlaskBridge::builder(""),
+        FlaskBridge::builder("season-wiz-secret"),
+        FlaskBridge::builder("hunter2").lifetime(Duration::ZERO),
+    ]
+    .map(|bridge| bridge.build().expect_err("it makes no sense"))
 }
 
 fn of_the_table() -> ConfigError {

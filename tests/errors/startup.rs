@@ -17,6 +17,7 @@ pub(crate) fn meet() -> Vec<Met> {
         refusal("SESSION_SECRET", "hunter2".as_ref()),
         refusal("SECURE_COOKIE", "maybe".as_ref()),
         refusal("SECURE_COOKIE", OsStr::from_bytes(b"\xff")),
+        refusal("FLASK_SECRET_KEY", "season-wiz-secret".as_ref()),
         store("mongodb://app:hunter2@localhost"),
         store("sqlite:/no/such/folder/sessions.db"),
         store("redis:hunter2"),

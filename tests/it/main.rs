@@ -18,6 +18,7 @@ mod expiry;
 mod failed_responses;
 mod failure;
 mod flash;
+mod flask;
 mod guard;
 mod hostile_cookies;
 mod immediate_stores;

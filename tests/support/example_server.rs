@@ -88,7 +88,7 @@ impl Drop for Server {
 
 /// The server's command, on a free port, with a key and the memory store.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(example("server"));
     command
         .env("PORT", "0")
         .env("SESSION_SECRET", SECRET)
@@ -96,14 +96,14 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// `target/PROFILE/examples/server`, as seen from `target/PROFILE/deps/contract-…`.
-fn binary() -> PathBuf {
+/// `target/PROFILE/examples/NAME`, as seen from `target/PROFILE/deps/contract-…`.
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = env::current_exe().expect("the test has a path");
     let profile = test.ancestors().nth(2).expect("cargo's target folder");
-    let binary = profile.join(format!("examples/server{EXE_SUFFIX}"));
+    let binary = profile.join(format!("examples/{name}{EXE_SUFFIX}"));
     assert!(
         binary.exists(),
-        "{} is missing: run `cargo test`, or `cargo build --example server` first",
+        "{} is missing: run `cargo test`, or `cargo build --example {name}` first",
         binary.display()
     );
     binary

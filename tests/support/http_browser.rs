@@ -30,10 +30,12 @@ impl Browser {
         Self { client, jar, root }
     }
 
-    /// A visitor who already holds a cookie, as `sid=…`.
+    /// A visitor who already holds a cookie, as `sid=…`, or several.
     pub(crate) fn with_cookie(server: &Server, cookie: &str) -> Self {
         let browser = Self::new(server);
-        browser.jar.add_cookie_str(cookie, &browser.root);
+        for pair in cookie.split("; ") {
+            browser.jar.add_cookie_str(pair, &browser.root);
+        }
         browser
     }
 

@@ -126,6 +126,16 @@ impl Browser {
         self.cookies.insert(name.to_owned(), value.to_owned());
     }
 
+    /// The value of the cookie of this name.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.get(name).map(String::as_str)
+    }
+
+    /// Loses a cookie.
+    pub(crate) fn lose(&mut self, name: &str) {
+        self.cookies.remove(name);
+    }
+
     /// The same cookies, but visiting another site.
     pub(crate) fn at(&self, site: &Site) -> Self {
         self.through(site.layer.clone())
