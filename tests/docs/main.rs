@@ -5,6 +5,7 @@ mod layers;
 mod markdown;
 mod modules;
 mod observability;
+mod site;
 
 use std::{
     fs,
