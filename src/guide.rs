@@ -20,6 +20,7 @@
 //! | [`from_flask`] | moving over from `wiz.session` and Flask |
 //! | [`from_tower_sessions`] | moving over from tower-sessions |
 //! | [`from_axum_session`] | moving over from axum_session |
+//! | [`from_axum_login`] | moving over from axum-login |
 //!
 //! The pages are Markdown files under `docs/`, and can be read there too.
 
@@ -50,3 +51,4 @@ page!(design, "design.md");
 page!(from_flask, "from-flask.md");
 page!(from_tower_sessions, "from-tower-sessions.md");
 page!(from_axum_session, "from-axum-session.md");
+page!(from_axum_login, "from-axum-login.md");

@@ -44,7 +44,7 @@
 //! - [`guide::errors`]: every message, and what to do next.
 //! - [`guide::design`]: what always holds, how a commit works, what a store has to guarantee.
 //! - Moving over: [`guide::from_flask`] for `wiz.session` and Flask, [`guide::from_tower_sessions`],
-//!   [`guide::from_axum_session`].
+//!   [`guide::from_axum_session`], [`guide::from_axum_login`].
 //!
 //! The types:
 //!
