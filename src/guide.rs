@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`concurrency`] | what is guaranteed when requests meet or are sent again, and what stays with you |
 //! | [`authentication`] | logins by password, another site or a passkey; guarded routes, roles, CORS and CSRF |
+//! | [`login_does_not_stick`] | what to look at when a user is a visitor again at the next page |
 //! | [`security`] | the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement |
 //! | [`expiry`] | the two timeouts, touching, polling, remember me, sweeping |
 //! | [`stores`] | which store for what, what a request costs, setting one up |
@@ -35,6 +36,7 @@ macro_rules! page {
 
 page!(concurrency, "concurrency.md");
 page!(authentication, "authentication.md");
+page!(login_does_not_stick, "login-does-not-stick.md");
 page!(security, "security.md");
 page!(expiry, "expiry.md");
 page!(stores, "stores.md");

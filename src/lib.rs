@@ -30,6 +30,7 @@
 //!
 //! - [`guide::concurrency`]: what is guaranteed when requests meet, fail or are sent again.
 //! - [`guide::authentication`]: logins by password, another site or a passkey; guarded routes, roles, CORS and CSRF.
+//! - [`guide::login_does_not_stick`]: what to look at when a user is a visitor again at the next page.
 //! - [`guide::security`]: the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement.
 //! - [`guide::expiry`]: the two timeouts, remember me, polling, sweeping.
 //! - [`guide::stores`]: choosing a store, setting one up.

@@ -26,6 +26,7 @@ mod keyboard;
 mod layout;
 mod live;
 mod logins;
+mod plain_http;
 mod preferences;
 mod protected;
 mod registration;
