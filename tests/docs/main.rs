@@ -114,6 +114,22 @@ fn every_page_is_in_the_guide_and_is_run() {
     }
 }
 
+/// Every error that is listed says what to do about it.
+#[test]
+fn no_error_is_listed_without_what_to_do() {
+    let page = fs::read_to_string(root().join("docs/errors.md")).expect("there is a page");
+    let mut tables = 0;
+    let mut is_asked = false;
+    for line in page.lines() {
+        match line.strip_suffix(" what to do |") {
+            Some(_) => (is_asked, tables) = (true, tables + 1),
+            None if !line.starts_with('|') => is_asked = false,
+            None => assert!(!is_asked || !line.ends_with("| |"), "{line}"),
+        }
+    }
+    assert!(tables >= 6, "the page has tables");
+}
+
 /// Nor in the library's own documentation.
 #[test]
 fn no_doc_test_is_ignored() {
