@@ -87,6 +87,17 @@ fn relative_links_lead_to_files() {
     }
 }
 
+/// The registry shows them without the files around them.
+#[test]
+fn the_readmes_links_hold_anywhere() {
+    for readme in [readmes().0, readmes().1] {
+        let links = readme.links();
+        assert!(links.len() > 20, "it has links");
+        let relative: Vec<_> = links.iter().filter_map(|link| relative(link)).collect();
+        assert_eq!(relative, [""; 0]);
+    }
+}
+
 #[test]
 fn no_reference_is_undefined() {
     for path in documents() {

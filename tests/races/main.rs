@@ -11,8 +11,15 @@ mod model;
 #[path = "../support/races.rs"]
 mod races;
 mod seeds;
+#[allow(dead_code, reason = "the layer's tests use the rest")]
+#[path = "../it/support/yielding.rs"]
+mod yielding;
+
+use std::time::Duration;
 
 use wiz_session::{MemoryStore, store::conformance};
+
+use yielding::Yielding;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_conforms() {
@@ -22,4 +29,11 @@ async fn memory_conforms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_loses_no_race() {
     races::run(MemoryStore::new(), 10).await;
+}
+
+/// A millisecond each way, as a database in the next rack: where libraries that are right at no distance lose most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_is_far_away_loses_no_race() {
+    let store = Yielding::far(MemoryStore::new(), Duration::from_millis(1));
+    races::run(store, 1).await;
 }
