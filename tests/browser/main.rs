@@ -22,6 +22,7 @@ mod cart;
 mod contrast;
 mod cookie;
 mod flash;
+mod form_post;
 mod keyboard;
 mod layout;
 mod live;
