@@ -114,7 +114,7 @@ async fn is_right(password: String, hash: String) -> bool {
     matches!(spawn_blocking(check).await, Ok(Ok(())))
 }
 
-/// The user's name and account. A session from before a change of the password is nobody's.
+/// The user's name and account. A session from before a change of the password does not count.
 struct Current(String, Account);
 
 impl FromRequestParts<Site> for Current {
