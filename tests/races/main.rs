@@ -15,25 +15,21 @@ mod seeds;
 #[path = "../it/support/yielding.rs"]
 mod yielding;
 
-use std::time::Duration;
-
 use wiz_session::{MemoryStore, store::conformance};
-
-use yielding::Yielding;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_conforms() {
     conformance::run(MemoryStore::new()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn memory_loses_no_race() {
-    races::run(MemoryStore::new(), 10).await;
-}
-
 /// A millisecond each way, as a database in the next rack: where libraries that are right at no distance lose most.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_store_that_is_far_away_loses_no_race() {
-    let store = Yielding::far(MemoryStore::new(), Duration::from_millis(1));
+    let store = yielding::Yielding::far(MemoryStore::new(), std::time::Duration::from_millis(1));
     races::run(store, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_loses_no_race() {
+    races::run(MemoryStore::new(), 10).await;
 }
