@@ -71,7 +71,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for WizSession {
 /// ```
 ///
 /// An application whose handlers take the account itself writes an extractor of its own in ten lines: see
-/// [authentication](crate::guide::security).
+/// [authentication](crate::guide::authentication#passwords).
 ///
 /// One `load` for the first use of the session in a request.
 ///

@@ -3,6 +3,8 @@
 //! | | |
 //! |---|---|
 //! | [`concurrency`] | what is guaranteed when requests meet or are sent again, and what stays with you |
+//! | [`authentication`] | logins by password, another site or a passkey; guarded routes, roles, CORS and CSRF |
+//! | [`login_does_not_stick`] | what to look at when a user is a visitor again at the next page |
 //! | [`security`] | the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement |
 //! | [`expiry`] | the two timeouts, touching, polling, remember me, sweeping |
 //! | [`stores`] | which store for what, what a request costs, setting one up |
@@ -19,6 +21,7 @@
 //! | [`from_flask`] | moving over from `wiz.session` and Flask |
 //! | [`from_tower_sessions`] | moving over from tower-sessions |
 //! | [`from_axum_session`] | moving over from axum_session |
+//! | [`from_axum_login`] | moving over from axum-login |
 //!
 //! The pages are Markdown files under `docs/`, and can be read there too.
 
@@ -32,6 +35,8 @@ macro_rules! page {
 }
 
 page!(concurrency, "concurrency.md");
+page!(authentication, "authentication.md");
+page!(login_does_not_stick, "login-does-not-stick.md");
 page!(security, "security.md");
 page!(expiry, "expiry.md");
 page!(stores, "stores.md");
@@ -48,3 +53,4 @@ page!(design, "design.md");
 page!(from_flask, "from-flask.md");
 page!(from_tower_sessions, "from-tower-sessions.md");
 page!(from_axum_session, "from-axum-session.md");
+page!(from_axum_login, "from-axum-login.md");

@@ -29,6 +29,8 @@
 //! The guide, one page for each subject:
 //!
 //! - [`guide::concurrency`]: what is guaranteed when requests meet, fail or are sent again.
+//! - [`guide::authentication`]: logins by password, another site or a passkey; guarded routes, roles, CORS and CSRF.
+//! - [`guide::login_does_not_stick`]: what to look at when a user is a visitor again at the next page.
 //! - [`guide::security`]: the defaults and why, OWASP ASVS 5.0 chapter 7 requirement by requirement.
 //! - [`guide::expiry`]: the two timeouts, remember me, polling, sweeping.
 //! - [`guide::stores`]: choosing a store, setting one up.
@@ -43,7 +45,7 @@
 //! - [`guide::errors`]: every message, and what to do next.
 //! - [`guide::design`]: what always holds, how a commit works, what a store has to guarantee.
 //! - Moving over: [`guide::from_flask`] for `wiz.session` and Flask, [`guide::from_tower_sessions`],
-//!   [`guide::from_axum_session`].
+//!   [`guide::from_axum_session`], [`guide::from_axum_login`].
 //!
 //! The types:
 //!

@@ -13,12 +13,15 @@ use crate::{
 };
 
 /// Without a window on a screen, and talking to nobody but the site.
-const QUIET: [&str; 10] = [
+const QUIET: [&str; 12] = [
     // The pages speak the language that the browser asks for.
     "--accept-lang=ko-KR,ko",
     "--headless",
     "--no-sandbox",
     "--no-startup-window",
+    // A name and an address that are not the machine's own, and lead to it all the same.
+    "--host-resolver-rules=MAP shop.example 127.0.0.1,MAP 192.0.2.7 127.0.0.1",
+    "--no-proxy-server",
     "--remote-debugging-port=0",
     "--disable-gpu",
     "--disable-quic",

@@ -5,6 +5,7 @@ mod layers;
 mod markdown;
 mod modules;
 mod observability;
+mod site;
 
 use std::{
     fs,
@@ -86,6 +87,17 @@ fn relative_links_lead_to_files() {
     }
 }
 
+/// The registry shows them without the files around them.
+#[test]
+fn the_readmes_links_hold_anywhere() {
+    for readme in [readmes().0, readmes().1] {
+        let links = readme.links();
+        assert!(links.len() > 20, "it has links");
+        let relative: Vec<_> = links.iter().filter_map(|link| relative(link)).collect();
+        assert_eq!(relative, [""; 0]);
+    }
+}
+
 #[test]
 fn no_reference_is_undefined() {
     for path in documents() {
@@ -111,6 +123,22 @@ fn every_page_is_in_the_guide_and_is_run() {
             );
         }
     }
+}
+
+/// Every error that is listed says what to do about it.
+#[test]
+fn no_error_is_listed_without_what_to_do() {
+    let page = fs::read_to_string(root().join("docs/errors.md")).expect("there is a page");
+    let mut tables = 0;
+    let mut is_asked = false;
+    for line in page.lines() {
+        match line.strip_suffix(" what to do |") {
+            Some(_) => (is_asked, tables) = (true, tables + 1),
+            None if !line.starts_with('|') => is_asked = false,
+            None => assert!(!is_asked || !line.ends_with("| |"), "{line}"),
+        }
+    }
+    assert!(tables >= 6, "the page has tables");
 }
 
 /// Nor in the library's own documentation.

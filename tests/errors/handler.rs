@@ -38,7 +38,7 @@ pub(crate) async fn meet() -> Vec<Met> {
 async fn of_scans() -> [Met; 2] {
     let foreign = Cursor::new("of another store");
     [
-        failure(Yielding(MemoryStore::new()).scan(None, 10).await).because("cannot list all"),
+        failure(Yielding::new(MemoryStore::new()).scan(None, 10).await).because("cannot list all"),
         failure(MemoryStore::new().scan(Some(&foreign), 10).await).because("another store"),
     ]
 }

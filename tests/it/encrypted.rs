@@ -161,7 +161,7 @@ async fn keys_change_under_load_without_a_loss() {
     const WRITES: u32 = 300;
     let inner = MemoryStore::new();
     // Two processes, of the first and of the second deployment.
-    let yielding = |byte| EncryptedStore::new(Yielding(inner.clone()), key(byte));
+    let yielding = |byte| EncryptedStore::new(Yielding::new(inner.clone()), key(byte));
     let before = || yielding(2).next_key(key(3));
     let after = || yielding(3).previous_keys([key(2)]);
     let (browser, _) = alice(&encrypted(&inner, 2)).await;

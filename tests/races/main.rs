@@ -12,12 +12,22 @@ mod model;
 #[path = "../support/races.rs"]
 mod races;
 mod seeds;
+#[allow(dead_code, reason = "the layer's tests use the rest")]
+#[path = "../it/support/yielding.rs"]
+mod yielding;
 
 use wiz_session::{MemoryStore, store::conformance, test_util::TestStore};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_conforms() {
     conformance::run(MemoryStore::new()).await;
+}
+
+/// A millisecond each way, as a database in the next rack: where libraries that are right at no distance lose most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_is_far_away_loses_no_race() {
+    let store = yielding::Yielding::far(MemoryStore::new(), std::time::Duration::from_millis(1));
+    races::run(store, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

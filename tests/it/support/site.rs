@@ -99,12 +99,12 @@ impl Site {
 
     /// A layer on the same sessions whose calls are neither counted nor fail.
     pub(crate) fn unwatched(&self) -> WizSessionLayer {
-        self.layer_on(Yielding(self.store.sessions().clone()))
+        self.layer_on(Yielding::new(self.store.sessions().clone()))
     }
 
     /// A layer on the same sessions whose store lets others go first at each call.
     pub(crate) fn yielding(&self) -> WizSessionLayer {
-        self.layer_on(Yielding(self.store.clone()))
+        self.layer_on(Yielding::new(self.store.clone()))
     }
 
     fn layer_on(&self, store: impl SessionStore) -> WizSessionLayer {
