@@ -52,7 +52,8 @@ impl Revoker {
         answer
     }
 
-    /// Ends those live sessions of a user that are not kept, also ones that move to a new id meanwhile. Answers how many.
+    /// Ends those sessions of a user that are not kept, also ones that move to a new id meanwhile, and ones that have
+    /// expired: a request that found them alive may still keep them so. Answers how many.
     pub(crate) async fn revoke_unless(
         &self,
         user: &str,
@@ -70,7 +71,8 @@ impl Revoker {
     /// Of concurrent calls each keeps the newest of those that it sees, so together they never end more than one that
     /// sees all would.
     pub(crate) async fn keep_newest(&self, user: &str, most: usize) -> Result<u64, Error> {
-        let rest = |mut listed: Vec<(Handle, Record)>| {
+        let rest = |listed: Vec<(Handle, Record)>| {
+            let mut listed = self.live(listed);
             listed.sort_by_key(|(handle, record)| {
                 let body = record.body();
                 let logged_in = body.authenticated_at.unwrap_or(body.created_at);
@@ -90,7 +92,7 @@ impl Revoker {
         let mut ended = 0;
         for _ in 0..ROUNDS {
             let mut is_done = true;
-            for (handle, _) in rest(self.list(user).await?) {
+            for (handle, _) in rest(self.store.list(user).answer().await?) {
                 match self.revoke(handle).await? {
                     true => ended += 1,
                     // It ended, or it moved and is listed under its new id.
@@ -106,9 +108,12 @@ impl Revoker {
 
     /// The live sessions of a user.
     pub(crate) async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-        let mut listed = self.store.list(user).answer().await?;
+        Ok(self.live(self.store.list(user).answer().await?))
+    }
+
+    fn live(&self, mut listed: Vec<(Handle, Record)>) -> Vec<(Handle, Record)> {
         let now = self.clock.timestamp();
         listed.retain(|(_, record)| self.expiry.is_live(record, now));
-        Ok(listed)
+        listed
     }
 }

@@ -273,3 +273,22 @@ async fn an_entry_lives_as_long_as_the_longest_login_that_it_leads_to() {
     assert_eq!(sessions.revoke_alias("sid", "1").await.unwrap(), 1);
     assert_eq!(remembered.user().await, None);
 }
+
+#[tokio::test]
+async fn a_session_that_a_request_found_in_time_is_ended_by_its_stamp_too() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.log_in_with(7, "old"))
+        .await;
+    site.pass(29);
+    let revoked = async |session: WizSession| {
+        site.pass(2);
+        let sessions = site.layer.sessions();
+        assert_eq!(sessions.revoke_stale("7", "new").await.unwrap(), 1);
+        session.set("a", 1)
+    };
+    let reply = browser.visit(revoked).await;
+    assert_eq!(reply.status, StatusCode::CONFLICT);
+    assert_eq!(browser.user().await, None);
+}
