@@ -82,6 +82,11 @@ impl WizSession {
         self.session.config.cookie.is_bearer()
     }
 
+    /// Whether the client came with a token, and so keeps no cookie.
+    pub(crate) fn came_with_token(&self) -> bool {
+        self.session.cookies().is_bearer()
+    }
+
     /// How lists of sessions show this one: [`SessionInfo::label`](crate::SessionInfo::label) and the operator's tool.
     /// Stored with the session, and kept until another label is given; the empty one removes it. For a visitor without a
     /// session it takes effect with the first value that is set.
