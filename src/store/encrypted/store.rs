@@ -29,13 +29,14 @@ use crate::{
 /// # What is encrypted
 ///
 /// The data, the user, the label, the aliases: all of a session but its times, its version, the random ids of its last
-/// commits, and its handle, which is a hash. The cipher is XChaCha20-Poly1305 with a random nonce; the handle is
+/// commits, and its handle, which is a hash: of its id, or of an [alias](crate::WizSession::alias), so that a dump confirms
+/// an alias that can be guessed. The cipher is XChaCha20-Poly1305 with a random nonce; the handle is
 /// authenticated with it, so a record that is copied under another handle is not read. The store's index of users holds an
-/// HMAC-SHA256 of the user: so [`list`](SessionStore::list) costs what it did, and who reads the database sees that two
+/// HMAC-SHA256 of the user: so [`list`](SessionStore::list) costs what it did, and a reader of the database sees that two
 /// sessions are one user's, and not whose.
 ///
-/// It does not hide how large a session is, nor hinder who can write to the database from deleting a session, or from
-/// putting an older version of it back.
+/// It does not hide how large a session is. Write access to the database is still enough to delete a session, to put an
+/// older version of it back, or to keep it from idling out before its absolute end.
 ///
 /// # Keys
 ///
@@ -98,8 +99,8 @@ impl<S: SessionStore> EncryptedStore<S> {
     }
 
     /// Also reads sessions that are not encrypted: for the time in which a store with sessions in it comes to be encrypted.
-    /// They are encrypted when they are changed next. Who can write to the database can forge sessions as long as this is
-    /// set. Defaults to `false`.
+    /// They are encrypted when they are changed next. As long as this is set, write access to the database is enough to
+    /// forge a session. Defaults to `false`.
     #[must_use]
     pub fn accept_unencrypted(self, accept: bool) -> Self {
         self.with(|settings| settings.is_plain_accepted = accept)
