@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     cache::NearCache,
@@ -6,7 +6,7 @@ use crate::{
     expiry::Expiry,
     id::Handle,
     observe,
-    record::Record,
+    record::{CommitIds, Record},
     store::{Ended, StoreClient},
     time::Clock,
     watch::Watchers,
@@ -72,7 +72,7 @@ impl Revoker {
     /// sees all would.
     pub(crate) async fn keep_newest(&self, user: &str, most: usize) -> Result<u64, Error> {
         let rest = |listed: Vec<(Handle, Record)>| {
-            let mut listed = self.live(listed);
+            let mut listed = without_former(self.live(listed));
             listed.sort_by_key(|(handle, record)| {
                 let body = record.body();
                 let logged_in = body.authenticated_at.unwrap_or(body.created_at);
@@ -116,4 +116,16 @@ impl Revoker {
         listed.retain(|(_, record)| self.expiry.is_live(record, now));
         listed
     }
+}
+
+/// A session that moves to a new id may be listed under both: in a store that moves in two steps, or if it moves
+/// between two of its reads. Under the former it does not count. Its last commit tells: the other has gone on from it.
+fn without_former(mut listed: Vec<(Handle, Record)>) -> Vec<(Handle, Record)> {
+    let commits = listed.iter().map(|(_, record)| &record.body().commits);
+    let earlier: HashSet<_> = commits.flat_map(CommitIds::earlier).collect();
+    listed.retain(|(_, record)| {
+        let latest = record.body().commits.latest();
+        latest.is_none_or(|latest| !earlier.contains(&latest))
+    });
+    listed
 }
