@@ -71,6 +71,7 @@ const ROUNDS: u32 = 20;
 
 impl<S: SessionStore> EncryptedStore<S> {
     /// Keeps sessions in this store, encrypted.
+    #[allow(clippy::needless_pass_by_value, reason = "as for the layer")]
     pub fn new(store: S, key: Key) -> Self {
         let keys = Keys {
             current: Arc::new(StoreKey::new(&key)),
@@ -93,6 +94,7 @@ impl<S: SessionStore> EncryptedStore<S> {
     }
 
     /// The key with which sessions will be encrypted after the next deployment. It decrypts already. Defaults to none.
+    #[allow(clippy::needless_pass_by_value, reason = "as for the layer")]
     #[must_use]
     pub fn next_key(self, key: Key) -> Self {
         self.with(|settings| settings.others.push(Arc::new(StoreKey::new(&key))))
