@@ -182,7 +182,8 @@ impl Sessions {
     /// the user out. For OpenID Connect back-channel logout, with the `sid` of the logout token. A token that names the
     /// user alone, by `sub`, is what [`revoke_user`](Self::revoke_user) is for.
     ///
-    /// One `load`, one `list`, and one `delete` for each session that ends.
+    /// One `load`, one `list`, and one `delete` for each session that ends. A login that is under way may be stored after
+    /// the list.
     ///
     /// ```
     /// # async fn f(sessions: wiz_session::Sessions, sid: &str) -> Result<(), wiz_session::Error> {

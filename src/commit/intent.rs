@@ -91,7 +91,8 @@ impl Intent {
         if self.remember == done.remember {
             self.remember = None;
         }
-        if self.details == done.details {
+        // A login that is still to come would take its aliases from the record.
+        if self.login.is_none() && self.details == done.details {
             self.details = None;
         }
     }

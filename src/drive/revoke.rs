@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     cache::NearCache,
@@ -6,7 +6,7 @@ use crate::{
     expiry::Expiry,
     id::Handle,
     observe,
-    record::Record,
+    record::{CommitIds, Record},
     store::{Ended, StoreClient},
     time::Clock,
     watch::Watchers,
@@ -52,7 +52,8 @@ impl Revoker {
         answer
     }
 
-    /// Ends those live sessions of a user that are not kept, also ones that move to a new id meanwhile. Answers how many.
+    /// Ends those sessions of a user that are not kept, also ones that move to a new id meanwhile, and ones that have
+    /// expired: a request that found them alive may still keep them so. Answers how many.
     pub(crate) async fn revoke_unless(
         &self,
         user: &str,
@@ -70,7 +71,8 @@ impl Revoker {
     /// Of concurrent calls each keeps the newest of those that it sees, so together they never end more than one that
     /// sees all would.
     pub(crate) async fn keep_newest(&self, user: &str, most: usize) -> Result<u64, Error> {
-        let rest = |mut listed: Vec<(Handle, Record)>| {
+        let rest = |listed: Vec<(Handle, Record)>| {
+            let mut listed = without_former(self.live(listed));
             listed.sort_by_key(|(handle, record)| {
                 let body = record.body();
                 let logged_in = body.authenticated_at.unwrap_or(body.created_at);
@@ -90,7 +92,7 @@ impl Revoker {
         let mut ended = 0;
         for _ in 0..ROUNDS {
             let mut is_done = true;
-            for (handle, _) in rest(self.list(user).await?) {
+            for (handle, _) in rest(self.store.list(user).answer().await?) {
                 match self.revoke(handle).await? {
                     true => ended += 1,
                     // It ended, or it moved and is listed under its new id.
@@ -106,9 +108,24 @@ impl Revoker {
 
     /// The live sessions of a user.
     pub(crate) async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
-        let mut listed = self.store.list(user).answer().await?;
+        Ok(self.live(self.store.list(user).answer().await?))
+    }
+
+    fn live(&self, mut listed: Vec<(Handle, Record)>) -> Vec<(Handle, Record)> {
         let now = self.clock.timestamp();
         listed.retain(|(_, record)| self.expiry.is_live(record, now));
-        Ok(listed)
+        listed
     }
+}
+
+/// A session that moves to a new id may be listed under both: in a store that moves in two steps, or if it moves
+/// between two of its reads. Under the former it does not count. Its last commit tells: the other has gone on from it.
+fn without_former(mut listed: Vec<(Handle, Record)>) -> Vec<(Handle, Record)> {
+    let commits = listed.iter().map(|(_, record)| &record.body().commits);
+    let earlier: HashSet<_> = commits.flat_map(CommitIds::earlier).collect();
+    listed.retain(|(_, record)| {
+        let latest = record.body().commits.latest();
+        latest.is_none_or(|latest| !earlier.contains(&latest))
+    });
+    listed
 }

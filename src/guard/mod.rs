@@ -68,14 +68,14 @@ impl Guard {
         }
     }
 
-    /// Takes a login that is no older than this, for what takes another look at the password ("step-up"; OWASP ASVS 5.0
+    /// Asks for a login that is no older than this, for actions that ask for the password again ("step-up"; OWASP ASVS 5.0
     /// §7.5.3). Defaults to any age.
     pub fn fresh(self, within: Duration) -> Self {
         self.with(|rules| rules.fresh = Some(within))
     }
 
-    /// Takes a condition as well: a role, an accepted contract. Of several, all have to hold. It is asked of users alone,
-    /// must not block, and may look at the session as a handler does; its error is answered by its
+    /// Adds a condition: a role, an accepted contract. Of several, all have to hold. It is asked only if a user is logged
+    /// in, must not block, and may look at the session as a handler does; an error is answered with its
     /// [status](Error::status).
     ///
     /// ```
@@ -93,18 +93,19 @@ impl Guard {
         self.with(|rules| rules.conditions.push(Arc::new(condition)))
     }
 
-    /// Sends who has to log in to this page, by a 303. For pages that people open; an API answers 401 better.
+    /// Redirects to this page, by a 303, where a login is needed. For pages that people open; for an API, 401 is better.
     ///
     /// The path of a `GET` is remembered in the session for [after the login](WizSession::take_redirect_after_login). That
-    /// begins a session for a visitor who has none; see [`next_in_query`](Self::next_in_query).
+    /// begins a session for a visitor who has none; see [`next_in_query`](Self::next_in_query). It is not remembered if it
+    /// is longer than 2048 bytes, if the session has no room for it, or if the request has a bearer token.
     pub fn login_at(self, page: impl Into<String>) -> Self {
         let page = page.into();
         self.with(|rules| rules.login_at = Some(page))
     }
 
     /// Hands the path to the login page in its query, under this name, in place of the session: nothing is stored for a
-    /// visitor, or for a crawler. The login page has to hand it on, and has to look at it with
-    /// [`local_path`](Self::local_path) before it redirects, as anybody can make such a link.
+    /// visitor, or for a crawler. The login page has to hand it on, and has to check it by
+    /// [`local_path`](Self::local_path) before it redirects, as such a link can be made by others.
     ///
     /// ```
     /// use wiz_session::Guard;

@@ -30,8 +30,15 @@ impl WizSession {
         Ok(path.filter(|path| local_path(path).is_some()))
     }
 
+    /// Unless there is no room for it, or the client has a token: it could not keep a session that begins here.
     pub(super) fn remember_redirect(&self, path: &str) -> Result<(), Error> {
-        self.set(KEY, path)
+        if self.came_with_token() {
+            return Ok(());
+        }
+        match self.set(KEY, path) {
+            Err(error) if error.is_too_large() => Ok(()),
+            set => set,
+        }
     }
 }
 

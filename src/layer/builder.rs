@@ -246,6 +246,9 @@ impl WizSessionLayerBuilder {
     /// How many sessions a user may have: the login that would be one more ends the one whose login is the oldest, at
     /// this process or another. At least 1. Defaults to no limit.
     ///
+    /// All sessions of the user in the store count, also those of another layer on it. Which login is the oldest, the
+    /// clocks of the servers that took them say: if they differ, a login right after another one may count as older.
+    ///
     /// A login then costs one `list` more, and one `delete` for each session that ends. Several logins at once never leave
     /// more than this number. If the store fails between a login and that, the login stands, a `warn` event says so, and
     /// the user's next login ends what is left.
@@ -258,8 +261,9 @@ impl WizSessionLayerBuilder {
     /// applications: [`WizSession::token`](crate::WizSession::token) gives out the value, which is the cookie's.
     ///
     /// A request with such a token is a bearer request: its cookies are not looked at, and its response sets and removes
-    /// none. A token of another form, a JWT for instance, is not ours: such a request has its cookies as ever. Responses
-    /// that read the session get `Vary: Authorization` too. Defaults to `false`.
+    /// none, even if the token turns out to be forged, or is that of another layer. What such a request begins can be
+    /// kept by a [token](crate::WizSession::token) alone. A token of another form, a JWT for instance, is not ours: such a
+    /// request has its cookies as ever. Responses that read the session get `Vary: Authorization` too. Defaults to `false`.
     pub fn bearer(mut self, bearer: bool) -> Self {
         self.bearer = bearer;
         self

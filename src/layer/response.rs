@@ -11,6 +11,7 @@ use tower_cookies::Cookies;
 use super::body::SessionBody;
 use crate::{
     cookie::SetCookie,
+    observe,
     session::{Finished, RequestSession},
 };
 
@@ -59,6 +60,9 @@ impl ResponseContext {
             keep_out_of_caches(headers);
         }
         for cookie in cookies.into_iter().flatten() {
+            if !cookie.is_removal() && self.session.is_of_insecure_origin() {
+                observe::cookie_not_kept();
+            }
             self.set_cookie(response, cookie);
         }
     }

@@ -6,7 +6,7 @@ use crate::id;
 
 /// Names one commit, from before its first store call through every retry. A record carries the ids of its last
 /// commits, so a commit whose answer was lost is recognised by its id instead of being done a second time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CommitId(u64);
 
 impl CommitId {
@@ -36,8 +36,16 @@ impl CommitIds {
         self.0.is_none()
     }
 
-    pub(super) fn latest(&self) -> Option<CommitId> {
+    pub(crate) fn latest(&self) -> Option<CommitId> {
         self.0.as_ref().map(|ids| CommitId(ids[Self::MOST - 1]))
+    }
+
+    /// All but the latest.
+    pub(crate) fn earlier(&self) -> impl Iterator<Item = CommitId> {
+        let ids = self.0.as_deref().into_iter().flatten();
+        ids.take(Self::MOST - 1)
+            .filter(|id| **id != 0)
+            .map(|id| CommitId(*id))
     }
 
     /// These and one more, which the oldest makes room for.

@@ -56,7 +56,7 @@ impl WizSession {
         details.is_some_and(|details| details.stamp == Some(stamp))
     }
 
-    /// Whether the user logged in no longer ago than this: for what takes another look at the password. `false` for a
+    /// Whether the user logged in no longer ago than this: for actions that ask for the password again. `false` for a
     /// visitor.
     ///
     /// By the layer's clock. A login at another server, whose clock is ahead by up to five minutes, counts as one of now.
@@ -80,6 +80,11 @@ impl WizSession {
     /// Whether the layer takes bearer tokens.
     pub(crate) fn takes_tokens(&self) -> bool {
         self.session.config.cookie.is_bearer()
+    }
+
+    /// Whether the client came with a token, and so keeps no cookie.
+    pub(crate) fn came_with_token(&self) -> bool {
+        self.session.cookies().is_bearer()
     }
 
     /// How lists of sessions show this one: [`SessionInfo::label`](crate::SessionInfo::label) and the operator's tool.
@@ -109,7 +114,9 @@ impl WizSession {
     /// value or a login.
     ///
     /// Call it last: a login or a new id after it makes the token one that has ended. A token lives as long as its session
-    /// does, and a new id, which each login brings, makes another one of it.
+    /// keeps its id, and as long as the layer has the key that signed it. A cookie of a previous key is replaced by itself;
+    /// a token is not, so give out another before its key leaves
+    /// [`previous_keys`](crate::WizSessionLayerBuilder::previous_keys).
     ///
     /// ```
     /// use axum::Json;
@@ -139,7 +146,10 @@ impl WizSession {
     ///
     /// An alias belongs to one login: the next [`log_in`](Self::log_in) removes it. A session has one alias of a name, and
     /// eight at most. Call it after `log_in`, and after [`remember`](Self::remember) where that is called: the alias is
-    /// kept for as long as the session can live.
+    /// kept for as long as the session can live by then, and its entry in the store also after a logout.
+    ///
+    /// An alias leads to one user, the last to be given it. Several sessions of that user may have it. Where it comes from
+    /// several systems, put the system into the name or the value: two may have given out one `sid`.
     ///
     /// ```
     /// # async fn f(session: wiz_session::WizSession, sid: &str) -> Result<(), wiz_session::Error> {

@@ -38,10 +38,10 @@ impl<'a> AliasEntry<'a> {
         user(&record).map(Some)
     }
 
-    /// Leads to this user until then.
+    /// Leads to this user until then, or until the end of an earlier login with this alias.
     async fn lead_to(&self, user: &str, now: Timestamp, until: Timestamp) -> Result<(), Error> {
-        let record = entry(user, now, until);
         for _ in 0..TRIES {
+            let record = entry(user, now, until);
             match self.store.create(self.handle, &record).answer().await? {
                 Created::Created => return Ok(()),
                 Created::Exists => {}
@@ -49,6 +49,7 @@ impl<'a> AliasEntry<'a> {
             let Some(stored) = self.store.load(self.handle).answer().await? else {
                 continue;
             };
+            let record = entry(user, now, until.max(stored.expires()));
             let version = stored.version();
             let replace = self.store.replace(self.handle, version, &record);
             match replace.answer().await? {

@@ -138,9 +138,6 @@ impl RequestSession {
     ) -> Finished {
         let has_given_token = self.has_given_token();
         let cookie = cookie.filter(|_| self.keeps_cookies());
-        if cookie == Some(CookieAction::Set) && self.loaded().is_insecure.load(Ordering::Relaxed) {
-            observe::cookie_not_kept();
-        }
         let cookie = match (cookie, stored) {
             (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {

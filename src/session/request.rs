@@ -109,6 +109,11 @@ impl RequestSession {
         self.loaded().is_insecure.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the client will drop a `Secure` cookie.
+    pub(crate) fn is_of_insecure_origin(&self) -> bool {
+        self.loaded().is_insecure.load(Ordering::Relaxed)
+    }
+
     /// Ends the session, and those of further cookies that the client sent. Answers whether it had one of its own.
     pub(crate) fn clear(&self) -> bool {
         let loaded = self.loaded();

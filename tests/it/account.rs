@@ -1,7 +1,7 @@
 //! What a login carries beside the user: labels, stamps of credentials, aliases.
 
 use http::StatusCode;
-use wiz_session::{Error, WizSession};
+use wiz_session::{Error, SessionStore, WizSession};
 
 use crate::support::{Site, StoreMethod};
 
@@ -250,4 +250,45 @@ async fn an_alias_is_refused_clearly() {
         .visit(async |session| session.alias("7", "v").await)
         .await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn an_entry_lives_as_long_as_the_longest_login_that_it_leads_to() {
+    let site = Site::new();
+    let mut remembered = site.browser();
+    let log_in_for_long = async |session: WizSession| {
+        session.log_in("alice");
+        session.remember(std::time::Duration::from_secs(100 * 86_400));
+        session.alias("sid", "1").await
+    };
+    remembered.visit(log_in_for_long).await.is_ok();
+    log_in(&site, "alice", "1").await;
+    site.pass(2 * 24 * 60);
+    site.store
+        .sessions()
+        .delete_expired(site.clock.now(), 100)
+        .await
+        .unwrap();
+    let sessions = site.layer.sessions();
+    assert_eq!(sessions.revoke_alias("sid", "1").await.unwrap(), 1);
+    assert_eq!(remembered.user().await, None);
+}
+
+#[tokio::test]
+async fn a_session_that_a_request_found_in_time_is_ended_by_its_stamp_too() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| session.log_in_with(7, "old"))
+        .await;
+    site.pass(29);
+    let revoked = async |session: WizSession| {
+        site.pass(2);
+        let sessions = site.layer.sessions();
+        assert_eq!(sessions.revoke_stale("7", "new").await.unwrap(), 1);
+        session.set("a", 1)
+    };
+    let reply = browser.visit(revoked).await;
+    assert_eq!(reply.status, StatusCode::CONFLICT);
+    assert_eq!(browser.user().await, None);
 }

@@ -1,6 +1,9 @@
 //! `EncryptedStore`: what the store underneath sees, and keys that change.
 
-use futures_util::future;
+use futures_util::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use wiz_session::{
     EncryptedStore, Error, Handle, MemoryStore, Record, SessionStore, Version, WizSession,
     WizSessionLayer,
@@ -191,4 +194,77 @@ async fn keys_change_under_load_without_a_loss() {
     let sessions = layer(before()).sessions();
     assert_eq!(sessions.revoke_user("alice@example.com").await.unwrap(), 1);
     assert_eq!(browser.user().await, None);
+}
+
+/// Does something right after the first time that users are asked for.
+struct Meanwhile(
+    MemoryStore,
+    parking_lot::Mutex<Option<BoxFuture<'static, ()>>>,
+);
+
+impl Meanwhile {
+    fn new(store: &MemoryStore, does: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(store.clone(), parking_lot::Mutex::new(Some(does.boxed())))
+    }
+
+    async fn happens(&self) {
+        let does = self.1.lock().take();
+        if let Some(does) = does {
+            does.await;
+        }
+    }
+}
+
+impl SessionStore for Meanwhile {
+    wiz_session::forward_session_store!(self => self.0, except [list, delete_user]);
+
+    async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
+        let listed = self.0.list(user).await;
+        self.happens().await;
+        listed
+    }
+
+    async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
+        let deleted = self.0.delete_user(user, except).await;
+        self.happens().await;
+        deleted
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_gets_the_other_key_meanwhile_is_ended_with_the_user() {
+    let inner = MemoryStore::new();
+    let before = encrypted(&inner, 2).next_key(key(3));
+    let (_, handle) = alice(&before).await;
+    let after = encrypted(&inner, 3).previous_keys([key(2)]);
+    let writes = async move {
+        let record = after.load(handle).await.unwrap().unwrap();
+        after
+            .replace(handle, record.version(), &record)
+            .await
+            .unwrap();
+    };
+    let store = EncryptedStore::new(Meanwhile::new(&inner, writes), key(3)).previous_keys([key(2)]);
+    assert_eq!(
+        store.delete_user("alice@example.com", None).await.unwrap(),
+        1
+    );
+    assert!(store.load(handle).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_that_moves_to_the_other_key_meanwhile_is_listed_once() {
+    let inner = MemoryStore::new();
+    let after = encrypted(&inner, 3).previous_keys([key(2)]);
+    let (_, handle) = alice(&after).await;
+    let before = encrypted(&inner, 2).next_key(key(3));
+    let moves = async move {
+        let record = before.load(handle).await.unwrap().unwrap();
+        let new = Handle::from_bytes([7; 16]);
+        before.create(new, &record).await.unwrap();
+        before.delete(handle).await.unwrap();
+    };
+    let store = EncryptedStore::new(Meanwhile::new(&inner, moves), key(3)).previous_keys([key(2)]);
+    let listed = store.list("alice@example.com").await.unwrap();
+    assert_eq!(listed.len(), 1, "a limit would end another one for it");
 }

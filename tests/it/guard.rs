@@ -278,3 +278,31 @@ async fn the_user_is_an_argument() {
     );
     assert_eq!(open(&mut visitor, &app, "/name").await.body, "nobody");
 }
+
+#[tokio::test]
+async fn a_path_for_which_there_is_no_room_is_forgotten_and_the_login_is_shown() {
+    let site = Site::with(|builder| builder.max_bytes(200));
+    let app = guarded(&site, Guard::user().login_at("/login"));
+    let reply = open(
+        &mut site.browser(),
+        &app,
+        &format!("/area/page?{}", "q".repeat(300)),
+    )
+    .await;
+    assert_eq!(
+        (reply.status, reply.lines(LOCATION)),
+        (StatusCode::SEE_OTHER, vec!["/login".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn no_session_is_begun_for_a_client_that_could_not_keep_it() {
+    let site = Site::with(|builder| builder.bearer(true));
+    let app = guarded(&site, Guard::user().login_at("/login"));
+    let token = format!("Bearer {}", "A".repeat(75));
+    let request = Request::get("/area/page").header("authorization", token);
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let reply = site.browser().send(app, request).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER);
+    assert_eq!(site.sessions().await, 0);
+}

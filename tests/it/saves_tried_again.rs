@@ -85,3 +85,26 @@ async fn a_save_after_clear_that_is_dropped_midway_is_done_by_the_commit() {
     }).await;
     assert_eq!(browser.read("b").await, Some(2));
 }
+
+#[tokio::test]
+async fn a_login_that_is_done_again_keeps_its_alias() {
+    let site = Site::new();
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| {
+            session.log_in("alice");
+            session.alias("sid", "1").await?;
+            site.store.fault(StoreMethod::Create, Fault::DoneThenFail);
+            site.store.fault(StoreMethod::Load, Fault::Fail);
+            assert!(session.save().await.is_err());
+            site.store.heal();
+            site.pass(1);
+            session.log_in("alice");
+            session.alias("sid", "1").await?;
+            session.save().await
+        })
+        .await
+        .is_ok();
+    let sessions = site.layer.sessions();
+    assert_eq!(sessions.revoke_alias("sid", "1").await.unwrap(), 1);
+}

@@ -138,3 +138,24 @@ async fn the_newest_can_be_kept_by_hand() {
     assert_eq!(users(&mut browsers).await, [false, true, true, true]);
     assert_eq!(sessions.keep_newest("alice", 0).await.unwrap(), 3);
 }
+
+#[tokio::test]
+async fn a_session_that_is_moving_to_a_new_id_counts_once() {
+    let site = site(3);
+    let mut oldest = site.logged_in("alice").await;
+    site.pass(1);
+    let mut moving = site.logged_in("alice").await;
+    site.pass(1);
+    // Its copy is there, and it is not ended yet.
+    let gate = site.store.pause(StoreMethod::Replace);
+    let moves = moving.visit(async |session| session.regenerate());
+    let log_in = async {
+        gate.reached().await;
+        let mut browser = site.browser();
+        browser.visit(async |session| session.log_in("alice")).await;
+        gate.open();
+    };
+    futures_util::future::join(moves, log_in).await;
+    assert_eq!(oldest.user().await.as_deref(), Some("alice"));
+    assert_eq!(moving.user().await.as_deref(), Some("alice"));
+}

@@ -1,10 +1,12 @@
 //! Code of the application that runs inside of the crate's, and uses the very session: it may, and nothing hangs.
 
+use axum::extract::Request;
 use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tower::Layer;
 use wiz_session::{Error, WizSession};
 
-use crate::support::{Intruder, Log, never_hangs};
+use crate::support::{Intruder, Log, handle, never_hangs};
 
 /// A number whose code uses the session.
 #[derive(Default)]
@@ -325,5 +327,28 @@ fn a_subscriber_may_use_the_session_at_every_event() {
         ] {
             assert!(log.count(event) > 0, "{event}");
         }
+    });
+}
+
+#[test]
+fn a_subscriber_may_use_the_session_at_the_warning_of_a_cookie_that_will_not_stick() {
+    never_hangs(async move |mut browser| {
+        let log = Log::capture();
+        log.at_each_line(Intruder::writes);
+        for saves in [false, true] {
+            let request = Request::post("/").header("origin", "http://192.168.0.7");
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            let service = browser.layer().layer(handle(async |session: WizSession| {
+                Intruder::knows(&session);
+                session.log_in("alice");
+                match saves {
+                    true => session.save().await,
+                    false => Ok(()),
+                }
+            }));
+            browser.send(service, request).await.is_ok();
+            Intruder::leave();
+        }
+        assert!(log.count("sent to a page of plain HTTP") > 0);
     });
 }

@@ -29,13 +29,14 @@ use crate::{
 /// # What is encrypted
 ///
 /// The data, the user, the label, the aliases: all of a session but its times, its version, the random ids of its last
-/// commits, and its handle, which is a hash. The cipher is XChaCha20-Poly1305 with a random nonce; the handle is
+/// commits, and its handle, which is a hash: of its id, or of an [alias](crate::WizSession::alias), so that a dump confirms
+/// an alias that can be guessed. The cipher is XChaCha20-Poly1305 with a random nonce; the handle is
 /// authenticated with it, so a record that is copied under another handle is not read. The store's index of users holds an
-/// HMAC-SHA256 of the user: so [`list`](SessionStore::list) costs what it did, and who reads the database sees that two
+/// HMAC-SHA256 of the user: so [`list`](SessionStore::list) costs what it did, and a reader of the database sees that two
 /// sessions are one user's, and not whose.
 ///
-/// It does not hide how large a session is, nor hinder who can write to the database from deleting a session, or from
-/// putting an older version of it back.
+/// It does not hide how large a session is. Write access to the database is still enough to delete a session, to put an
+/// older version of it back, or to keep it from idling out before its absolute end.
 ///
 /// # Keys
 ///
@@ -49,8 +50,8 @@ use crate::{
 ///
 /// # Cost
 ///
-/// A few microseconds and no store call. With several keys [`list`](SessionStore::list) is called for each of them, twice,
-/// as a session may be changed meanwhile. A record grows by a third and some 150 bytes.
+/// A few microseconds and no store call. With several keys [`list`](SessionStore::list) and
+/// [`delete_user`](SessionStore::delete_user) are called for each of them, twice, and again if sessions come or go meanwhile. A record grows by a third and some 150 bytes.
 #[derive(Clone)]
 pub struct EncryptedStore<S> {
     store: S,
@@ -65,11 +66,12 @@ struct Keys {
     is_plain_accepted: bool,
 }
 
-/// How often a user's sessions are deleted anew, because one was encrypted with another key meanwhile.
+/// How often a user's sessions are listed or deleted anew, because one was encrypted with another key meanwhile.
 const ROUNDS: u32 = 20;
 
 impl<S: SessionStore> EncryptedStore<S> {
     /// Keeps sessions in this store, encrypted.
+    #[allow(clippy::needless_pass_by_value, reason = "as for the layer")]
     pub fn new(store: S, key: Key) -> Self {
         let keys = Keys {
             current: Arc::new(StoreKey::new(&key)),
@@ -92,14 +94,15 @@ impl<S: SessionStore> EncryptedStore<S> {
     }
 
     /// The key with which sessions will be encrypted after the next deployment. It decrypts already. Defaults to none.
+    #[allow(clippy::needless_pass_by_value, reason = "as for the layer")]
     #[must_use]
     pub fn next_key(self, key: Key) -> Self {
         self.with(|settings| settings.others.push(Arc::new(StoreKey::new(&key))))
     }
 
     /// Also reads sessions that are not encrypted: for the time in which a store with sessions in it comes to be encrypted.
-    /// They are encrypted when they are changed next. Who can write to the database can forge sessions as long as this is
-    /// set. Defaults to `false`.
+    /// They are encrypted when they are changed next. As long as this is set, write access to the database is enough to
+    /// forge a session. Defaults to `false`.
     #[must_use]
     pub fn accept_unencrypted(self, accept: bool) -> Self {
         self.with(|settings| settings.is_plain_accepted = accept)
@@ -117,6 +120,22 @@ impl<S: SessionStore> EncryptedStore<S> {
     fn open(&self, handle: Handle, record: Record) -> Result<Record, Error> {
         let keys = self.keys.all().map(|key| &**key);
         open(record, handle, keys, self.keys.is_plain_accepted)
+    }
+
+    /// The user's sessions under each of these names.
+    async fn list_once(
+        &self,
+        user: &str,
+        names: &[String],
+    ) -> Result<HashMap<Handle, Record>, Error> {
+        let mut found = HashMap::new();
+        for name in names {
+            for (handle, record) in self.store.list(name).await? {
+                found.insert(handle, self.open(handle, record)?);
+            }
+        }
+        found.retain(|_, record| record.user() == Some(user));
+        Ok(found)
     }
 
     /// The names of a user in the index of the store. One alone, unless keys change.
@@ -176,28 +195,33 @@ impl<S: SessionStore> SessionStore for EncryptedStore<S> {
 
     async fn list(&self, user: &str) -> Result<Vec<(Handle, Record)>, Error> {
         let names = self.names(user);
-        // A session that goes from one name to another between two calls is found by the second round.
-        let rounds = if names.len() == 1 { 1 } else { 2 };
-        let mut found = HashMap::new();
-        for name in (0..rounds).flat_map(|_| &names) {
-            for (handle, record) in self.store.list(name).await? {
-                let record = self.open(handle, record)?;
-                found.insert(handle, record);
+        // A session that goes from one name to another between two calls is missed or, under another id, found twice.
+        // Two rounds that find the same have seen none.
+        let mut before: Option<HashMap<Handle, Record>> = None;
+        for _ in 0..ROUNDS {
+            let found = self.list_once(user, &names).await?;
+            let is_same = |before: HashMap<_, _>| {
+                before.len() == found.len()
+                    && found.keys().all(|handle| before.contains_key(handle))
+            };
+            if names.len() == 1 || before.is_some_and(is_same) {
+                return Ok(found.into_iter().collect());
             }
+            before = Some(found);
         }
-        found.retain(|_, record| record.user() == Some(user));
-        Ok(found.into_iter().collect())
+        Err(Error::conflict())
     }
 
     async fn delete_user(&self, user: &str, except: Option<Handle>) -> Result<u64, Error> {
         let names = self.names(user);
         let mut deleted = 0;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let before = deleted;
             for name in &names {
                 deleted += self.store.delete_user(name, except).await?;
             }
-            if names.len() == 1 || deleted == before {
+            // A session that goes from one name to another is missed by the first round at the most.
+            if names.len() == 1 || (round > 0 && deleted == before) {
                 return Ok(deleted);
             }
         }
