@@ -28,6 +28,10 @@ impl SetCookie {
         }
     }
 
+    pub(crate) fn is_removal(&self) -> bool {
+        self.value.is_none()
+    }
+
     pub(super) fn cookie(self, options: &CookieOptions) -> Cookie<'static> {
         let value = self.value.map(String::from).unwrap_or_default();
         options.cookie(value, self.max_age)

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     cookie::CookieHeader,
+    device,
     session::{LayerConfig, RequestSession, SessionExtension},
 };
 
@@ -87,6 +88,15 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if let Some(route) = self.config.device.route(&request) {
+            let (parts, _empty) = request.into_parts();
+            let answer = device::answer(route, Arc::clone(&self.config), parts);
+            return ResponseFuture {
+                context: None,
+                phase: Phase::Device { answer },
+            };
+        }
+        self.config.device.note_skipped(request.headers());
         let cookies = self.config.cookie.credentials(request.headers());
         let mut session = Some(self.session(cookies, None));
         let extensions = request.extensions_mut();

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     id::Handle,
     observe,
+    record::Record,
     time::Timestamp,
     watch::Watch,
 };
@@ -29,10 +30,12 @@ pub(super) struct Loaded {
     pub(super) watch: Mutex<Option<Arc<Watch>>>,
 }
 
-/// Looks for the session of a request: that of the first cookie which has one.
+/// Looks for the session of a request: that of the first cookie which has one. If `is_gated`, a session that is bound to a
+/// device is none without that device's cookie.
 pub(super) async fn load(
     config: &LayerConfig,
     cookies: &CookieHeader,
+    is_gated: bool,
 ) -> Result<Box<Loaded>, Error> {
     // Filled in where it stays.
     let mut loaded = Box::new(Loaded {
@@ -56,7 +59,11 @@ pub(super) async fn load(
             continue;
         }
         let now = *loaded.at.get_or_insert_with(|| config.clock.timestamp());
-        let record = match config.cache.get(handle, now) {
+        let admits = |record: &Record| !is_gated || config.device.admits(record, cookies, now);
+        // What was kept may be from before the session was bound, so none is turned away for it.
+        let kept = config.cache.get(handle, now).filter(admits);
+        let is_admitted = kept.is_some();
+        let record = match kept {
             Some(record) => Some(record),
             None => {
                 let loading = config.cache.begin_load(handle);
@@ -73,6 +80,10 @@ pub(super) async fn load(
                 observe::unknown_id(handle);
             }
             Some(record) if record.is_tombstone() => state.found_moved(),
+            Some(record) if !is_admitted && !admits(&record) => {
+                state.found_unbound(handle);
+                observe::device_unbound(handle);
+            }
             Some(record) => {
                 observe::loaded();
                 let stored = Stored { id, handle, record };

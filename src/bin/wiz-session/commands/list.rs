@@ -4,7 +4,13 @@ use serde::Serialize;
 use wiz_session::{Handle, Record};
 
 use super::show::State;
-use crate::{exit::Exit, failure::Failure, screen::Screen, store::Store, text::{Moment, plain}};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    screen::Screen,
+    store::Store,
+    text::{Moment, plain},
+};
 
 pub(crate) async fn run(store: &Store, user: &str, screen: Screen) -> Result<Exit, Failure> {
     let (now, sessions) = (SystemTime::now(), store.list(user).await?);
