@@ -5,7 +5,9 @@ use std::env::{self, VarError};
 use std::str::FromStr;
 use std::time::Duration;
 
-use wiz_session::{CookieOptions, Key};
+use wiz_session::{CookieOptions, DeviceBinding, Key};
+
+use crate::tls::Identity;
 
 const DEFAULT_PORT: u16 = 3000;
 const MIN_SECRET_BYTES: usize = 32;
@@ -26,20 +28,27 @@ pub(crate) struct Config {
     pub(crate) cache: Option<Duration>,
     /// How many sessions a user may have.
     pub(crate) max_sessions_per_user: Option<usize>,
+    /// For HTTPS without a proxy.
+    pub(crate) tls: Option<Identity>,
+    /// How sessions are bound to devices, if they are.
+    pub(crate) device_binding: Option<DeviceBinding>,
     /// Where sessions live, see [`store::open`](crate::store::open).
     pub(crate) store: String,
 }
 
 impl Config {
     pub(crate) fn from_env() -> Result<Self, String> {
+        let tls = tls(var("TLS_CERT")?, var("TLS_KEY")?)?;
         Ok(Self {
             port: port(var("PORT")?)?,
             key: key(var("SESSION_SECRET")?)?,
-            cookie: cookie(var("SECURE_COOKIE")?.as_deref())?,
+            cookie: cookie(var("SECURE_COOKIE")?.as_deref(), tls.is_some())?,
             idle_timeout: seconds("IDLE_TIMEOUT")?,
             watch_interval: seconds("WATCH_INTERVAL")?,
             cache: seconds("CACHE")?,
             max_sessions_per_user: number("MAX_SESSIONS_PER_USER", "number")?,
+            device_binding: device_binding(tls.is_some())?,
+            tls,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -71,6 +80,35 @@ fn number<T: FromStr>(name: &str, what: &str) -> Result<Option<T>, String> {
         .map_err(|_| format!("{name} must be a whole {what}, not {text:?}"))
 }
 
+fn tls(certificate: Option<String>, key: Option<String>) -> Result<Option<Identity>, String> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Identity::read(&certificate, &key).map(Some),
+        _ => Err("TLS_CERT and TLS_KEY belong together: set both, or none".to_owned()),
+    }
+}
+
+/// Offered with TLS, and where it is asked for; then the layer says what is missing.
+fn device_binding(has_tls: bool) -> Result<Option<DeviceBinding>, String> {
+    let lifetime = seconds("DEVICE_COOKIE")?;
+    let is_required = match var("REQUIRE_DEVICE")?.as_deref() {
+        None | Some("" | "0") => false,
+        Some("1") => true,
+        Some(other) => return Err(format!("REQUIRE_DEVICE must be 0 or 1, not {other:?}")),
+    };
+    if !has_tls && !is_required && lifetime.is_none() {
+        return Ok(None);
+    }
+    let binding = match is_required {
+        true => DeviceBinding::require(),
+        false => DeviceBinding::offer(),
+    };
+    Ok(Some(match lifetime {
+        Some(lifetime) => binding.cookie_lifetime(lifetime),
+        None => binding,
+    }))
+}
+
 fn port(value: Option<String>) -> Result<u16, String> {
     value.map_or(Ok(DEFAULT_PORT), |port| {
         port.parse()
@@ -95,10 +133,11 @@ fn key(secret: Option<String>) -> Result<Key, String> {
     }
 }
 
-/// Behind a proxy that speaks TLS, a cookie that travels in no other way.
-fn cookie(secure: Option<&str>) -> Result<CookieOptions, String> {
+/// Over TLS, here or at a proxy, a cookie that travels in no other way.
+fn cookie(secure: Option<&str>, has_tls: bool) -> Result<CookieOptions, String> {
     match secure {
         Some("true") => Ok(CookieOptions::default()),
+        None | Some("false") if has_tls => Ok(CookieOptions::default()),
         None | Some("false") => Ok(CookieOptions::insecure("sid")),
         Some(other) => Err(format!(
             "SECURE_COOKIE must be true or false, not {other:?}"

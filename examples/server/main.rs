@@ -26,6 +26,9 @@
 //! | `WATCH_INTERVAL` | seconds after which an open page notices at the latest what another process did | `10` |
 //! | `CACHE` | seconds that a process may keep what it has read, `1` to `60` | not at all |
 //! | `MAX_SESSIONS_PER_USER` | the login that is one more ends the oldest | no limit |
+//! | `TLS_CERT`, `TLS_KEY` | files in PEM: HTTPS, with the cookie `__Host-sid`, and logins are offered to be bound to their device | plain HTTP |
+//! | `DEVICE_COOKIE` | seconds that the bound cookie `__Host-sid-bound` lives | `600` |
+//! | `REQUIRE_DEVICE` | `1`: sessions have to be bound | they may be |
 //! | `RUST_LOG` | what to log on stderr, `wiz_session=debug` for example | errors |
 
 mod app;
@@ -40,12 +43,14 @@ mod page;
 mod routes;
 mod shutdown;
 mod store;
+mod tls;
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -91,6 +96,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     if let Some(duration) = config.cache {
         sessions = sessions.cache_for(duration);
     }
+    if let Some(binding) = config.device_binding {
+        sessions = sessions.device_bound(binding);
+    }
     if let Some(most) = config.max_sessions_per_user {
         sessions = sessions.max_sessions_per_user(most);
     }
@@ -105,20 +113,30 @@ async fn run() -> Result<(), Box<dyn Error>> {
     })?;
     // Before the address is announced: who reads it may stop us at once.
     let stop = shutdown::signal()?;
-    announce(listener.local_addr()?)?;
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    announce(scheme, listener.local_addr()?)?;
 
-    shutdown::serve(
-        listener,
-        app::app(Users::with_demo_accounts(), sessions),
-        stop,
-    )
-    .await?;
+    let app = app::app(Users::with_demo_accounts(), sessions);
+    match config.tls {
+        Some(identity) => shutdown::serve(identity.listen(listener)?, app, stop).await?,
+        None => {
+            let listener = listener.tap_io(|stream| {
+                // Only latency is lost when the option cannot be set.
+                let _ = stream.set_nodelay(true);
+            });
+            shutdown::serve(listener, app, stop).await?;
+        }
+    }
     Ok(())
 }
 
 /// Flushed, because a script that started us waits for this line.
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()
 }

@@ -23,7 +23,7 @@ use std::{borrow::Cow, time::Duration};
 pub struct DeviceBinding {
     pub(super) is_required: bool,
     pub(super) cookie_lifetime: Duration,
-    pub(super) grace: Duration,
+    pub(super) grace: Option<Duration>,
     pub(super) path: Cow<'static, str>,
     pub(super) excluded: Vec<Cow<'static, str>>,
 }
@@ -34,7 +34,7 @@ impl DeviceBinding {
         Self {
             is_required: false,
             cookie_lifetime: Duration::from_secs(10 * 60),
-            grace: Duration::from_secs(30),
+            grace: None,
             path: "/.well-known/wiz-session/device".into(),
             excluded: Vec::new(),
         }
@@ -60,9 +60,9 @@ impl DeviceBinding {
 
     /// How long a session works without its bound cookie after it was registered, for requests that were sent before the
     /// cookie came; and with [`require`](Self::require) how long after its login, for the registration. From a second to ten
-    /// minutes. Defaults to 30 seconds.
+    /// minutes. Defaults to 30 seconds, or to a shorter [`cookie_lifetime`](Self::cookie_lifetime).
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.grace = Some(grace);
         self
     }
 
@@ -82,5 +82,10 @@ impl DeviceBinding {
     ) -> Self {
         self.excluded = paths.into_iter().map(Into::into).collect();
         self
+    }
+
+    pub(super) fn grace_or_default(&self) -> Duration {
+        const DEFAULT: Duration = Duration::from_secs(30);
+        self.grace.unwrap_or(DEFAULT.min(self.cookie_lifetime))
     }
 }

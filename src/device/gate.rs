@@ -123,7 +123,7 @@ impl Gate {
             macs: Macs::new(keys),
             is_required: binding.is_required,
             cookie_lifetime: binding.cookie_lifetime,
-            grace: binding.grace,
+            grace: binding.grace_or_default(),
             path: binding.path.as_ref().into(),
             excluded: binding.excluded.iter().map(ToString::to_string).collect(),
             cookie: cookie.clone().name(names[0].clone()),

@@ -132,6 +132,9 @@ impl Asked<'_> {
     /// A browser wants a new bound cookie.
     async fn refresh(&self) -> Result<Reply, Refusal> {
         let Self { gate, now, .. } = *self;
+        if !is_same_origin(self.request) {
+            return Err(WRONG_ORIGIN);
+        }
         let headers = &self.request.headers;
         // No script can send this header.
         let id = headers::string(headers, headers::SESSION_ID).and_then(DeviceId::parse);
@@ -245,12 +248,16 @@ fn not_allowed() -> Reply {
     reply
 }
 
-/// Whether a page of this site has sent it, by what the browser says: a proxy may have changed the host.
+/// Whether no page of another site has sent it, by what the browser says first: a proxy may have changed the host. Every
+/// browser says where a `POST` comes from, so one that does not say is no page's.
 fn is_same_origin(request: &Parts) -> bool {
     const SITE: &str = "sec-fetch-site";
     let headers = &request.headers;
     if let Some(site) = headers.get(SITE) {
         return site == "same-origin";
+    }
+    if !headers.contains_key(ORIGIN) {
+        return true;
     }
     let host = request.uri.authority().map(|authority| authority.as_str());
     let host = host.or_else(|| text(headers, HOST));

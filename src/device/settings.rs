@@ -30,7 +30,6 @@ impl DeviceSettings {
         };
         let DeviceBinding {
             cookie_lifetime,
-            grace,
             path,
             excluded,
             ..
@@ -54,7 +53,8 @@ impl DeviceSettings {
                 "cookie_lifetime is {cookie_lifetime:?}: give `DeviceBinding::cookie_lifetime(…)` from a second to a day"
             ));
         }
-        if !GRACES.contains(grace) {
+        let grace = binding.grace_or_default();
+        if !GRACES.contains(&grace) {
             return refuse(format!(
                 "grace is {grace:?}: give `DeviceBinding::grace(…)` from a second to ten minutes"
             ));

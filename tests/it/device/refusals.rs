@@ -101,9 +101,13 @@ async fn a_registration_that_no_browser_sends_costs_no_store_call() {
 #[tokio::test]
 async fn another_origin_costs_no_store_call() {
     let shop = Shop::new(DeviceBinding::offer());
+    let bound = shop.bound().await;
     let (login, signer) = (shop.login().await, Signer::new());
-    let from = |site: Option<&'static str>, origin: Option<&'static str>| {
-        let mut request = login.registration(&signer);
+    let from = |site: Option<&'static str>, origin: Option<&'static str>, registers: bool| {
+        let mut request = match registers {
+            true => login.registration(&signer),
+            false => bound.refresh(),
+        };
         let headers = request.headers_mut();
         headers.remove("sec-fetch-site");
         headers.insert("host", HeaderValue::from_static("shop.example"));
@@ -124,17 +128,18 @@ async fn another_origin_costs_no_store_call() {
         (None, Some("https://evil.example")),
         (None, Some("https://shop.example.evil.example")),
         (None, Some("null")),
-        (None, None),
     ] {
-        refuse(
-            &shop,
-            from(site, origin),
-            403,
-            &format!("{site:?} {origin:?}"),
-        )
-        .await;
+        for registers in [true, false] {
+            let what = format!("{site:?} {origin:?}");
+            refuse(&shop, from(site, origin, registers), 403, &what).await;
+        }
     }
-    assert_eq!(shop.ask(from(None, own)).await.status(), StatusCode::OK);
+    for registers in [true, false] {
+        for origin in [own, None] {
+            let response = shop.ask(from(None, origin, registers)).await;
+            assert_eq!(response.status(), StatusCode::OK);
+        }
+    }
 }
 
 #[tokio::test]
