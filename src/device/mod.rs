@@ -26,6 +26,8 @@ mod headers;
 mod jws;
 #[cfg(feature = "dbsc")]
 mod mac;
+#[cfg(all(test, feature = "dbsc"))]
+mod random;
 #[cfg(feature = "dbsc")]
 mod routes;
 #[cfg(feature = "dbsc")]
