@@ -43,11 +43,10 @@ pub(super) fn skipped(headers: &HeaderMap) -> impl Iterator<Item = &'static str>
     let lines = headers.get_all(SKIPPED).iter();
     let lines = lines.filter(|line| line.len() <= MAX_BYTES);
     let items = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    let words = items.take(MOST).filter_map(|item| {
+    items.take(MOST).filter_map(|item| {
         let word = item.split(|byte| *byte == b';').next()?.trim_ascii();
         REASONS.into_iter().find(|reason| reason.as_bytes() == word)
-    });
-    words
+    })
 }
 
 #[cfg(test)]
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
     use crate::device::random::rounds;
 
-    fn headers(name: HeaderName, lines: &[&[u8]]) -> HeaderMap {
+    fn headers(name: &HeaderName, lines: &[&[u8]]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for line in lines {
             let line = HeaderValue::from_bytes(line).unwrap();
@@ -85,14 +84,14 @@ mod tests {
         ];
         for (line, expected) in table {
             assert_eq!(
-                string(&headers(RESPONSE, &[line]), RESPONSE),
+                string(&headers(&RESPONSE, &[line]), RESPONSE),
                 expected,
                 "{line:?}"
             );
         }
-        assert_eq!(string(&headers(RESPONSE, &[b"a", b"b"]), RESPONSE), None);
+        assert_eq!(string(&headers(&RESPONSE, &[b"a", b"b"]), RESPONSE), None);
         let longest = "a".repeat(MAX_BYTES);
-        let of = |text: &str| string(&headers(RESPONSE, &[text.as_bytes()]), RESPONSE).is_some();
+        let of = |text: &str| string(&headers(&RESPONSE, &[text.as_bytes()]), RESPONSE).is_some();
         assert!(of(&longest) && !of(&format!("{longest}a")));
     }
 
@@ -102,10 +101,10 @@ mod tests {
             b"unreachable;session_identifier=\"123\", quota_exceeded;session_identifier=\"4\"",
             b"made up, server_error",
         ];
-        let found: Vec<_> = skipped(&headers(SKIPPED, &lines)).collect();
+        let found: Vec<_> = skipped(&headers(&SKIPPED, &lines)).collect();
         assert_eq!(found, ["unreachable", "quota_exceeded", "server_error"]);
         let many = ["unreachable"; 100].join(",");
-        assert_eq!(skipped(&headers(SKIPPED, &[many.as_bytes()])).count(), 4);
+        assert_eq!(skipped(&headers(&SKIPPED, &[many.as_bytes()])).count(), 4);
         assert_eq!(skipped(&HeaderMap::new()).count(), 0);
     }
 
@@ -129,11 +128,11 @@ mod tests {
                 .flat_map(|_| PIECES[rng.usize(..PIECES.len())])
                 .copied()
                 .collect();
-            if let Some(text) = string(&headers(RESPONSE, &[&line]), RESPONSE) {
+            if let Some(text) = string(&headers(&RESPONSE, &[&line]), RESPONSE) {
                 found += 1;
                 assert!(!text.is_empty() && !text.contains(['"', '\\', ';', ' ', ',']));
             }
-            assert!(skipped(&headers(SKIPPED, &[&line])).count() <= 4);
+            assert!(skipped(&headers(&SKIPPED, &[&line])).count() <= 4);
         }
         assert!(found > 1_000, "{found}");
     }

@@ -107,6 +107,26 @@ async fn a_page_that_writes_while_the_registration_is_stored_loses_nothing_and_n
 }
 
 #[tokio::test]
+async fn of_two_registrations_at_once_one_counts() {
+    let shop = Shop::new(DeviceBinding::offer());
+    let login = shop.login().await;
+    let signers = [Signer::new(), Signer::new()];
+    let gate = shop.site.store.pause(StoreMethod::Replace);
+    let slow = tokio::spawn(shop.app.clone().oneshot(login.registration(&signers[0])));
+    gate.reached().await;
+    shop.site.store.heal();
+    let fast = shop.ask(login.registration(&signers[1])).await;
+    assert_eq!(fast.status(), StatusCode::OK);
+    gate.open();
+    let Ok(slow) = slow.await.unwrap();
+    assert_eq!(slow.status(), StatusCode::FORBIDDEN);
+    assert!(!slow.headers().contains_key("set-cookie"));
+    let [_, signer] = signers;
+    let bound = login.bound(signer, fast).await;
+    assert_eq!(shop.ask(bound.refresh()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_new_id_and_a_login_of_the_same_user_keep_the_binding() {
     let shop = Shop::new(DeviceBinding::require());
     let mut browser = shop.alice().await;
