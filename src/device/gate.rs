@@ -76,7 +76,8 @@ impl DeviceGate {
         }
     }
 
-    /// The header by which the session is offered to be bound, if it is to be.
+    /// The header by which the session is offered to be bound, if it is to be: while its login is new. Later, whoever has
+    /// stolen the cookie of a browser that cannot do it would bind the session to a device of their own.
     pub(crate) fn offer(
         &self,
         handle: Handle,
@@ -84,7 +85,8 @@ impl DeviceGate {
         now: Timestamp,
     ) -> Option<HeaderValue> {
         let gate = self.get()?;
-        if record.is_device_bound() || record.authenticated_at().is_none() {
+        let authenticated_at = record.body().authenticated_at?;
+        if record.is_device_bound() || now.since(authenticated_at) > OFFER_AGE {
             return None;
         }
         observe::device_offered(handle);
@@ -230,6 +232,9 @@ impl Gate {
         instructions.to_string()
     }
 }
+
+/// How old a login is to which the offer is repeated, when its session moves again.
+const OFFER_AGE: Duration = Duration::from_secs(60);
 
 fn is_fresh(challenge: &Challenge, age: Duration, now: Timestamp) -> bool {
     let made_at = challenge.made_at;

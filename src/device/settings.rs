@@ -35,19 +35,6 @@ impl DeviceSettings {
             ..
         } = binding;
         let refuse = |why: String| Err(ConfigError::new(why));
-        let name = cookie.cookie_name();
-        if !cookie.is_secure() {
-            return refuse(format!(
-                "device_bound needs a cookie that travels over HTTPS only, and {name} is not Secure: give `.cookie(…)` one \
-                 that is, or leave `.device_bound(…)` out for plain HTTP"
-            ));
-        }
-        if cookie.is_partitioned() {
-            return refuse(format!(
-                "device_bound and a partitioned cookie exclude each other, as browsers bind no such cookie: make {name} \
-                 another one by `.partitioned(false)`, or leave `.device_bound(…)` out"
-            ));
-        }
         if !LIFETIMES.contains(cookie_lifetime) {
             return refuse(format!(
                 "cookie_lifetime is {cookie_lifetime:?}: give `DeviceBinding::cookie_lifetime(…)` from a second to a day"
@@ -69,13 +56,7 @@ impl DeviceSettings {
                  letters, digits, `-`, `.`, `_`, `~` and `/` only"
             ));
         }
-        if !cookie.covers(path) {
-            return refuse(format!(
-                "the cookie {name} is not sent to {path}: give `DeviceBinding::path(…)` one below the cookie's, or the cookie \
-                 the path `/`"
-            ));
-        }
-        Ok(())
+        validate_cookie(binding, cookie)
     }
 
     /// For this cookie, and those that are taken for it.
@@ -91,6 +72,31 @@ impl DeviceSettings {
                 .map(|binding| Gate::new(&binding, cookie, names, keys)),
         )
     }
+}
+
+/// What the cookie has to be for it.
+fn validate_cookie(binding: &DeviceBinding, cookie: &CookieOptions) -> Result<(), ConfigError> {
+    let refuse = |why: String| Err(ConfigError::new(why));
+    let (name, path) = (cookie.cookie_name(), &binding.path);
+    if !cookie.is_secure() {
+        return refuse(format!(
+            "device_bound needs a cookie that travels over HTTPS only, and {name} is not Secure: give `.cookie(…)` one \
+             that is, or leave `.device_bound(…)` out for plain HTTP"
+        ));
+    }
+    if cookie.is_partitioned() {
+        return refuse(format!(
+            "device_bound and a partitioned cookie exclude each other, as browsers bind no such cookie: make {name} \
+             another one by `.partitioned(false)`, or leave `.device_bound(…)` out"
+        ));
+    }
+    if !cookie.covers(path) {
+        return refuse(format!(
+            "the cookie {name} is not sent to {path}: give `DeviceBinding::path(…)` one below the cookie's, or the cookie \
+             the path `/`"
+        ));
+    }
+    Ok(())
 }
 
 fn is_path(path: &str) -> bool {

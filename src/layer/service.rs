@@ -96,7 +96,6 @@ where
                 phase: Phase::Device { answer },
             };
         }
-        self.config.device.note_skipped(request.headers());
         let cookies = self.config.cookie.credentials(request.headers());
         let mut session = Some(self.session(cookies, None));
         let extensions = request.extensions_mut();
@@ -110,6 +109,9 @@ where
             let (own, extension) = self.nested(outside, cookies);
             session = own;
             extensions.insert(extension);
+        }
+        if session.is_some() {
+            self.config.device.note_skipped(request.headers());
         }
         ResponseFuture {
             context: session.map(|session| ResponseContext::new(session, jar)),

@@ -1,3 +1,5 @@
+// Over 250 lines: one browser, with the steps of the protocol as it takes them.
+
 use std::{collections::BTreeMap, fmt, future::poll_fn, pin::pin};
 
 use ::cookie::Cookie;

@@ -2,9 +2,9 @@
 
 use http::{StatusCode, header::COOKIE};
 use serde_json::json;
-use wiz_session::{DeviceBinding, test_util::DeviceBrowser};
+use wiz_session::{DeviceBinding, WizSession, test_util::DeviceBrowser};
 
-use super::{Shop, only, request};
+use super::{Shop, only, request, signer::Signer};
 use crate::support::Site;
 
 #[tokio::test]
@@ -124,6 +124,43 @@ async fn where_it_is_required_a_session_that_was_never_bound_is_anonymous_after_
     shop.post(&mut visitor, "/set/cart").await;
     shop.site.pass(5);
     assert_eq!(shop.see(&mut visitor).await["data"]["cart"], json!(true));
+}
+
+#[tokio::test]
+async fn where_it_is_required_a_device_that_takes_longer_than_the_grace_is_bound_all_the_same() {
+    let shop = Shop::new(DeviceBinding::require());
+    let (login, signer) = (shop.login().await, Signer::new());
+    shop.site.pass(2);
+    assert_eq!(shop.see_with(&login.cookies).await["user"], json!(null));
+    let response = shop.ask(login.registration(&signer)).await;
+    let bound = login.bound(signer, response).await;
+    assert_eq!(shop.see_with(&bound.cookies).await["user"], json!("alice"));
+}
+
+#[tokio::test]
+async fn a_session_is_offered_once_it_is_logged_in_and_not_whenever_its_cookie_is_sent_again() {
+    // Who has stolen the cookie of a browser that cannot do it would bind the session to a device of their own.
+    let remember = |session: WizSession| async move {
+        session.remember(std::time::Duration::from_secs(24 * 60 * 60));
+    };
+    let shop = Shop::new(DeviceBinding::offer());
+    let app = shop.app.clone().merge(
+        axum::Router::new()
+            .route("/remember", axum::routing::post(remember))
+            .layer(shop.site.layer.clone()),
+    );
+    let mut unable = DeviceBrowser::unable(&shop.site.clock);
+    unable.send(&app, request("/login/alice")).await;
+    for (minutes, offers) in [(0, true), (5, false)] {
+        shop.site.pass(minutes);
+        for path in ["/remember", "/regenerate"] {
+            let response = unable.send(&app, request(path)).await;
+            let headers = response.headers();
+            assert!(headers.contains_key("set-cookie"), "{path}");
+            let is_offered = headers.contains_key("secure-session-registration");
+            assert_eq!(is_offered, offers, "{path} after {minutes} minutes");
+        }
+    }
 }
 
 #[tokio::test]
