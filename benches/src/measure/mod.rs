@@ -1,6 +1,7 @@
 //! The measurements, one a file. Each prints its own tables.
 
 pub mod allocations;
+pub mod bound;
 pub mod connection;
 #[cfg(feature = "databases")]
 pub mod databases;
