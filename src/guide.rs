@@ -11,6 +11,7 @@
 //! | [`writing_a_store`] | what a store keeps, a whole one on a key-value engine, the suite that it has to pass |
 //! | [`websockets_and_streams`] | the session after the response headers are sent |
 //! | [`near_cache`] | reading a session without a round trip, and how old it may be |
+//! | [`device_bound_sessions`] | cookies that are worth nothing once they are stolen |
 //! | [`operating`] | `wiz-session` on the command line: keys, tables, sweeps, a user's sessions |
 //! | [`observability`] | every event and every metric |
 //! | [`testing`] | tests of an application that uses sessions |
@@ -43,6 +44,7 @@ page!(stores, "stores.md");
 page!(writing_a_store, "writing-a-store.md");
 page!(websockets_and_streams, "websockets-and-streams.md");
 page!(near_cache, "near-cache.md");
+page!(device_bound_sessions, "device-bound-sessions.md");
 page!(operating, "operating.md");
 page!(observability, "observability.md");
 page!(testing, "testing.md");

@@ -37,6 +37,7 @@
 //! - [`guide::writing_a_store`]: what a store keeps, a whole one, the suite that it has to pass.
 //! - [`guide::websockets_and_streams`]: the session after the response headers are sent; being told when it ends.
 //! - [`guide::near_cache`]: reading it without a round trip.
+//! - [`guide::device_bound_sessions`]: cookies that are worth nothing once they are stolen.
 //! - [`guide::operating`]: keys, tables, sweeps and a user's sessions from a shell.
 //! - [`guide::observability`]: every event and every metric.
 //! - [`guide::performance`]: what a request costs, beside the peers, and where the time goes.
@@ -83,6 +84,8 @@
 //! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
 //! - `flask`: one login with a Flask or wiz application beside this one, `flask::FlaskBridge`; see
 //!   [`guide::from_flask`].
+//! - `dbsc`: sessions [bound to the device](guide::device_bound_sessions) of their browser, so that stolen cookies are dead
+//!   within minutes.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in
 //!   cookies.
 //! - `conformance`: the suite for authors of stores, `store::conformance`.
@@ -95,6 +98,7 @@ mod cache;
 mod change;
 mod commit;
 mod cookie;
+mod device;
 mod drive;
 mod error;
 mod expiry;
@@ -120,6 +124,8 @@ mod watch;
 
 pub use ::cookie::{Key, SameSite};
 
+#[cfg(feature = "dbsc")]
+pub use self::device::DeviceBinding;
 #[cfg(feature = "encryption")]
 pub use self::store::EncryptedStore;
 #[cfg(feature = "mysql")]

@@ -275,6 +275,12 @@ pub struct SessionInfo {
 }
 
 impl SessionInfo {
+    /// Whether it is bound to the device of its browser, by the feature `dbsc`.
+    #[must_use]
+    pub fn is_device_bound(&self) -> bool {
+        self.record.is_device_bound()
+    }
+
     /// The session's public name, for [`Sessions::revoke`].
     #[must_use]
     pub fn handle(&self) -> Handle {

@@ -29,6 +29,7 @@ wrk            requests per second over loopback (needs wrk)
 scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
+bound          what binding a session to its device costs a request
 databases      Redis and PostgreSQL (needs their servers); of the one that follows, if any
 feed           how soon an end is told, what watching costs (needs the servers)
 cache          the near cache, beside tower-sessions' (needs the servers)
@@ -55,6 +56,7 @@ const ALL: &[(&str, fn())] = &[
     ("scaling", measure::scaling::measure),
     ("hot", measure::hot::measure),
     ("parts", measure::parts::measure),
+    ("bound", measure::bound::measure),
     #[cfg(feature = "databases")]
     ("databases", || {
         measure::databases::measure(&measure::databases::ALL)

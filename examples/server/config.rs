@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use wiz_session::flask::FlaskBridge;
-use wiz_session::{CookieOptions, Key};
+use wiz_session::{CookieOptions, DeviceBinding, Key};
+
+use crate::tls::Identity;
 
 const DEFAULT_PORT: u16 = 3000;
 const MIN_SECRET_BYTES: usize = 32;
@@ -29,21 +31,28 @@ pub(crate) struct Config {
     pub(crate) max_sessions_per_user: Option<usize>,
     /// Shares the login with a Flask application that has this key.
     pub(crate) flask: Option<FlaskBridge>,
+    /// For HTTPS without a proxy.
+    pub(crate) tls: Option<Identity>,
+    /// How sessions are bound to devices, if they are.
+    pub(crate) device_binding: Option<DeviceBinding>,
     /// Where sessions live, see [`store::open`](crate::store::open).
     pub(crate) store: String,
 }
 
 impl Config {
     pub(crate) fn from_env() -> Result<Self, String> {
+        let tls = tls(var("TLS_CERT")?, var("TLS_KEY")?)?;
         Ok(Self {
             port: port(var("PORT")?)?,
             key: key(var("SESSION_SECRET")?)?,
-            cookie: cookie(var("SECURE_COOKIE")?.as_deref())?,
+            cookie: cookie(var("SECURE_COOKIE")?.as_deref(), tls.is_some())?,
             idle_timeout: seconds("IDLE_TIMEOUT")?,
             watch_interval: seconds("WATCH_INTERVAL")?,
             cache: seconds("CACHE")?,
             max_sessions_per_user: number("MAX_SESSIONS_PER_USER", "number")?,
             flask: var("FLASK_SECRET_KEY")?.map(flask).transpose()?,
+            device_binding: device_binding(tls.is_some())?,
+            tls,
             store: var("STORE")?.unwrap_or_default(),
         })
     }
@@ -73,6 +82,35 @@ fn number<T: FromStr>(name: &str, what: &str) -> Result<Option<T>, String> {
     number
         .map(Some)
         .map_err(|_| format!("{name} must be a whole {what}, not {text:?}"))
+}
+
+fn tls(certificate: Option<String>, key: Option<String>) -> Result<Option<Identity>, String> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Identity::read(&certificate, &key).map(Some),
+        _ => Err("TLS_CERT and TLS_KEY belong together: set both, or none".to_owned()),
+    }
+}
+
+/// Offered with TLS, and where it is asked for; then the layer says what is missing.
+fn device_binding(has_tls: bool) -> Result<Option<DeviceBinding>, String> {
+    let lifetime = seconds("DEVICE_COOKIE")?;
+    let is_required = match var("REQUIRE_DEVICE")?.as_deref() {
+        None | Some("" | "0") => false,
+        Some("1") => true,
+        Some(other) => return Err(format!("REQUIRE_DEVICE must be 0 or 1, not {other:?}")),
+    };
+    if !has_tls && !is_required && lifetime.is_none() {
+        return Ok(None);
+    }
+    let binding = match is_required {
+        true => DeviceBinding::require(),
+        false => DeviceBinding::offer(),
+    };
+    Ok(Some(match lifetime {
+        Some(lifetime) => binding.cookie_lifetime(lifetime),
+        None => binding,
+    }))
 }
 
 fn port(value: Option<String>) -> Result<u16, String> {
@@ -105,10 +143,11 @@ fn flask(secret_key: String) -> Result<FlaskBridge, String> {
     bridge.map_err(|error| format!("FLASK_SECRET_KEY is refused: {error}"))
 }
 
-/// Behind a proxy that speaks TLS, a cookie that travels in no other way.
-fn cookie(secure: Option<&str>) -> Result<CookieOptions, String> {
+/// Over TLS, here or at a proxy, a cookie that travels in no other way.
+fn cookie(secure: Option<&str>, has_tls: bool) -> Result<CookieOptions, String> {
     match secure {
         Some("true") => Ok(CookieOptions::default()),
+        None | Some("false") if has_tls => Ok(CookieOptions::default()),
         None | Some("false") => Ok(CookieOptions::insecure("sid")),
         Some(other) => Err(format!(
             "SECURE_COOKIE must be true or false, not {other:?}"

@@ -27,6 +27,9 @@
 //! | `CACHE` | seconds that a process may keep what it has read, `1` to `60` | not at all |
 //! | `MAX_SESSIONS_PER_USER` | the login that is one more ends the oldest | no limit |
 //! | `FLASK_SECRET_KEY` | shares login and data with a Flask application that has this `SECRET_KEY` | not at all |
+//! | `TLS_CERT`, `TLS_KEY` | files in PEM: HTTPS, with the cookie `__Host-sid`, and logins are offered to be bound to their device | plain HTTP |
+//! | `DEVICE_COOKIE` | seconds that the bound cookie `__Host-sid-bound` lives | `600` |
+//! | `REQUIRE_DEVICE` | `1`: sessions have to be bound | they may be |
 //! | `RUST_LOG` | what to log on stderr, `wiz_session=debug` for example | errors |
 
 mod app;
@@ -41,12 +44,14 @@ mod page;
 mod routes;
 mod shutdown;
 mod store;
+mod tls;
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -92,6 +97,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     if let Some(duration) = config.cache {
         sessions = sessions.cache_for(duration);
     }
+    if let Some(binding) = config.device_binding {
+        sessions = sessions.device_bound(binding);
+    }
     if let Some(most) = config.max_sessions_per_user {
         sessions = sessions.max_sessions_per_user(most);
     }
@@ -106,20 +114,30 @@ async fn run() -> Result<(), Box<dyn Error>> {
     })?;
     // Before the address is announced: who reads it may stop us at once.
     let stop = shutdown::signal()?;
-    announce(listener.local_addr()?)?;
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    announce(scheme, listener.local_addr()?)?;
 
-    shutdown::serve(
-        listener,
-        app::app(Users::with_demo_accounts(), sessions, config.flask),
-        stop,
-    )
-    .await?;
+    let app = app::app(Users::with_demo_accounts(), sessions, config.flask);
+    match config.tls {
+        Some(identity) => shutdown::serve(identity.listen(listener)?, app, stop).await?,
+        None => {
+            let listener = listener.tap_io(|stream| {
+                // Only latency is lost when the option cannot be set.
+                let _ = stream.set_nodelay(true);
+            });
+            shutdown::serve(listener, app, stop).await?;
+        }
+    }
     Ok(())
 }
 
 /// Flushed, because a script that started us waits for this line.
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn announce(scheme: &str, address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()
 }

@@ -3,9 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
+use axum::serve::Listener;
 use axum::{Extension, Router};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// How long a request that does not end may hold up the exit.
@@ -25,15 +24,14 @@ impl Stopping {
 }
 
 /// Serves `app` until `stop`, then waits for the requests under way, [`GRACE`] at most.
-pub(crate) async fn serve(
-    listener: TcpListener,
+pub(crate) async fn serve<L>(
+    listener: L,
     app: Router,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Only latency is lost when the option cannot be set.
-        let _ = stream.set_nodelay(true);
-    });
+) -> io::Result<()>
+where
+    L: Listener<Addr: std::fmt::Debug>,
+{
     let (stopping, stopped) = watch::channel(false);
     let stopped = Stopping(stopped);
     let app = app.layer(Extension(stopped.clone()));

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    record::{Alias, Details, Stamp},
+    record::{Alias, Details, Device, Stamp},
     time::{Timestamp, millis},
 };
 
@@ -31,6 +31,7 @@ pub(super) struct DetailsEdit {
     /// Empty to remove it.
     pub(super) label: Option<Box<str>>,
     pub(super) aliases: Vec<Alias>,
+    pub(super) device: Option<Arc<Device>>,
 }
 
 /// For how long each use keeps the session, in place of the idle timeout. Numbered, as a repeated call renews it.
@@ -122,6 +123,10 @@ impl Intent {
                 .iter()
                 .cloned()
                 .for_each(|alias| details.set_alias(alias));
+            // Bound by another request meanwhile: the first stays.
+            if details.device.is_none() {
+                details.device.clone_from(&edit.device);
+            }
         }
         details.shared()
     }

@@ -6,6 +6,8 @@ use super::{
     endings::Endings,
     intent::{Intent, Login, Remember},
 };
+#[cfg(feature = "dbsc")]
+use crate::record::Device;
 use crate::{
     change::{Changes, Draft},
     error::Error,
@@ -33,6 +35,8 @@ pub(crate) struct SessionState {
     pub(super) skip_touch: bool,
     /// The client came with a session that has ended.
     came_with_ended: bool,
+    /// The session that the client came with, if it may not use it: its device has not vouched for the request.
+    unbound: Option<Handle>,
     /// When the request found its session alive, until its response headers are sent: what it does until then is in
     /// time.
     pub(super) in_time: Option<Timestamp>,
@@ -56,6 +60,7 @@ impl SessionState {
             outdated: false,
             skip_touch: false,
             came_with_ended: false,
+            unbound: None,
             in_time: None,
             headers_sent: false,
             cookie: None,
@@ -69,6 +74,7 @@ impl SessionState {
         self.base = Base::Live(stored);
         self.in_time = Some(found_at);
         self.outdated = outdated;
+        self.unbound = None;
     }
 
     /// The client presented a session that is over.
@@ -80,6 +86,18 @@ impl SessionState {
     pub(crate) fn found_moved(&mut self) {
         self.base = Base::Gone;
         self.came_with_ended = true;
+    }
+
+    /// The client presented a session that it may not use, as its device has not vouched for the request. It can be ended
+    /// all the same.
+    pub(crate) fn found_unbound(&mut self, handle: Handle) {
+        self.base = Base::Gone;
+        self.unbound = Some(handle);
+    }
+
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn is_unbound(&self) -> bool {
+        self.unbound.is_some()
     }
 
     /// No cookie can be sent from now on, and what "already there" means is decided against the record at the commit.
@@ -181,12 +199,13 @@ pub(super) fn record<'a>(base: &'a Base, intent: &Intent) -> Option<&'a Record> 
 impl SessionState {
     /// Ends the session, and these others that the client presented. Answers whether there was one of its own to end.
     pub(crate) fn clear(&mut self, presented: bool, others: Vec<Handle>) -> bool {
-        let base = match std::mem::replace(&mut self.base, Base::New) {
-            Base::Live(stored) => {
-                self.endings.own = Some(stored.handle);
+        let unbound = self.unbound.take();
+        let base = match (std::mem::replace(&mut self.base, Base::New), unbound) {
+            (Base::Live(Stored { handle, .. }), _) | (Base::Gone, Some(handle)) => {
+                self.endings.own = Some(handle);
                 Base::New
             }
-            base => base,
+            (base, _) => base,
         };
         let removes = presented && matches!(base, Base::New);
         self.cookie = removes.then_some(CookieAction::Remove);
@@ -228,6 +247,12 @@ impl SessionState {
         let edit = self.intent.edit_details();
         edit.aliases.retain(|other| other.name != alias.name);
         edit.aliases.push(alias);
+    }
+
+    /// Binds the session to this device, unless it is bound.
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn bind(&mut self, device: Arc<Device>) {
+        self.intent.edit_details().device = Some(device);
     }
 
     pub(crate) fn details(&self) -> Option<Arc<Details>> {

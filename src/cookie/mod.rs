@@ -9,7 +9,7 @@ mod session_cookie;
 mod set_cookie;
 
 use self::codec::SignedValue;
-#[cfg(feature = "flask")]
+#[cfg(any(feature = "dbsc", feature = "flask"))]
 pub(crate) use self::header::CookieFinder;
 pub use self::options::CookieOptions;
 pub(crate) use self::{

@@ -114,6 +114,20 @@ impl CookieOptions {
         &self.name
     }
 
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn is_partitioned(&self) -> bool {
+        self.partitioned
+    }
+
+    /// Whether browsers send the cookie to this path (RFC 6265bis §5.1.4).
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(&*self.path);
+        rest.is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
+        })
+    }
+
     /// Whether browsers take the two for one cookie.
     pub(crate) fn is_same_cookie(&self, other: &Self) -> bool {
         self.name == other.name

@@ -1,4 +1,5 @@
 use std::{
+    any::{Any, TypeId},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,6 +11,9 @@ pin_project! {
     /// The body of a response that passed through a [`WizSessionLayer`](crate::WizSessionLayer): the handler's body, or
     /// an empty one if the commit failed. It is a [`Body`] wherever `B` is one, with the same data and error types; `B`
     /// needs neither `Default` nor a conversion.
+    ///
+    /// Where the layer answers a browser itself, to bind a session to its device, it is a text. That takes a body whose data
+    /// are [`Bytes`](https://docs.rs/bytes), as those of axum, hyper and tower-http are; with other data it is empty.
     ///
     /// axum turns it into its own body by itself. In a plain tower service it shows in the types:
     ///
@@ -29,13 +33,22 @@ pin_project! {
     pub struct SessionBody<B> {
         #[pin]
         inner: Option<B>,
+        text: Option<Box<str>>,
     }
 }
 
 impl<B> SessionBody<B> {
     #[inline]
     pub(super) fn new(inner: B) -> Self {
-        Self { inner: Some(inner) }
+        Self {
+            inner: Some(inner),
+            text: None,
+        }
+    }
+
+    /// The layer's own.
+    pub(super) fn of_text(text: Option<Box<str>>) -> Self {
+        Self { inner: None, text }
     }
 
     /// The handler's body, or `None` if the commit failed.
@@ -55,7 +68,7 @@ impl<B> SessionBody<B> {
     }
 }
 
-impl<B: Body> Body for SessionBody<B> {
+impl<B: Body + 'static> Body for SessionBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -64,21 +77,43 @@ impl<B: Body> Body for SessionBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        match self.project().inner.as_pin_mut() {
+        let this = self.project();
+        match this.inner.as_pin_mut() {
             Some(inner) => inner.poll_frame(cx),
-            None => Poll::Ready(None),
+            None => Poll::Ready(this.text.take().and_then(frame).map(Ok)),
         }
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        match &self.inner {
+            Some(inner) => inner.is_end_stream(),
+            None => self.text.is_none(),
+        }
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.inner
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match (&self.inner, &self.text) {
+            (Some(inner), _) => inner.size_hint(),
+            (None, Some(text)) if is_of_bytes::<B::Data>() => {
+                SizeHint::with_exact(text.len() as u64)
+            }
+            (None, _) => SizeHint::with_exact(0),
+        }
     }
+}
+
+/// What hyper and all that stands on it takes for data, named by a body of the same crate.
+type Bytes = <String as Body>::Data;
+
+fn is_of_bytes<D: 'static>() -> bool {
+    TypeId::of::<D>() == TypeId::of::<Bytes>()
+}
+
+/// The text as such data, if they are `Bytes`.
+fn frame<D: 'static>(text: Box<str>) -> Option<Frame<D>> {
+    let mut bytes = Some(Bytes::from(String::from(text)));
+    let data: &mut Option<D> = (&mut bytes as &mut dyn Any).downcast_mut()?;
+    data.take().map(Frame::data)
 }

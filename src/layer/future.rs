@@ -8,7 +8,10 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::{body::SessionBody, response::ResponseContext};
-use crate::session::{CommitFuture, Finish};
+use crate::{
+    device::Answer,
+    session::{CommitFuture, Finish},
+};
 
 pin_project! {
     /// The response future of a [`WizSessionService`](super::WizSessionService): runs the handler, then commits the session
@@ -29,8 +32,10 @@ pin_project! {
     #[project = PhaseProjection]
     pub(super) enum Phase<F, B, E> {
         Handler { #[pin] handler: F },
-        // The only box, made only if there is something to commit that cannot be done at once.
+        // The only box beside the next, made only if there is something to commit that cannot be done at once.
         Commit { commit: CommitFuture, result: Option<Result<Response<SessionBody<B>>, E>> },
+        // The layer's own, to a browser that binds a session to its device.
+        Device { answer: Answer },
     }
 }
 
@@ -42,6 +47,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        if let PhaseProjection::Device { answer } = this.phase.as_mut().project() {
+            let answer = ready!(Pin::new(answer).poll(cx));
+            return Poll::Ready(Ok(answer.map(SessionBody::of_text)));
+        }
         if let PhaseProjection::Handler { handler } = this.phase.as_mut().project() {
             let Poll::Ready(result) = handler.poll(cx) else {
                 if let Some(context) = this.context {

@@ -11,6 +11,7 @@ use tower_cookies::Cookies;
 use super::body::SessionBody;
 use crate::{
     cookie::SetCookie,
+    device::DeviceGate,
     observe,
     session::{Finished, RequestSession},
 };
@@ -44,6 +45,7 @@ impl ResponseContext {
             refused,
             cookies,
             has_given_token,
+            offer,
         } = finished;
         if let Some(status) = refused {
             refuse(response, status);
@@ -65,6 +67,9 @@ impl ResponseContext {
             }
             self.set_cookie(response, cookie);
         }
+        if let Some(offer) = offer {
+            response.headers_mut().append(DeviceGate::OFFER, *offer);
+        }
     }
 
     fn set_cookie<B>(&self, response: &mut Response<B>, set_cookie: SetCookie) {
@@ -72,6 +77,11 @@ impl ResponseContext {
         let RequestSession { config, .. } = &*self.session;
         // Not by the jar, which holds one cookie of a name: the removed one may differ in its domain alone.
         for removal in config.cookie.other_removals(self.session.cookies()) {
+            self.append(response, removal);
+        }
+        if set_cookie.is_removal()
+            && let Some(removal) = config.device.removal(self.session.cookies())
+        {
             self.append(response, removal);
         }
         match &self.jar {

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     cookie::CookieHeader,
+    device,
     session::{LayerConfig, RequestSession, SessionExtension},
 };
 
@@ -87,6 +88,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if let Some(route) = self.config.device.route(&request) {
+            let (parts, _empty) = request.into_parts();
+            let answer = device::answer(route, Arc::clone(&self.config), parts);
+            return ResponseFuture {
+                context: None,
+                phase: Phase::Device { answer },
+            };
+        }
         let cookies = self.config.cookie.credentials(request.headers());
         let mut session = Some(self.session(cookies, None));
         let extensions = request.extensions_mut();
@@ -100,6 +109,9 @@ where
             let (own, extension) = self.nested(outside, cookies);
             session = own;
             extensions.insert(extension);
+        }
+        if session.is_some() {
+            self.config.device.note_skipped(request.headers());
         }
         ResponseFuture {
             context: session.map(|session| ResponseContext::new(session, jar)),

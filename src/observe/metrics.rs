@@ -16,6 +16,19 @@ pub(super) const CACHE_MISSES: &str = "wiz_session_cache_misses_total";
 pub(super) const CACHE_INVALIDATIONS: &str = "wiz_session_cache_invalidations_total";
 #[cfg(feature = "cache")]
 const CACHE_AGE: &str = "wiz_session_cache_age_seconds";
+#[cfg(feature = "dbsc")]
+pub(super) const DEVICE_OFFERS: &str = "wiz_session_device_offers_total";
+#[cfg(feature = "dbsc")]
+pub(super) const DEVICE_REGISTRATIONS: &str = "wiz_session_device_registrations_total";
+#[cfg(feature = "dbsc")]
+pub(super) const DEVICE_REFRESHES: &str = "wiz_session_device_refreshes_total";
+#[cfg(feature = "dbsc")]
+pub(super) const DEVICE_CHALLENGES: &str = "wiz_session_device_challenges_total";
+#[cfg(feature = "dbsc")]
+pub(super) const DEVICE_REFUSALS: &str = "wiz_session_device_refusals_total";
+#[cfg(feature = "dbsc")]
+pub(super) const DEVICE_SKIPS: &str = "wiz_session_device_skips_total";
+pub(super) const DEVICE_UNBOUND: &str = "wiz_session_device_unbound_requests_total";
 const LIVE: &str = "wiz_session_live";
 
 pub(super) fn describe() {
@@ -37,6 +50,8 @@ pub(super) fn describe() {
     describe_histogram!(STORE_DURATION, Unit::Seconds, "How long the store took");
     #[cfg(feature = "cache")]
     describe_cache();
+    #[cfg(feature = "dbsc")]
+    describe_device();
     describe_gauge!(LIVE, Unit::Count, "Live sessions when last counted");
 }
 
@@ -58,6 +73,37 @@ fn describe_cache() {
         Unit::Seconds,
         "How old what was read from the near cache was"
     );
+}
+
+#[cfg(feature = "dbsc")]
+fn describe_device() {
+    let counters = [
+        (
+            DEVICE_OFFERS,
+            "Sessions that were offered to be bound to a device",
+        ),
+        (DEVICE_REGISTRATIONS, "Sessions that were bound to a device"),
+        (DEVICE_REFRESHES, "Bound cookies that were renewed"),
+        (
+            DEVICE_CHALLENGES,
+            "Refreshes that were answered by another challenge",
+        ),
+        (
+            DEVICE_REFUSALS,
+            "Registrations and refreshes that were refused",
+        ),
+        (
+            DEVICE_SKIPS,
+            "Requests that a browser sent without a refresh",
+        ),
+        (
+            DEVICE_UNBOUND,
+            "Requests that may not use their session, as its device has not vouched for them",
+        ),
+    ];
+    for (name, meaning) in counters {
+        describe_counter!(name, Unit::Count, meaning);
+    }
 }
 
 #[cfg(feature = "cache")]

@@ -16,9 +16,9 @@ macro_rules! event {
 }
 
 macro_rules! count {
-    ($metric:ident, $by:expr) => {
+    ($metric:ident, $by:expr $(, $label:literal => $value:expr)?) => {
         #[cfg(feature = "metrics")]
-        ::metrics::counter!(metrics::$metric).increment($by)
+        ::metrics::counter!(metrics::$metric $(, $label => $value)?).increment($by)
     };
 }
 
@@ -180,6 +180,53 @@ mod causes {
             source = source(error),
             "session not shared with Flask"
         );
+    }
+
+    /// The request may not use the session, whose device has not vouched for it.
+    pub(crate) fn device_unbound(handle: Handle) {
+        event!(info, %handle, "session not used: its device has not vouched for the request");
+        count!(DEVICE_UNBOUND, 1);
+    }
+
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn device_offered(handle: Handle) {
+        event!(debug, %handle, "session offered to be bound to a device");
+        count!(DEVICE_OFFERS, 1);
+    }
+
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn device_registered(handle: Handle) {
+        event!(info, %handle, "session bound to a device");
+        count!(DEVICE_REGISTRATIONS, 1);
+    }
+
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn device_refreshed(handle: Handle) {
+        event!(debug, %handle, "bound cookie refreshed");
+        count!(DEVICE_REFRESHES, 1);
+    }
+
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn device_challenged() {
+        event!(debug, "device challenged again");
+        count!(DEVICE_CHALLENGES, 1);
+    }
+
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn device_refused(reason: &'static str) {
+        event!(warn, reason, "device refused");
+        count!(DEVICE_REFUSALS, 1, "reason" => reason);
+    }
+
+    /// A browser did not ask for a new bound cookie before this request.
+    #[cfg(feature = "dbsc")]
+    pub(crate) fn device_skipped(reason: &'static str) {
+        event!(
+            info,
+            reason,
+            "refresh of a bound cookie skipped by the browser"
+        );
+        count!(DEVICE_SKIPS, 1, "reason" => reason);
     }
 
     pub(crate) fn commit_failed(error: &Error) {

@@ -4,6 +4,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::device::Device;
+
 /// What only some sessions have beside their data: how they are shown, and what they are found and ended by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Details {
@@ -12,6 +14,8 @@ pub(crate) struct Details {
     /// Of the credentials at the login.
     pub(crate) stamp: Option<Stamp>,
     pub(crate) aliases: Vec<Alias>,
+    /// The only one whose browser may use it.
+    pub(crate) device: Option<Arc<Device>>,
 }
 
 impl Details {

@@ -1,5 +1,6 @@
 mod commit_id;
 mod details;
+mod device;
 
 use std::{
     fmt,
@@ -10,9 +11,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+#[cfg(feature = "dbsc")]
+pub(crate) use self::device::{DeviceId, Jwk};
 pub(crate) use self::{
     commit_id::{CommitId, CommitIds},
     details::{Alias, Details, Stamp},
+    device::Device,
 };
 use crate::{change::Data, error::Error, time::Timestamp};
 
@@ -176,6 +180,16 @@ impl Record {
         self.details()?.label.as_deref()
     }
 
+    /// Whether the session is bound to a device, by the feature `dbsc`. Known without that feature too.
+    #[must_use]
+    pub fn is_device_bound(&self) -> bool {
+        self.device().is_some()
+    }
+
+    pub(crate) fn device(&self) -> Option<&Arc<Device>> {
+        self.details()?.device.as_ref()
+    }
+
     pub(crate) fn details(&self) -> Option<&Details> {
         self.body.details.as_deref()
     }
@@ -257,6 +271,7 @@ impl Record {
             label: details.label,
             stamp: details.stamp,
             aliases: details.aliases,
+            device: details.device.map(Arc::unwrap_or_clone),
             commits: self.body.commits.clone(),
             data: RawValue::NULL,
         };
@@ -296,6 +311,7 @@ impl Record {
                 label: stored.label,
                 stamp: stored.stamp,
                 aliases: stored.aliases,
+                device: stored.device.map(Arc::new),
             }
             .shared(),
             commits: stored.commits,
@@ -354,6 +370,8 @@ struct Stored<'a> {
     stamp: Option<Stamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     aliases: Vec<Alias>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<Device>,
     #[serde(default, skip_serializing_if = "CommitIds::is_empty")]
     commits: CommitIds,
     #[serde(borrow, skip_serializing)]
@@ -425,6 +443,39 @@ mod tests {
                 "{damaged}"
             );
         }
+    }
+
+    #[test]
+    fn the_device_is_kept() {
+        let ec = r#"{"id":"AAECAwQFBgcICQoLDA0ODw","registered_at":1700000002000,"jwk":{"kty":"EC","crv":"P-256","x":"eA","y":"eQ"}}"#;
+        let rsa = ec.replace(
+            r#""EC","crv":"P-256","x":"eA","y":"eQ""#,
+            r#""RSA","n":"bg","e":"AQAB""#,
+        );
+        for device in [ec, &rsa] {
+            let with = PINNED.replace(r#","data""#, &format!(r#","device":{device},"data""#));
+            let record = Record::from_json(&with, Version::new(7), SystemTime::UNIX_EPOCH).unwrap();
+            assert!(record.is_device_bound());
+            assert_eq!(record.to_json(), with);
+            let printed = format!("{record:?}");
+            assert!(
+                !printed.contains("AQAB") && !printed.contains("AAEC"),
+                "{printed}"
+            );
+            for (good, damaged) in [
+                ("DA0ODw", "DA0OD"),
+                ("\"EC\"", "\"OKP\""),
+                ("\"n\"", "\"m\""),
+            ] {
+                if device.contains(good) {
+                    let damaged = with.replace(good, damaged);
+                    let read = Record::from_json(&damaged, Version::FIRST, SystemTime::UNIX_EPOCH);
+                    assert!(read.is_err(), "{damaged}");
+                }
+            }
+        }
+        let record = Record::from_json(PINNED, Version::new(7), SystemTime::UNIX_EPOCH).unwrap();
+        assert!(!record.is_device_bound());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     cache::NearCache,
     commit::Policy,
     cookie::SessionCookie,
+    device::DeviceGate,
     drive::{Queue, Revoker},
     store::StoreClient,
     time::Clock,
@@ -14,6 +15,7 @@ use crate::{
 pub(crate) struct LayerConfig {
     pub(crate) store: StoreClient,
     pub(crate) cookie: SessionCookie,
+    pub(crate) device: DeviceGate,
     pub(crate) policy: Policy,
     pub(crate) clock: Clock,
     pub(crate) max_bytes: usize,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::{io::no_closure, load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
@@ -30,7 +30,6 @@ pub(crate) enum Finish {
 pub(crate) type CommitFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;
 
 /// What became of a session.
-#[derive(Clone, Copy)]
 pub(crate) struct Finished {
     /// It failed: the response is to be replaced by one of this status.
     pub(crate) refused: Option<StatusCode>,
@@ -38,6 +37,8 @@ pub(crate) struct Finished {
     pub(crate) cookies: [Option<SetCookie>; COOKIES],
     /// The response has the session's token in its body.
     pub(crate) has_given_token: bool,
+    /// Offers to bind the session to the client's device.
+    pub(crate) offer: Option<Box<HeaderValue>>,
 }
 
 /// How many cookies a session may have.
@@ -137,10 +138,12 @@ impl RequestSession {
         stored: Option<&Stored>,
     ) -> Finished {
         let has_given_token = self.has_given_token();
+        let mut offer = None;
         let cookie = cookie.filter(|_| self.keeps_cookies());
         let cookie = match (cookie, stored) {
             (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {
+                offer = self.offer(stored);
                 let remembered = stored.record.body().remember.is_some();
                 let left = || stored.record.expires().since(self.config.clock.timestamp());
                 let max_age = remembered.then(|| whole_seconds(left()));
@@ -152,7 +155,14 @@ impl RequestSession {
             refused,
             cookies: [cookie],
             has_given_token,
+            offer,
         }
+    }
+
+    fn offer(&self, stored: &Stored) -> Option<Box<HeaderValue>> {
+        let now = self.config.clock.timestamp();
+        let offer = self.config.device.offer(stored.handle, &stored.record, now);
+        offer.map(Box::new)
     }
 }
 

@@ -32,10 +32,12 @@ pub(super) struct Loaded {
     pub(super) watch: Mutex<Option<Arc<Watch>>>,
 }
 
-/// Looks for the session of a request: that of the first cookie which has one.
+/// Looks for the session of a request: that of the first cookie which has one. If `is_gated`, a session that is bound to a
+/// device is none without that device's cookie.
 pub(super) async fn load(
     config: &LayerConfig,
     cookies: &CookieHeader,
+    is_gated: bool,
 ) -> Result<Box<Loaded>, Error> {
     // Filled in where it stays.
     let mut loaded = Box::new(Loaded {
@@ -61,7 +63,11 @@ pub(super) async fn load(
         }
         let now = *loaded.at.get_or_insert_with(|| config.clock.timestamp());
         let is_live = |record: &Record| config.policy.expiry.is_live(record, now);
-        let record = match config.cache.get(handle, now, is_live) {
+        let admits = |record: &Record| !is_gated || config.device.admits(record, cookies, now);
+        // What was kept may be from before the session was bound, so none is turned away for it.
+        let kept = config.cache.get(handle, now, is_live).filter(admits);
+        let is_admitted = kept.is_some();
+        let record = match kept {
             Some(record) => Some(record),
             None => {
                 let fill = config.cache.begin_fill(handle);
@@ -78,6 +84,10 @@ pub(super) async fn load(
                 observe::unknown_id(handle);
             }
             Some(record) if record.is_tombstone() => state.found_moved(),
+            Some(record) if !is_admitted && !admits(&record) => {
+                state.found_unbound(handle);
+                observe::device_unbound(handle);
+            }
             Some(record) => {
                 observe::loaded();
                 let stored = Stored { id, handle, record };

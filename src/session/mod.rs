@@ -27,6 +27,8 @@
 mod account;
 mod alias_entry;
 mod config;
+#[cfg(feature = "dbsc")]
+mod device;
 mod finish;
 mod headers_sent;
 mod io;

@@ -60,7 +60,7 @@ impl RequestSession {
         if self.loaded.get().is_some() {
             return Ok(());
         }
-        let loaded = load::load(&self.config, &self.cookies).await?;
+        let loaded = load::load(&self.config, &self.cookies, true).await?;
         // If another extractor of this request was faster, its result counts.
         if self.loaded.set(loaded).is_ok() && self.headers_sent.is_marked() {
             self.edit(SessionState::mark_headers_sent);

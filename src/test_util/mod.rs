@@ -24,9 +24,13 @@
 //!
 //! The [guide](crate::guide::testing) has whole tests. For time, use [`Clock::manual`](crate::Clock::manual).
 
+#[cfg(feature = "dbsc")]
+mod device_browser;
 mod store;
 mod visit;
 
+#[cfg(feature = "dbsc")]
+pub use self::device_browser::DeviceBrowser;
 pub use self::{
     store::{Fault, Gate, StoreMethod, TestStore},
     visit::{cookie_header, logged_in, session_cookie, with_session},

@@ -41,8 +41,12 @@ impl Browser {
 
     /// Opens the start page at this address.
     pub(crate) async fn open_at(root: &str) -> Self {
+        Self::in_context(Context::new(root), root).await
+    }
+
+    /// In a window that is being opened at this address.
+    pub(crate) async fn in_context(context: Context, root: &str) -> Self {
         let root: Url = root.parse().expect("a URL");
-        let context = Context::new(root.as_str());
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(context.capabilities())
             .connect(&driver::url())

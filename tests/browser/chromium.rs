@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Without a window on a screen, and talking to nobody but the site.
-const QUIET: [&str; 12] = [
+const QUIET: [&str; 11] = [
     // The pages speak the language that the browser asks for.
     "--accept-lang=ko-KR,ko",
     "--headless",
@@ -27,9 +27,10 @@ const QUIET: [&str; 12] = [
     "--disable-quic",
     "--disable-component-update",
     "--disable-dev-shm-usage",
-    // Whoever serves TLS here made the certificate a moment ago.
-    "--ignore-certificate-errors",
 ];
+
+/// Whoever serves TLS here made the certificate a moment ago.
+const TRUSTING: &str = "--ignore-certificate-errors";
 
 /// What the driver asks for where it starts a Chromium itself.
 const DRIVEN: [&str; 10] = [
@@ -66,7 +67,7 @@ struct Chromium {
 }
 
 impl Chromium {
-    fn start() -> Self {
+    fn start(flags: &[String]) -> Self {
         let chromium = support::program("chromium", &[], INSTALL);
         let folder = support::folder();
         let profile = folder.path().join("profile");
@@ -78,6 +79,7 @@ impl Chromium {
         arguments.extend(QUIET.map(OsString::from));
         arguments.extend(DRIVEN.map(OsString::from));
         arguments.push(format!("--disable-features={}", WITHOUT.join(",")).into());
+        arguments.extend(flags.iter().map(OsString::from));
         let server = Server::start(folder, Path::new("/usr/bin/env"), &arguments);
         let (address, path) = wait_for("Chromium", || {
             devtools_in(&fs::read_to_string(profile.join("DevToolsActivePort")).ok()?)
@@ -136,14 +138,15 @@ fn devtools_in(file: &str) -> Option<(String, String)> {
 pub(crate) struct Context {
     /// It is there until the drop.
     chromium: Option<Chromium>,
-    id: String,
+    /// `None` if Chromium has no other visitor.
+    id: Option<String>,
 }
 
 impl Context {
     /// A new one, with one page, which is being opened.
     pub(crate) fn new(page: &str) -> Self {
         let idle = IDLE.lock().pop();
-        let chromium = idle.unwrap_or_else(Chromium::start);
+        let chromium = idle.unwrap_or_else(|| Chromium::start(&[TRUSTING.to_owned()]));
         let id = chromium.make(
             "Target.createBrowserContext",
             "browserContextId",
@@ -151,10 +154,25 @@ impl Context {
         );
         let context = Self {
             chromium: Some(chromium),
-            id,
+            id: Some(id),
         };
-        context.open(json!({ "url": page, "newWindow": true, "width": 1280, "height": 900 }));
+        context.open_window(page);
         context
+    }
+
+    /// A Chromium of its own with these flags, which trusts no certificate blindly, and with a profile, which other contexts
+    /// have none of.
+    pub(crate) fn with_flags(page: &str, flags: &[String]) -> Self {
+        let context = Self {
+            chromium: Some(Chromium::start(flags)),
+            id: None,
+        };
+        context.open_window(page);
+        context
+    }
+
+    fn open_window(&self, page: &str) {
+        self.open(json!({ "url": page, "newWindow": true, "width": 1280, "height": 900 }));
     }
 
     /// Opens a page in another tab and gives its id. WebDriver's own way forgets whose tab it shall be.
@@ -163,7 +181,9 @@ impl Context {
     }
 
     fn open(&self, mut page: Value) -> String {
-        page["browserContextId"] = json!(self.id);
+        if let Some(id) = &self.id {
+            page["browserContextId"] = json!(id);
+        }
         self.chromium()
             .make("Target.createTarget", "targetId", &page)
     }
@@ -188,7 +208,8 @@ impl Drop for Context {
         let Some(chromium) = self.chromium.take().filter(|_| !thread::panicking()) else {
             return;
         };
-        let id = json!({ "browserContextId": self.id });
+        let Some(id) = &self.id else { return };
+        let id = json!({ "browserContextId": id });
         if chromium.call("Target.disposeBrowserContext", &id).is_ok() {
             IDLE.lock().push(chromium);
         }

@@ -3,6 +3,8 @@
 //! `cargo test` builds the example; `cargo test --test browser` alone does not. Pictures of the pages are left in
 //! `screenshots` in cargo's target folder.
 
+#[path = "../support/certificate.rs"]
+mod certificate;
 #[allow(dead_code, reason = "the contract's tests use the rest")]
 #[path = "../support/example_server.rs"]
 mod server;
@@ -21,6 +23,7 @@ mod account;
 mod cart;
 mod contrast;
 mod cookie;
+mod device;
 mod flash;
 mod form_post;
 mod keyboard;

@@ -79,6 +79,7 @@ fn lists(tool: &Tool, first: &Visitor, second: &Visitor, expired: &str) {
     );
     for line in listed.as_array().expect("a list") {
         assert_eq!(line["label"], "Firefox on Linux");
+        assert_eq!(line["device_bound"], false);
         for time in ["created_at", "authenticated_at", "expires_at"] {
             assert!(is_time(&line[time]), "{time}: {line}");
         }

@@ -63,7 +63,8 @@ async fn a_user_sees_their_own_with_this_one_first() {
             let expires_at = login["expires_at"].as_u64().expect("a number");
             let last_seen = login["last_seen"].as_u64().expect("a number");
             assert!(since <= last_seen && last_seen < expires_at, "{login}");
-            assert_eq!(login.as_object().expect("an object").len(), 6, "{login}");
+            assert_eq!(login.as_object().expect("an object").len(), 7, "{login}");
+            assert_eq!(login["bound"], false);
         }
     }
     assert_eq!(logins(&bob).await.len(), 1);

@@ -9,7 +9,10 @@ mod bodies;
 #[path = "../support/http_browser.rs"]
 mod browser;
 mod cart;
+#[path = "../support/certificate.rs"]
+mod certificate;
 mod cookie;
+mod device;
 mod events;
 mod flash;
 mod login;

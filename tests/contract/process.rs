@@ -124,3 +124,18 @@ async fn the_cookie_is_secure_where_that_is_asked_for() {
     assert!(cookie.starts_with("__Host-sid="), "{cookie}");
     assert!(cookie.contains("; Secure"), "{cookie}");
 }
+
+#[test]
+fn refuses_tls_and_devices_that_make_no_sense() {
+    assert!(refusal("TLS_CERT", "cert.pem").contains("TLS_CERT and TLS_KEY belong together"));
+    assert!(refusal("REQUIRE_DEVICE", "yes").contains("REQUIRE_DEVICE must be 0 or 1"));
+    assert!(refusal("REQUIRE_DEVICE", "1").contains("sid is not Secure"));
+    assert!(refusal("DEVICE_COOKIE", "x").contains("DEVICE_COOKIE"));
+    let output = command()
+        .env("TLS_CERT", "/nowhere/cert.pem")
+        .env("TLS_KEY", "/nowhere/key.pem")
+        .output()
+        .expect("the server runs");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("cannot read TLS_CERT"), "{said}");
+}

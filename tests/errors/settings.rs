@@ -3,8 +3,8 @@
 use std::{any::Any, panic::UnwindSafe, time::Duration};
 
 use wiz_session::{
-    Clock, ConfigError, CookieOptions, Handle, Key, MemoryStore, SameSite, Sweeper, SweeperBuilder,
-    WizSessionLayer, WizSessionLayerBuilder,
+    Clock, ConfigError, CookieOptions, DeviceBinding, Handle, Key, MemoryStore, SameSite, Sweeper,
+    SweeperBuilder, WizSessionLayer, WizSessionLayerBuilder,
     flask::FlaskBridge,
     store::{PostgresStore, SqliteStore},
     test_util::{self, TestStore},
@@ -14,6 +14,7 @@ use crate::met::Met;
 
 pub(crate) fn meet() -> Vec<Met> {
     let of_settings = of_the_layer().into_iter().chain(of_the_cookie());
+    let of_settings = of_settings.chain(of_the_device());
     let refused = of_settings
         .chain(of_the_sweeper())
         .chain(of_flask())
@@ -42,6 +43,28 @@ fn of_the_layer() -> [ConfigError; 11] {
         refused(|layer| layer.max_bytes(0)),
         refused(|layer| layer.max_sessions_per_user(0)),
         refused(|layer| layer.next_cookie(CookieOptions::default())),
+    ]
+}
+
+fn of_the_device() -> [ConfigError; 6] {
+    let offer = DeviceBinding::offer;
+    [
+        refused(|layer| {
+            layer
+                .device_bound(offer())
+                .cookie(CookieOptions::insecure("sid"))
+        }),
+        refused(|layer| {
+            let cookie = CookieOptions::default().partitioned(true);
+            layer.device_bound(offer()).cookie(cookie)
+        }),
+        refused(|layer| layer.device_bound(offer().cookie_lifetime(Duration::ZERO))),
+        refused(|layer| layer.device_bound(offer().grace(Duration::ZERO))),
+        refused(|layer| layer.device_bound(offer().path("device"))),
+        refused(|layer| {
+            let cookie = CookieOptions::new("sid").path("/app");
+            layer.device_bound(offer()).cookie(cookie)
+        }),
     ]
 }
 

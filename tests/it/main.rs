@@ -12,6 +12,7 @@ mod concurrent_changes;
 mod config;
 mod conflicts;
 mod cookie_jar;
+mod device;
 mod encrypted;
 mod ended_sessions;
 mod expiry;

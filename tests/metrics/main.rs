@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use axum::extract::Request;
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    routing::{get, post},
+};
 use http::{HeaderValue, header::COOKIE};
 use metrics::{LocalRecorderGuard, Unit, set_default_local_recorder};
 use metrics_util::{
@@ -11,10 +16,12 @@ use metrics_util::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 use wiz_session::{
-    Clock, Error, Key, MemoryStore, SessionStore, Sweeper, Version, WizSession, WizSessionLayer,
-    forward_session_store,
+    Clock, DeviceBinding, Error, Key, MemoryStore, SessionStore, Sweeper, Version, WizSession,
+    WizSessionLayer, forward_session_store,
     store::{Feed, FeedRequest},
-    test_util::{Fault, StoreMethod, TestStore, logged_in, session_cookie, with_session},
+    test_util::{
+        DeviceBrowser, Fault, StoreMethod, TestStore, logged_in, session_cookie, with_session,
+    },
 };
 
 #[path = "../support/intruder.rs"]
@@ -379,9 +386,70 @@ async fn everything(site: &Site) -> String {
     };
     site.visit(&cookie, late).await;
     read_from_a_cache().await;
+    bind_to_a_device(&Clock::manual(), || ()).await;
     let forged = cookie.to_str().unwrap().replacen('=', "=x", 1);
     with_session(&site.layer, &forged.parse().unwrap(), |_| ()).await;
     cookie.to_str().unwrap().to_owned()
+}
+
+/// Binds a session, refreshes it, is challenged, refused, unbound, and told of a refresh that was skipped; after each of
+/// them it looks.
+async fn bind_to_a_device(clock: &Clock, mut look: impl FnMut()) {
+    let builder = WizSessionLayer::builder(MemoryStore::new(), Key::generate());
+    let builder = builder
+        .clock(clock.clone())
+        .device_bound(DeviceBinding::offer());
+    let app = Router::new()
+        .route(
+            "/login",
+            post(async |session: WizSession| session.log_in("alice")),
+        )
+        .route("/", get(async |_session: WizSession| ()))
+        .layer(builder.build().unwrap());
+    let ask = |request: http::request::Builder| request.body(Body::empty()).unwrap();
+    let mut browser = DeviceBrowser::new(clock);
+    browser.send(&app, ask(Request::post("/login"))).await;
+    look();
+    browser.end_bound_cookies();
+    browser.send(&app, ask(Request::get("/"))).await;
+    look();
+    clock.advance(Duration::from_secs(21 * 60));
+    browser.send(&app, ask(Request::get("/"))).await;
+    look();
+    let register = "/.well-known/wiz-session/device/register";
+    browser.send(&app, ask(Request::post(register))).await;
+    look();
+    browser.end_bound_cookies();
+    let mut skipped = ask(Request::get("/"));
+    let reason = HeaderValue::from_static("unreachable;session_identifier=\"a\"");
+    skipped
+        .headers_mut()
+        .insert("secure-session-skipped", reason);
+    browser.send_alone(&app, skipped).await;
+    look();
+}
+
+#[tokio::test]
+async fn what_a_device_does_is_counted() {
+    let meters = Meters::install();
+    let mut steps = Vec::new();
+    bind_to_a_device(&Clock::manual(), || steps.push(meters.moved())).await;
+    let of_devices = steps.into_iter().map(|moved| {
+        let mut moved: Vec<String> = moved
+            .into_iter()
+            .filter_map(|(name, by)| Some(format!("{} {by}", name.strip_prefix("device_")?)))
+            .collect();
+        moved.sort();
+        moved
+    });
+    let expected: [&[&str]; 5] = [
+        &["offers_total 1", "registrations_total 1"],
+        &["refreshes_total 1"],
+        &["challenges_total 1", "refreshes_total 1"],
+        &["refusals_total malformed 1"],
+        &["skips_total unreachable 1", "unbound_requests_total 1"],
+    ];
+    assert_eq!(of_devices.collect::<Vec<_>>(), expected);
 }
 
 /// Reports of every session that somebody else has changed it.

@@ -11,7 +11,8 @@ const SECRET: &str = "a secret for tests, of more than 32 bytes";
 /// A running server; it is stopped on drop, also by a panic.
 pub(crate) struct Server {
     process: Child,
-    address: String,
+    /// Such as `http://127.0.0.1:1234`.
+    origin: String,
 }
 
 impl Server {
@@ -38,13 +39,15 @@ impl Server {
             .expect("stdout is text");
         let server = Self {
             process,
-            address: line
+            origin: line
                 .trim_end()
-                .trim_start_matches("listening on http://")
+                .trim_start_matches("listening on ")
                 .to_owned(),
         };
         assert!(
-            line.starts_with("listening on http://127.0.0.1:"),
+            ["http", "https"]
+                .iter()
+                .any(|scheme| line.starts_with(&format!("listening on {scheme}://127.0.0.1:"))),
             "the server said {line:?}"
         );
         server
@@ -52,12 +55,12 @@ impl Server {
 
     /// The URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.origin)
     }
 
     /// The URL of the WebSocket.
     pub(crate) fn websocket_url(&self) -> String {
-        format!("ws://{}/ws", self.address)
+        format!("ws{}/ws", self.origin.trim_start_matches("http"))
     }
 
     /// Asks the server to stop, as an operator would: with `SIGTERM` or `SIGINT`.

@@ -4,13 +4,17 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    body::Body,
+    extract::{Path, Request, State},
     routing::post,
 };
+use http::header::COOKIE;
+use http_body_util::BodyExt;
 use tokio::{sync::Barrier, task::JoinSet};
+use tower::{ServiceExt, service_fn};
 use wiz_session::{
-    Clock, CookieOptions, Error, FlashLevel, Key, SessionStore, Sessions, WizSession,
-    WizSessionLayer, WizSessionLayerBuilder,
+    Clock, CookieOptions, DeviceBinding, Error, FlashLevel, Key, SessionStore, Sessions,
+    WizSession, WizSessionLayer, WizSessionLayerBuilder, test_util::DeviceBrowser,
 };
 
 use super::client::{Answer, Client};
@@ -36,6 +40,7 @@ pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
         races.an_alias_leads_to_who_had_it_last().await;
         races.transactions_return_true_counts().await;
         races.a_transaction_that_only_reads_sees_the_newest().await;
+        races.a_session_is_bound_while_pages_write_it().await;
     }
 }
 
@@ -43,6 +48,8 @@ struct Races {
     apps: [Router; 2],
     /// The same, with a limit of sessions for each user.
     limited: [Router; 2],
+    /// The same, with sessions that are bound to their device.
+    bound: [Router; 2],
     sessions: Sessions,
     gate: Gate,
     clock: Clock,
@@ -212,10 +219,20 @@ impl Races {
         let sessions = layers[0].sessions();
         let limited = || layer(store.clone(), &clock, caches).max_sessions_per_user(MAX_SESSIONS);
         let limited = [(); 2].map(|()| app(build(limited()), gate.clone()));
+        let bound = || {
+            let cookie = CookieOptions::new("sid");
+            let builder = layer(store.clone(), &clock, caches).cookie(cookie);
+            app(
+                build(builder.device_bound(DeviceBinding::require())),
+                gate.clone(),
+            )
+        };
+        let bound = [(); 2].map(|()| bound());
         let apps = layers.map(|layer| app(layer, gate.clone()));
         Self {
             apps,
             limited,
+            bound,
             sessions,
             gate,
             clock,
@@ -277,6 +294,44 @@ impl Races {
 }
 
 impl Races {
+    /// The page after a login, with all that it loads, and the registration of the device reach the session together.
+    async fn a_session_is_bound_while_pages_write_it(&self) {
+        const PAGES: usize = 20;
+        let user = format!("bound {}", fastrand::u64(..));
+        let apps = self.bound.clone();
+        let app = service_fn(move |request: Request| {
+            let apps = apps.clone();
+            async move {
+                let is_registration = request.uri().path().ends_with("/register");
+                let mut client = Client::default();
+                if let Some(cookie) = request.headers().get(COOKIE) {
+                    client.cookie = Some(cookie.to_str().expect("ASCII").to_owned());
+                }
+                let mut pages = JoinSet::new();
+                for n in (0..PAGES).filter(|_| is_registration) {
+                    let (client, app) = (client.clone(), apps[n % 2].clone());
+                    pages.spawn(async move { client.peek(&app, &format!("/slow_set/k{n}")).await });
+                }
+                let response = apps[0].clone().oneshot(request).await;
+                for answer in pages.join_all().await {
+                    assert!(answer.status.is_success(), "{answer:?}");
+                }
+                response
+            }
+        });
+        let mut browser = DeviceBrowser::new(&Clock::system());
+        let ask = |path: &str| Request::post(path).body(Body::empty()).expect("a request");
+        browser
+            .send(&app, ask(&format!("/log_in/{user}").replace(' ', "%20")))
+            .await;
+        assert!(browser.is_bound());
+        let listed = self.sessions.list(&user).await.expect("the store answers");
+        assert!(listed.len() == 1 && listed[0].is_device_bound());
+        let keys = browser.send(&app, ask("/keys")).await.into_body();
+        let keys = keys.collect().await.expect("a body").to_bytes();
+        assert_eq!(keys.split(|byte| *byte == b',').count(), PAGES, "{keys:?}");
+    }
+
     async fn each_sets_its_own_key(&self) {
         let (client, app) = self.visitor().await;
         self.at_once(&client, (0..AT_ONCE).map(|n| format!("/slow_set/k{n}")))

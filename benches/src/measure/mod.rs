@@ -1,6 +1,7 @@
 //! The measurements, one a file. Each prints its own tables.
 
 pub mod allocations;
+pub mod bound;
 #[cfg(feature = "databases")]
 pub mod cache;
 pub mod connection;

@@ -19,6 +19,8 @@ pub(crate) struct Login {
     expires_at: u64,
     /// Whether it is the one that asks.
     current: bool,
+    /// Whether it is bound to the device of its browser.
+    bound: bool,
 }
 
 /// All sessions of the user who is logged in.
@@ -77,6 +79,7 @@ impl<'a> Logins<'a> {
             last_seen: millis(info.last_used_at()),
             expires_at: millis(info.expires_at()),
             current: self.session.handle() == Some(info.handle()),
+            bound: info.is_device_bound(),
         }
     }
 }

@@ -24,13 +24,14 @@ export function show({ logins }) {
   byId("end-others").hidden = !logins.some(({ current }) => !current);
 }
 
-function item({ handle, label, since, last_seen, current }) {
+function item({ handle, label, since, last_seen, current, bound }) {
   const name = element("span", { textContent: label });
   const id = element("code", { className: "quiet", textContent: handle.slice(0, 8) });
   const mark = current
     ? element("span", { className: "tag", textContent: t("이 브라우저") })
     : endButton(label, handle);
-  return element("li", {}, name, id, mark, time("로그인한 때", since), time("마지막 사용", last_seen));
+  const device = bound ? [element("span", { className: "tag bound", textContent: t("기기에 묶임") })] : [];
+  return element("li", {}, name, id, ...device, mark, time("로그인한 때", since), time("마지막 사용", last_seen));
 }
 
 const time = (korean, millis) =>

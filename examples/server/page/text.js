@@ -65,6 +65,7 @@ const english = {
   // Where one is logged in
   "로그인된 곳": "Where you are logged in",
   "이 브라우저": "This browser",
+  "기기에 묶임": "Bound to its device",
   "로그인한 때": "Since",
   "마지막 사용": "Last seen",
   "끝내기": "End",

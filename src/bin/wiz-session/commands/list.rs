@@ -38,6 +38,7 @@ struct Line {
     authenticated_at: Option<Moment>,
     expires_at: Moment,
     label: Option<String>,
+    device_bound: bool,
 }
 
 impl Line {
@@ -48,6 +49,7 @@ impl Line {
             authenticated_at: record.authenticated_at().map(Moment),
             expires_at: Moment(record.expires_at()),
             label: record.label().map(str::to_owned),
+            device_bound: record.is_device_bound(),
         }
     }
 }

@@ -61,6 +61,7 @@ struct Session {
     state: State,
     user: Option<String>,
     label: Option<String>,
+    device_bound: bool,
     created_at: Moment,
     authenticated_at: Option<Moment>,
     expires_at: Moment,
@@ -98,6 +99,7 @@ impl Session {
             state: State::of(record, SystemTime::now()),
             user: record.user().map(str::to_owned),
             label: record.label().map(str::to_owned),
+            device_bound: record.is_device_bound(),
             created_at: Moment(record.created_at()),
             authenticated_at: record.authenticated_at().map(Moment),
             expires_at: Moment(record.expires_at()),
@@ -120,6 +122,9 @@ impl fmt::Display for Session {
         )?;
         let label = plain(self.label.as_deref().unwrap_or("-"));
         writeln!(f, "label       {label}")?;
+        if self.device_bound {
+            writeln!(f, "device      bound")?;
+        }
         writeln!(f, "created     {}", self.created_at)?;
         match self.authenticated_at {
             Some(at) => writeln!(f, "logged in   {at}")?,
