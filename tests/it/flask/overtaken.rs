@@ -43,7 +43,7 @@ async fn a_response_that_was_overtaken_loses_nothing() {
         .await;
     for number in 0..20 {
         pair.here(&mut browser, move |session| {
-            session.set("c", number).unwrap()
+            session.set("c", number).unwrap();
         })
         .await;
     }
@@ -77,7 +77,7 @@ async fn requests_with_a_cookie_that_was_taken_over_lose_nothing() {
     // What Flask writes after it counts, though it is the same again.
     pair.set_there(&mut browser, "a", json!(3));
     pair.change_there(&mut browser, |data| {
-        *data = without_key(&without_key(data, "a"), "b")
+        *data = without_key(&without_key(data, "a"), "b");
     });
     assert_eq!(pair.get(&mut browser, "a").await, None);
 }
