@@ -29,6 +29,7 @@ wrk            requests per second over loopback (needs wrk)
 scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
+flask          Flask's cookie, beside itsdangerous
 databases      Redis and PostgreSQL (needs their servers); of the one that follows, if any
 redis          the Redis store beside redis-benchmark, large sessions, sweeps; of the one that follows, if any
 dependencies   crates of an application, and the time to build it
@@ -53,6 +54,8 @@ const ALL: &[(&str, fn())] = &[
     ("scaling", measure::scaling::measure),
     ("hot", measure::hot::measure),
     ("parts", measure::parts::measure),
+    #[cfg(feature = "flask")]
+    ("flask", measure::flask::measure),
     #[cfg(feature = "databases")]
     ("databases", || {
         measure::databases::measure(&measure::databases::ALL)

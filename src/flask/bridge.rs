@@ -68,7 +68,7 @@ use crate::{error::Error, layer::keep_out_of_caches, observe};
 ///
 /// A request with Flask's cookie or the session's loads the session, whether its handler asks for it or not. What is shared
 /// is committed together with what the handler changed, in one [transaction](crate::WizSession::transaction). Beginning a
-/// session from Flask's cookie, and a logout, cost one call more, for the cookies that were logged out here.
+/// session from Flask's cookie costs two loads more, and a logout one or two writes, for the cookies whose login has ended.
 #[derive(Clone)]
 pub struct FlaskBridge {
     settings: Arc<Settings>,

@@ -5,6 +5,8 @@ pub mod connection;
 #[cfg(feature = "databases")]
 pub mod databases;
 pub mod dependencies;
+#[cfg(feature = "flask")]
+pub mod flask;
 pub mod heap;
 pub mod hot;
 pub mod instructions;

@@ -62,6 +62,21 @@ async fn the_cookie_that_came_with_a_logout_here_opens_nothing_here() {
     }
 }
 
+/// The session had expired, so that the logout began it anew.
+#[tokio::test]
+async fn a_logout_holds_that_comes_after_the_session_here_has_expired() {
+    let pair = Pair::new();
+    let mut browser = pair.logged_in(1).await;
+    pair.here(&mut browser, |session| session.set("a", 1).unwrap())
+        .await;
+    pair.site.pass(31);
+    let mut copy = browser.clone();
+    pair.here(&mut browser, |session| session.clear()).await;
+    assert!(!browser.has_cookies());
+    assert_eq!(pair.user(&mut copy).await, None);
+    assert_eq!(copy.cookie(COOKIE), None);
+}
+
 /// A response that was on its way at the logout brings Flask's cookie back.
 #[tokio::test]
 async fn a_response_that_comes_after_a_logout_revives_no_login() {
