@@ -1,3 +1,5 @@
+// Over 250 lines: one pass over a text, whose steps are of no use apart.
+
 //! Between JSON as Flask writes it and JSON as a session keeps it, without a value in between: every digit stays.
 //!
 //! Flask marks what JSON cannot hold by tags: objects of one member, `{" t":[1,2]}` for a tuple. A session keeps them as
