@@ -30,6 +30,7 @@ scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
 parts          what the work itself costs: HMAC, clock, store calls
 bound          what binding a session to its device costs a request
+flask          Flask's cookie, beside itsdangerous
 databases      Redis and PostgreSQL (needs their servers); of the one that follows, if any
 feed           how soon an end is told, what watching costs (needs the servers)
 cache          the near cache, beside tower-sessions' (needs the servers)
@@ -57,6 +58,8 @@ const ALL: &[(&str, fn())] = &[
     ("hot", measure::hot::measure),
     ("parts", measure::parts::measure),
     ("bound", measure::bound::measure),
+    #[cfg(feature = "flask")]
+    ("flask", measure::flask::measure),
     #[cfg(feature = "databases")]
     ("databases", || {
         measure::databases::measure(&measure::databases::ALL)

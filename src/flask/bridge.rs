@@ -38,13 +38,14 @@ use crate::{error::Error, layer::keep_out_of_caches, observe};
 ///
 /// - A Flask cookie that verifies, and no living session: one begins with what the cookie holds, logged in if it names a
 ///   user.
-/// - Flask has changed its cookie since: what it changed is changed in the session, key by key. A login or a logout there is
+/// - Flask has changed its cookie since the two last agreed: what it changed is changed in the session, key by key. A login or a logout there is
 ///   one here. A cookie that is gone is a logout: so the session's own cookie alone is worth nothing after it.
 /// - A Flask cookie that was altered, is too old, from the future or signed by an unknown key is as good as none. It is
 ///   never an error.
 ///
-/// After the handler, what the session then holds is written to Flask's cookie, if that holds something else. The two are
-/// told apart by the session, which remembers under [`MIRROR_KEY`](super::MIRROR_KEY) what both last agreed on.
+/// After the handler, what the session then holds is written to Flask's cookie, if that holds something else, or if the
+/// session is new. The session remembers under [`MIRROR_KEY`](super::MIRROR_KEY) what both last agreed on. A cookie that
+/// another request or response has overtaken is recognised, and replaced: of requests that meet here none loses a change.
 ///
 /// The user is written from [`user`](crate::WizSession::user) and by nothing else: a value that some handler sets under
 /// Flask's key for the user, `user_id`, never reaches Flask, and is a login on neither side.
@@ -67,7 +68,7 @@ use crate::{error::Error, layer::keep_out_of_caches, observe};
 ///
 /// A request with Flask's cookie or the session's loads the session, whether its handler asks for it or not. What is shared
 /// is committed together with what the handler changed, in one [transaction](crate::WizSession::transaction). Beginning a
-/// session from Flask's cookie, and a logout, cost one call more, for the cookies that were logged out here.
+/// session from Flask's cookie costs two loads more, and a logout one or two writes, for the cookies whose login has ended.
 #[derive(Clone)]
 pub struct FlaskBridge {
     settings: Arc<Settings>,

@@ -25,10 +25,11 @@ pub(super) async fn remember(
         leave(session, of_lineage(lineage), lifetime).await?;
     }
     match presented {
-        // One of Flask's own. Not if it was signed in this very second: a login at Flask that follows at once may get the
-        // same text.
-        Some(presented) if presented.lineage.is_none() && presented.age > 0 => {
-            leave(session, of_signature(presented), lifetime).await
+        Some(presented) if presented.lineage.is_some() && presented.lineage == lineage => Ok(()),
+        // One of Flask's own that was signed in this very second is left alone: a login at Flask that follows at once may
+        // get the same text.
+        Some(presented) if presented.lineage.is_some() || presented.age > 0 => {
+            leave(session, of_cookie(presented), lifetime).await
         }
         _ => Ok(()),
     }
@@ -39,11 +40,8 @@ pub(super) async fn is_remembered(
     session: &RequestSession,
     presented: &Presented,
 ) -> Result<bool, Error> {
-    let handle = match presented.lineage {
-        Some(lineage) => of_lineage(lineage),
-        None => of_signature(presented),
-    };
-    let found = session.config.store.load(handle).answer().await?;
+    let found = session.config.store.load(of_cookie(presented));
+    let found = found.answer().await?;
     let now = session.config.clock.timestamp();
     Ok(found.is_some_and(|record| record.expires() > now))
 }
@@ -61,8 +59,11 @@ fn of_lineage(lineage: Lineage) -> Handle {
     handle("lineage", lineage.bytes())
 }
 
-fn of_signature(presented: &Presented) -> Handle {
-    handle("signature", presented.signature.as_bytes())
+fn of_cookie(presented: &Presented) -> Handle {
+    match presented.lineage {
+        Some(lineage) => of_lineage(lineage),
+        None => handle("signature", presented.signature.as_bytes()),
+    }
 }
 
 /// No session's: that is the digest of an id alone.

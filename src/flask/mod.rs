@@ -2,6 +2,26 @@
 //!
 //! [`FlaskBridge`] shares the login and the data of Flask's signed cookie with the sessions here.
 //! [`guide::from_flask`](crate::guide::from_flask) says in which order to move, and what each side sees.
+//!
+//! ```
+//! # use axum::Router;
+//! # use wiz_session::{ConfigError, Key, MemoryStore, WizSessionLayer, flask::FlaskBridge};
+//! # fn f(routes: Router) -> Result<Router, ConfigError> {
+//! let flask = FlaskBridge::builder("the SECRET_KEY of the Flask application").build()?;
+//! let app = routes.layer(flask).layer(WizSessionLayer::new(MemoryStore::new(), Key::generate()));
+//! # Ok(app) }
+//! ```
+
+// How the two are told apart. A session remembers what it and Flask's cookie last agreed on (`mirror`). A cookie that
+// differs from that is one of three:
+//
+//  - Flask has written it since: what differs is done to the session, key by key (`take_over`).
+//  - This session has sent it, or has taken it over before, and has gone further since: another request was faster, or its
+//    response was. It is left alone, and replaced. All cookies that one login was sent carry its `lineage`, which Flask drops
+//    when it writes.
+//  - Its login has ended here: the logout left a tombstone in the store (`logged_out`).
+//
+// What the session holds after the handler is written to Flask's cookie in the transaction that commits it (`share`).
 
 mod bridge;
 mod builder;

@@ -137,7 +137,9 @@ impl Visit {
             let is_told = self.presented.is_none() || !is_cleared;
             return settings.removal().filter(|_| !is_told);
         }
-        share::share(settings, &session, self.presented.as_ref(), self.now).await
+        // The handler may have taken its time.
+        let now = self.session.config.clock.now();
+        share::share(settings, &session, self.presented.as_ref(), now).await
     }
 
     /// Whether the login by which this request began a session has ended while its handler was at work.

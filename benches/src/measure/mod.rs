@@ -10,6 +10,8 @@ pub mod databases;
 pub mod dependencies;
 #[cfg(feature = "databases")]
 pub mod feed;
+#[cfg(feature = "flask")]
+pub mod flask;
 pub mod heap;
 pub mod hot;
 pub mod instructions;

@@ -223,7 +223,7 @@ fn store_calls() {
     table.print("Store calls");
 }
 
-fn nanoseconds<T>(mut run: impl FnMut() -> T) -> f64 {
+pub fn nanoseconds<T>(mut run: impl FnMut() -> T) -> f64 {
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             let start = Instant::now();
