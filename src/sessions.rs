@@ -276,6 +276,13 @@ pub struct SessionInfo {
 
 impl SessionInfo {
     /// Whether it is bound to the device of its browser, by the feature `dbsc`.
+    ///
+    /// ```
+    /// fn line(info: &wiz_session::SessionInfo) -> String {
+    ///     let bound = if info.is_device_bound() { ", bound to its device" } else { "" };
+    ///     format!("{}{bound}", info.label().unwrap_or("a browser"))
+    /// }
+    /// ```
     #[must_use]
     pub fn is_device_bound(&self) -> bool {
         self.record.is_device_bound()

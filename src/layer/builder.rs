@@ -273,7 +273,8 @@ impl WizSessionLayerBuilder {
     }
 
     /// Binds sessions to the device of their browser, so that a cookie which is copied out of it is worth nothing for long.
-    /// Takes a Secure cookie, and a place for the layer around the outermost router, where it answers two requests of the
+    /// See [`DeviceBinding`](crate::DeviceBinding) for a program, and the [guide](crate::guide::device_bound_sessions). Takes
+    /// a Secure cookie, and a place for the layer around the outermost router, where it answers two requests of the
     /// browser itself. Defaults to none.
     ///
     /// A request with a bound session costs one MAC more, and no store call. A registration, which follows a login, is one

@@ -181,6 +181,14 @@ impl Record {
     }
 
     /// Whether the session is bound to a device, by the feature `dbsc`. Known without that feature too.
+    ///
+    /// ```
+    /// use wiz_session::Record;
+    ///
+    /// fn bound(records: &[Record]) -> usize {
+    ///     records.iter().filter(|record| record.is_device_bound()).count()
+    /// }
+    /// ```
     #[must_use]
     pub fn is_device_bound(&self) -> bool {
         self.device().is_some()
