@@ -92,12 +92,18 @@ impl Sessions {
         found
     }
 
-    /// The latest end that this session ever had.
+    /// The latest end that uses by now can have given this session. A process that touches by an old entry of its cache may
+    /// meet the tombstone, and takes the new end for that of the session.
     pub(super) fn last_end(&self, name: Option<Name>) -> Option<Time> {
         let past = self.past.iter().filter(|past| Some(past.name) == name);
         let current = name.and_then(|name| self.stored.get(&name));
         let all = past.map(|past| &past.stored).chain(current);
-        all.map(|stored| stored.expires_at).max()
+        let sessions = all.filter(|stored| !stored.tombstone);
+        let ends = sessions.map(|stored| {
+            let used_now = stored.deadline.min(self.now + stored.idle());
+            stored.expires_at.max(used_now)
+        });
+        ends.max()
     }
 
     pub(super) fn moment(&self) -> Moment {
