@@ -72,7 +72,7 @@ impl Feeds {
         let feed = Arc::new(feed);
         self.listeners.lock().push(Arc::clone(&feed));
         let _listening = Listening { feeds: self, feed };
-        pending().await
+        pending::<()>().await;
     }
 
     fn report(&self, news: News) {
