@@ -319,12 +319,13 @@ impl Races {
                 response
             }
         });
-        let mut browser = DeviceBrowser::new(&Clock::system());
+        let mut browser = DeviceBrowser::new(&self.clock);
         let ask = |path: &str| Request::post(path).body(Body::empty()).expect("a request");
         browser
             .send(&app, ask(&format!("/log_in/{user}").replace(' ', "%20")))
             .await;
         assert!(browser.is_bound());
+        self.outdate_caches();
         let listed = self.sessions.list(&user).await.expect("the store answers");
         assert!(listed.len() == 1 && listed[0].is_device_bound());
         let keys = browser.send(&app, ask("/keys")).await.into_body();
