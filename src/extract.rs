@@ -8,7 +8,7 @@ use axum_core::{
 };
 use http::request::Parts;
 
-use crate::{error::Error, session::WizSession};
+use crate::{cookie, error::Error, session::WizSession};
 
 /// Rejects with status 500 and a message that names the mistake if there is no layer, or if two different layers share a
 /// cookie name; with 503 if the store fails.
@@ -28,10 +28,16 @@ use crate::{error::Error, session::WizSession};
 impl<S: Sync> FromRequestParts<S> for WizSession {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let session = Self::from_extensions(&parts.extensions).await?;
-        session.note_origin(&parts.method, &parts.headers);
-        Ok(session)
+    fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> impl Future<Output = Result<Self, Error>> + Send {
+        // The future holds no part of the request.
+        let (session, is_insecure) = (Self::unloaded(&parts.extensions), is_insecure(parts));
+        async move {
+            let session = session?.ok_or_else(Error::missing_layer)?;
+            session.loaded_for(is_insecure).await
+        }
     }
 }
 
@@ -41,14 +47,15 @@ impl<S: Sync> OptionalFromRequestParts<S> for WizSession {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Error> {
         match Self::unloaded(&parts.extensions)? {
-            Some(session) => {
-                let session = session.loaded().await?;
-                session.note_origin(&parts.method, &parts.headers);
-                Ok(Some(session))
-            }
+            Some(session) => session.loaded_for(is_insecure(parts)).await.map(Some),
             None => Ok(None),
         }
     }
+}
+
+/// Whether the client may change something, and says that its page came by plain HTTP.
+fn is_insecure(parts: &Parts) -> bool {
+    !parts.method.is_safe() && cookie::is_insecure(&parts.headers)
 }
 
 /// The user who is logged in, as an argument of a handler. A visitor is answered 401.

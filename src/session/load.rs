@@ -62,10 +62,11 @@ pub(super) async fn load(
             continue;
         }
         let now = *loaded.at.get_or_insert_with(|| config.clock.timestamp());
-        let is_live = |record: &Record| config.policy.expiry.is_live(record, now);
-        let admits = |record: &Record| !is_gated || config.device.admits(record, cookies, now);
         // What was kept may be from before the session was bound, so none is turned away for it.
-        let kept = config.cache.get(handle, now, is_live).filter(admits);
+        let kept = config
+            .cache
+            .get(handle, now, |record| is_live(config, record, now))
+            .filter(|record| !is_gated || config.device.admits(record, cookies, now));
         let is_admitted = kept.is_some();
         let record = match kept {
             Some(record) => Some(record),
@@ -78,13 +79,15 @@ pub(super) async fn load(
             }
         };
         let state = &mut loaded.shared.get_mut().state;
-        match record.filter(is_live) {
+        match record.filter(|record| is_live(config, record, now)) {
             None => {
                 state.found_ended();
                 observe::unknown_id(handle);
             }
             Some(record) if record.is_tombstone() => state.found_moved(),
-            Some(record) if !is_admitted && !admits(&record) => {
+            Some(record)
+                if is_gated && !is_admitted && !config.device.admits(&record, cookies, now) =>
+            {
                 state.found_unbound(handle);
                 observe::device_unbound(handle);
             }
@@ -102,6 +105,11 @@ pub(super) async fn load(
         observe::bad_mac();
     }
     Ok(loaded)
+}
+
+// Not a closure, which the future would hold while it waits: one of a kilobyte is a slower allocation.
+fn is_live(config: &LayerConfig, record: &Record, now: Timestamp) -> bool {
+    config.policy.expiry.is_live(record, now)
 }
 
 /// The sessions that a client named: each is looked up once, and no more than three.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{Extensions, HeaderMap, Method};
+use http::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -18,7 +18,6 @@ use super::{
 use crate::{
     change,
     commit::SessionState,
-    cookie,
     error::Error,
     flash::{self, Flash, FlashLevel},
     id::Handle,
@@ -144,12 +143,13 @@ impl WizSession {
         Self { session }
     }
 
-    /// Notes what the client says of its connection, to warn of a cookie that it will drop.
-    pub(crate) fn note_origin(&self, method: &Method, headers: &HeaderMap) {
-        let is_secure = || self.session.config.cookie.options().is_secure();
-        if !method.is_safe() && is_secure() && cookie::is_insecure(headers) {
-            self.session.note_insecure_origin();
+    /// As [`loaded`](Self::loaded), for a client that may say by its origin that it will drop a `Secure` cookie.
+    pub(crate) async fn loaded_for(self, is_insecure: bool) -> Result<Self, Error> {
+        let session = self.loaded().await?;
+        if is_insecure && session.session.config.cookie.options().is_secure() {
+            session.session.note_insecure_origin();
         }
+        Ok(session)
     }
 
     pub(crate) async fn loaded(self) -> Result<Self, Error> {
