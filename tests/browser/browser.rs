@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{chromium::Context, driver, server::Server};
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const SETTLED: &str =
     "document.readyState === 'complete' && !document.querySelector('[aria-busy=true]')";
@@ -278,7 +278,8 @@ impl Browser {
 
 /// A promise of what is waited for. The page looks again at whatever may bring it; `false` is that nothing did.
 fn wait_for(condition: &str) -> String {
-    let patience = PATIENCE.as_millis();
+    // Less than a driver lets a script run.
+    let patience = PATIENCE.as_millis() / 4;
     format!(
         "return new Promise((resolve) => {{
            const events = ['readystatechange', 'resize', 'transitionend'];
