@@ -29,11 +29,32 @@ pin_project! {
     /// assert_eq!(response.into_body().into_inner().as_deref(), Some("hello"));
     /// # }
     /// ```
-    #[derive(Debug, Clone, Default)]
+    #[derive(Debug, Clone)]
     pub struct SessionBody<B> {
         #[pin]
-        inner: Option<B>,
-        text: Option<Box<str>>,
+        content: Content<B>,
+    }
+}
+
+pin_project! {
+    #[project = ContentProjection]
+    #[derive(Debug, Clone)]
+    enum Content<B> {
+        Handlers { #[pin] body: B },
+        // `None` once it is read, and where there is none.
+        Text { text: Option<Box<str>> },
+    }
+}
+
+impl<B> Content<B> {
+    const EMPTY: Self = Self::Text { text: None };
+}
+
+impl<B> Default for SessionBody<B> {
+    fn default() -> Self {
+        Self {
+            content: Content::EMPTY,
+        }
     }
 }
 
@@ -41,14 +62,15 @@ impl<B> SessionBody<B> {
     #[inline]
     pub(super) fn new(inner: B) -> Self {
         Self {
-            inner: Some(inner),
-            text: None,
+            content: Content::Handlers { body: inner },
         }
     }
 
     /// The layer's own.
     pub(super) fn of_text(text: Option<Box<str>>) -> Self {
-        Self { inner: None, text }
+        Self {
+            content: Content::Text { text },
+        }
     }
 
     /// The handler's body, or `None` if the commit failed.
@@ -60,11 +82,14 @@ impl<B> SessionBody<B> {
     /// ```
     #[must_use]
     pub fn into_inner(self) -> Option<B> {
-        self.inner
+        match self.content {
+            Content::Handlers { body } => Some(body),
+            Content::Text { .. } => None,
+        }
     }
 
     pub(super) fn clear(&mut self) {
-        self.inner = None;
+        self.content = Content::EMPTY;
     }
 }
 
@@ -77,29 +102,28 @@ impl<B: Body + 'static> Body for SessionBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        match this.inner.as_pin_mut() {
-            Some(inner) => inner.poll_frame(cx),
-            None => Poll::Ready(this.text.take().and_then(frame).map(Ok)),
+        match self.project().content.project() {
+            ContentProjection::Handlers { body } => body.poll_frame(cx),
+            ContentProjection::Text { text } => Poll::Ready(text.take().and_then(frame).map(Ok)),
         }
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
-            Some(inner) => inner.is_end_stream(),
-            None => self.text.is_none(),
+        match &self.content {
+            Content::Handlers { body } => body.is_end_stream(),
+            Content::Text { text } => text.is_none(),
         }
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        match (&self.inner, &self.text) {
-            (Some(inner), _) => inner.size_hint(),
-            (None, Some(text)) if is_of_bytes::<B::Data>() => {
+        match &self.content {
+            Content::Handlers { body } => body.size_hint(),
+            Content::Text { text: Some(text) } if is_of_bytes::<B::Data>() => {
                 SizeHint::with_exact(text.len() as u64)
             }
-            (None, _) => SizeHint::with_exact(0),
+            Content::Text { .. } => SizeHint::with_exact(0),
         }
     }
 }
