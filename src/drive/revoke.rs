@@ -72,7 +72,7 @@ impl Revoker {
     /// sees all would.
     pub(crate) async fn keep_newest(&self, user: &str, most: usize) -> Result<u64, Error> {
         let rest = |listed: Vec<(Handle, Record)>| {
-            let mut listed = without_former(self.live(listed));
+            let mut listed = self.live(listed);
             listed.sort_by_key(|(handle, record)| {
                 let body = record.body();
                 let logged_in = body.authenticated_at.unwrap_or(body.created_at);
@@ -114,7 +114,7 @@ impl Revoker {
     fn live(&self, mut listed: Vec<(Handle, Record)>) -> Vec<(Handle, Record)> {
         let now = self.clock.timestamp();
         listed.retain(|(_, record)| self.expiry.is_live(record, now));
-        listed
+        without_former(listed)
     }
 }
 

@@ -153,6 +153,8 @@ async fn a_session_that_is_moving_to_a_new_id_counts_once() {
         gate.reached().await;
         let mut browser = site.browser();
         browser.visit(async |session| session.log_in("alice")).await;
+        let listed = site.layer.sessions().list("alice").await;
+        assert_eq!(listed.unwrap().len(), 3, "under its new id alone");
         gate.open();
     };
     futures_util::future::join(moves, log_in).await;
