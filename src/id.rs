@@ -1,9 +1,21 @@
 use std::{cell::RefCell, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::sha256;
+
+/// SHA-256 cut to 128 bits, over parts that cannot run into each other.
+pub(crate) fn digest_of(purpose: &str, parts: &[&[u8]]) -> [u8; 16] {
+    let mut hasher = Sha256::new_with_prefix(purpose);
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    digest.first_chunk().copied().expect("16 of 32 bytes")
+}
 
 /// The secret that a cookie carries: 128 random bits from the operating system, as 32 hexadecimal digits.
 ///
@@ -63,6 +75,12 @@ impl Handle {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// Of an entry that is no session's: a digest of these parts, which cannot run into each other. No cookie can name it,
+    /// as a session's handle is the digest of an id alone.
+    pub(crate) fn of_entry(purpose: &str, parts: &[&[u8]]) -> Self {
+        Self(digest_of(purpose, parts))
     }
 
     /// The handle's bytes. They are uniformly distributed, so any part of them can serve as a hash.

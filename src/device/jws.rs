@@ -153,7 +153,7 @@ mod tests {
          SaEFQQpxgEfx4L1bhO40ztuzSusvVFnbHNLgFgqbvjH8XLNKbs1X3jSi5BKG1nyKf51HdlsoV69GYuHrjRMi3Igh8dl1NwqGyXR-\
          ERrPtapLAQ";
 
-    /// The same with 1024 bits.
+    /// Signed with an RSA key of 1024 bits, which is too short.
     const WEAK: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImRic2Mrand0IiwiandrIjp7Imt0eSI6IlJTQSIsIm4iOiI1Q2dqYkhkSjFxNG5zSDRXZi03\
          MHVEX3pSRGF1TE41cTJGS3FJVU5zc3hPRmZVbXF1OXVUNERVNTgzLWt3M2gyWm1pZVhxOW9NT1czbEUzZE5qWjdzRHZXenVWbnRL\
          RWZGWV9FWTdXMld5eTVYXzRBMkIyaFVKandoWWc4SHgtUk82dHdSdlZMWkVoY1dWWGNkdklfanJSdnJTMkphaHFHalZQNnduOUp6\

@@ -125,7 +125,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let clone = self.inner.clone();
-        // The one that is ready.
+        // `inner` is ready to be called; its clone may not be.
         let mut inner = mem::replace(&mut self.inner, clone);
         let settings = Arc::clone(&self.settings);
         Box::pin(async move {

@@ -432,7 +432,7 @@ mod tests {
         assert_eq!(new, cookie("new").encode(&user(1), at(SIGNED_AT)));
     }
 
-    /// Whoever has the key may still not fill the memory.
+    /// Output stays bounded even for a cookie that is signed with the right key.
     #[test]
     fn a_bomb_is_refused() {
         let codec = cookie("a");

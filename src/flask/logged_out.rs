@@ -3,8 +3,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use super::{lineage::Lineage, settings::Presented};
 use crate::{
     error::Error,
@@ -66,14 +64,9 @@ fn of_cookie(presented: &Presented) -> Handle {
     }
 }
 
-/// No session's: that is the digest of an id alone.
 fn handle(kind: &str, of: &[u8]) -> Handle {
-    let digest = Sha256::new()
-        .chain_update("wiz-session: a Flask cookie whose login has ended, by its ")
-        .chain_update(kind)
-        .chain_update(of)
-        .finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Handle::from_bytes(bytes)
+    Handle::of_entry(
+        "wiz-session Flask cookie of an ended login",
+        &[kind.as_bytes(), of],
+    )
 }

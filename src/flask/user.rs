@@ -51,7 +51,7 @@ impl FlaskUser {
         })
     }
 
-    /// The same, but an id is always written as a text, as Flask-Login does under `_user_id`.
+    /// As [`key`](Self::key), but always writes the id as text, as Flask-Login does under `_user_id`.
     #[must_use]
     pub fn text_key(key: impl Into<Cow<'static, str>>) -> Self {
         Self::of_key(key.into(), |user| Value::from(user))

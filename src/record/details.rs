@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::device::Device;
+use crate::id::{self, Handle};
 
 /// What only some sessions have beside their data: how they are shown, and what they are found and ended by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(crate) struct Stamp([u8; 16]);
 
 impl Stamp {
     pub(crate) fn of(credentials: &[u8]) -> Self {
-        Self(hash(b"wiz-session stamp", &[credentials]))
+        Self(id::digest_of("wiz-session stamp", &[credentials]))
     }
 }
 
@@ -74,21 +74,8 @@ impl Alias {
     pub(crate) const MOST: usize = 8;
 
     /// Where the store keeps who has it.
-    pub(crate) fn key(&self) -> [u8; 16] {
-        hash(
-            b"wiz-session alias",
-            &[self.name.as_bytes(), self.value.as_bytes()],
-        )
+    pub(crate) fn handle(&self) -> Handle {
+        let parts = [self.name.as_bytes(), self.value.as_bytes()];
+        Handle::of_entry("wiz-session alias", &parts)
     }
-}
-
-/// SHA-256 cut to 128 bits, over parts that cannot run into each other.
-fn hash(purpose: &[u8], parts: &[&[u8]]) -> [u8; 16] {
-    let mut hasher = Sha256::new_with_prefix(purpose);
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
-    let digest: [u8; 32] = hasher.finalize().into();
-    digest.first_chunk().copied().expect("16 of 32 bytes")
 }

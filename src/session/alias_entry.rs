@@ -26,7 +26,7 @@ impl<'a> AliasEntry<'a> {
     pub(crate) fn of(store: &'a StoreClient, alias: &Alias) -> Self {
         Self {
             store,
-            handle: Handle::from_bytes(alias.key()),
+            handle: alias.handle(),
         }
     }
 

@@ -12,8 +12,8 @@ use crate::{
     visitor::{KEY, Visitor},
 };
 
-#[tokio::test]
-async fn the_example_server_shares_its_login() {
+/// Flask and the example server, for as long as they are held, and a visitor of both.
+fn both() -> (There, server::Server, Visitor) {
     let there = There::flask(python::flask_3_1(), KEY, &[]);
     let here = server::Server::spawn(server::command().env("FLASK_SECRET_KEY", KEY));
     let port = here
@@ -21,7 +21,12 @@ async fn the_example_server_shares_its_login() {
         .rsplit_once(':')
         .and_then(|(_, port)| port.parse().ok());
     let visitor = Visitor::at(port.expect("a port"), there.port);
+    (there, here, visitor)
+}
 
+#[tokio::test]
+async fn the_example_server_shares_its_login() {
+    let (_there, _here, visitor) = both();
     visitor.there("session['user_id'] = 123").await;
     assert_eq!(visitor.get("api/check_session").await["logged_in"], true);
     assert_eq!(visitor.get("api/session").await, json!({ "user_id": 123 }));
@@ -53,13 +58,7 @@ async fn the_example_server_shares_its_login() {
 /// Their responses come in any order, and most requests are sent with a cookie of Flask's that is outdated by then.
 #[tokio::test]
 async fn a_hundred_requests_at_once_lose_nothing() {
-    let there = There::flask(python::flask_3_1(), KEY, &[]);
-    let here = server::Server::spawn(server::command().env("FLASK_SECRET_KEY", KEY));
-    let port = here
-        .url("")
-        .rsplit_once(':')
-        .and_then(|(_, port)| port.parse().ok());
-    let visitor = Visitor::at(port.expect("a port"), there.port);
+    let (_there, _here, visitor) = both();
     visitor.there("session['user_id'] = 123").await;
     assert_eq!(visitor.get("api/check_session").await["logged_in"], true);
 

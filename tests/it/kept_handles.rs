@@ -195,19 +195,24 @@ async fn a_job_stores_what_it_saves_though_the_client_left_during_the_commit() {
     }
 }
 
+/// A handler that set `b`, kept its session and answered 500.
+async fn answered_500(site: &Site) -> (Browser, WizSession) {
+    let mut browser = site.visitor().await;
+    let mut kept = None;
+    browser
+        .visit(async |session| {
+            session.set("b", 2).unwrap();
+            kept = Some(session);
+            StatusCode::INTERNAL_SERVER_ERROR
+        })
+        .await;
+    (browser, kept.expect("it was visited"))
+}
+
 #[tokio::test]
 async fn a_job_of_a_handler_that_answers_500_is_told_that_its_changes_were_dropped() {
     for site in Site::with_and_without_cache() {
-        let mut browser = site.visitor().await;
-        let mut kept = None;
-        browser
-            .visit(async |session| {
-                session.set("b", 2).unwrap();
-                kept = Some(session);
-                StatusCode::INTERNAL_SERVER_ERROR
-            })
-            .await;
-        let kept = kept.expect("it was visited");
+        let (mut browser, kept) = answered_500(&site).await;
         for _ in 0..2 {
             kept.set("c", 3).unwrap();
             for error in [
@@ -268,16 +273,7 @@ async fn what_a_save_failed_to_store_is_dropped_with_the_500_that_follows() {
 #[tokio::test]
 async fn a_job_of_a_handler_that_answers_500_can_still_end_the_session() {
     for site in Site::with_and_without_cache() {
-        let mut browser = site.visitor().await;
-        let mut kept = None;
-        browser
-            .visit(async |session| {
-                session.set("b", 2).unwrap();
-                kept = Some(session);
-                StatusCode::INTERNAL_SERVER_ERROR
-            })
-            .await;
-        let kept = kept.expect("it was visited");
+        let (_, kept) = answered_500(&site).await;
         assert!(kept.save().await.unwrap_err().is_gone());
         kept.clear();
         kept.save().await.unwrap();
