@@ -1,6 +1,8 @@
 mod commit_id;
 mod details;
 mod device;
+mod format;
+mod version;
 
 use std::{
     fmt,
@@ -8,58 +10,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
 #[cfg(feature = "dbsc")]
 pub(crate) use self::device::{DeviceId, Jwk};
+pub use self::version::Version;
 pub(crate) use self::{
     commit_id::{CommitId, CommitIds},
     details::{Alias, Details, Stamp},
     device::Device,
 };
-use crate::{change::Data, error::Error, time::Timestamp};
-
-/// Counts the changes of one record. A store compares it when it replaces, so that no change is lost.
-///
-/// ```
-/// use wiz_session::Version;
-///
-/// assert_eq!(Version::FIRST.next(), Version::new(2));
-/// assert_eq!(Version::new(2).get(), 2);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(u64);
-
-impl Version {
-    /// The version of a record that was just created.
-    pub const FIRST: Self = Self(1);
-
-    /// What fits a database's integer.
-    const LAST: Self = Self(i64::MAX as u64);
-
-    /// The version that a store gives to the replacement of this one.
-    ///
-    /// # Panics
-    /// After 2⁶³ changes.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        assert!(self.0 < Self::LAST.0, "a version fits a database's integer");
-        Self(self.0 + 1)
-    }
-
-    /// The number to keep in a database. It fits an `i64`.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-
-    /// The version kept as this number.
-    #[must_use]
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-}
+use crate::{change::Data, time::Timestamp};
 
 /// One session as a store keeps it: its data, its deadlines, its user, and the ids of its last commits.
 ///
@@ -261,74 +220,6 @@ impl Record {
         self.body.tombstone && commit.is_some_and(|commit| self.body.commits.contains(commit))
     }
 
-    /// All but the version and the time it expires, as a JSON object that a person can read.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let details = self.body.details.as_deref().cloned().unwrap_or_default();
-        let stored = Stored {
-            v: FORMAT,
-            created_at: self.body.created_at.as_millis(),
-            authenticated_at: self.body.authenticated_at.map(Timestamp::as_millis),
-            deadline: self.body.deadline.as_millis(),
-            remember: self
-                .body
-                .remember
-                .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
-            user: self.body.user.clone(),
-            tombstone: self.body.tombstone,
-            label: details.label,
-            stamp: details.stamp,
-            aliases: details.aliases,
-            device: details.device.map(Arc::unwrap_or_clone),
-            commits: self.body.commits.clone(),
-            data: RawValue::NULL,
-        };
-        let mut json =
-            serde_json::to_string(&stored).expect("numbers and strings have a JSON form");
-        // The data is JSON already: it is put in as it is, not parsed and written again.
-        json.truncate(json.len() - 1);
-        json.push_str(",\"data\":");
-        json.push_str(&self.body.data.to_json());
-        json.push('}');
-        json
-    }
-
-    /// Reads what [`to_json`](Self::to_json) wrote, of this version of the crate or an earlier one.
-    ///
-    /// # Errors
-    /// [`Error::is_store`] if the text is damaged or of a format that this version does not know, or if the session's
-    /// version is none that changes lead to.
-    pub fn from_json(json: &str, version: Version, expires_at: SystemTime) -> Result<Self, Error> {
-        let stored: Stored<'_> = serde_json::from_str(json).map_err(|_| unreadable(json))?;
-        if stored.v != FORMAT {
-            return Err(unreadable(json));
-        }
-        if version >= Version::LAST {
-            return Err(Error::corrupt(
-                "its version is no number that changes lead to",
-            ));
-        }
-        let body = Body {
-            created_at: Timestamp::from_millis(stored.created_at),
-            authenticated_at: stored.authenticated_at.map(Timestamp::from_millis),
-            deadline: Timestamp::from_millis(stored.deadline),
-            remember: stored.remember.map(Duration::from_millis),
-            user: stored.user,
-            tombstone: stored.tombstone,
-            details: Details {
-                label: stored.label,
-                stamp: stored.stamp,
-                aliases: stored.aliases,
-                device: stored.device.map(Arc::new),
-            }
-            .shared(),
-            commits: stored.commits,
-            data: Data::from_json(stored.data.get())
-                .map_err(|_| Error::corrupt("its data is damaged"))?,
-        };
-        Ok(Self::new(version, expires_at.into(), body))
-    }
-
     pub(crate) fn body(&self) -> &Body {
         &self.body
     }
@@ -354,49 +245,6 @@ impl fmt::Debug for Record {
             .field("expires_at", &self.expires_at)
             .field("body", &self.body)
             .finish()
-    }
-}
-
-const FORMAT: u32 = 1;
-
-#[derive(Serialize, Deserialize)]
-struct Stored<'a> {
-    v: u32,
-    created_at: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    authenticated_at: Option<u64>,
-    deadline: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    remember: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    tombstone: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    label: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    stamp: Option<Stamp>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    aliases: Vec<Alias>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    device: Option<Device>,
-    #[serde(default, skip_serializing_if = "CommitIds::is_empty")]
-    commits: CommitIds,
-    #[serde(borrow, skip_serializing)]
-    data: &'a RawValue,
-}
-
-/// Why a text is no record of the known format.
-fn unreadable(json: &str) -> Error {
-    #[derive(Deserialize)]
-    struct Format {
-        v: u32,
-    }
-    match serde_json::from_str(json) {
-        Ok(Format { v }) if v != FORMAT => {
-            Error::corrupt(format!("its format version {v} is unknown"))
-        }
-        _ => Error::corrupt("it is damaged"),
     }
 }
 
