@@ -107,6 +107,8 @@ impl World {
         if self.store.feeds().delivery != Delivery::AtOnce {
             self.clock.advance(CACHE_FOR);
         }
+        // A process that began to listen just now has yet to hear that it may have missed something.
+        tokio::time::sleep(Duration::from_millis(1)).await;
         self.check_reads().await;
         self.check_sessions().await;
     }
