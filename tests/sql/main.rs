@@ -4,6 +4,7 @@
 //! to use instead, and find some tables `t…` there afterwards; tests that kill a server or fill its disk start one all
 //! the same.
 
+mod batches;
 #[path = "../support/beside.rs"]
 mod beside;
 #[path = "../support/client.rs"]

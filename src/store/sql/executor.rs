@@ -1,7 +1,12 @@
 use std::{borrow::Cow, sync::Arc};
 
-use super::{statements::Statement, syntax::Syntax, value::Value};
-use crate::{error::Error, id::Handle, store::Feed};
+use super::{
+    row::{self, Row},
+    statements::{Statement, Statements},
+    syntax::Syntax,
+    value::Value,
+};
+use crate::{error::Error, id::Handle, record::Version, store::Feed};
 
 /// What sends statements to an engine, and tells what its refusals mean.
 pub(crate) trait Executor: Clone + Send + Sync + 'static {
@@ -36,6 +41,26 @@ pub(crate) trait Executor: Clone + Send + Sync + 'static {
             let values = [(&*handle).into()];
             let mut rows = self.fetch(route, statement, &values).await?;
             Ok(rows.pop().map(Arc::new))
+        }
+    }
+
+    /// Replaces a session's row if it has the expected version, and returns how many rows it changed. A store may replace
+    /// several by one statement.
+    fn replace(
+        &self,
+        handle: Handle,
+        expected: Version,
+        row: &Row<'_>,
+        statements: &Arc<Statements>,
+    ) -> impl Future<Output = Result<u64, Failure>> + Send {
+        async move {
+            let (route, handle) = (Route::Session(handle), handle.to_string());
+            let [version, user_id, expires_at, tombstone, record] = row.values();
+            let known = [(&*handle).into(), row::number(expected).into()];
+            let values = [
+                known[0], known[1], version, user_id, expires_at, tombstone, record,
+            ];
+            self.execute(route, &statements.replace, &values).await
         }
     }
 

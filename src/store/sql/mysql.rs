@@ -148,6 +148,7 @@ pub(super) const SYNTAX: Syntax = Syntax {
     least: "LEAST",
     no_wait: "",
     load: LOAD,
+    replace_several: "",
     look: LOOK,
     delete: "{delete}",
     delete_user: "{delete_user}",

@@ -12,12 +12,12 @@ use crate::{
 };
 
 /// A record as the columns of the table.
-pub(super) struct Row<'a> {
-    version: i64,
-    user_id: Option<Cow<'a, str>>,
-    expires_at: i64,
-    tombstone: bool,
-    record: String,
+pub(crate) struct Row<'a> {
+    pub(super) version: i64,
+    pub(super) user_id: Option<Cow<'a, str>>,
+    pub(super) expires_at: i64,
+    pub(super) tombstone: bool,
+    pub(super) record: String,
 }
 
 impl<'a> Row<'a> {
@@ -28,6 +28,16 @@ impl<'a> Row<'a> {
             expires_at: millis(record.expires_at()),
             tombstone: record.is_tombstone(),
             record: record.to_json(),
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn to_owned(&self) -> Row<'static> {
+        let user_id = self.user_id.as_deref();
+        Row {
+            user_id: user_id.map(|user_id| Cow::Owned(user_id.to_owned())),
+            record: self.record.clone(),
+            ..*self
         }
     }
 

@@ -150,6 +150,7 @@ pub(super) const SYNTAX: Syntax = Syntax {
     least: "MIN",
     no_wait: "",
     load: LOAD,
+    replace_several: "",
     look: LOOK,
     delete: "{delete}",
     delete_user: "{delete_user}",

@@ -11,6 +11,8 @@ pub(super) struct Statements {
     pub(super) load: Statement,
     pub(super) version: Statement,
     pub(super) replace: Statement,
+    /// Several sessions' rows, where the executor replaces them by one statement.
+    pub(super) replace_several: Statement,
     pub(super) touch: Statement,
     pub(super) delete: Statement,
     pub(super) regenerate: Statement,
@@ -46,6 +48,7 @@ impl Statements {
             load: statement(syntax.load),
             version: statement(VERSION),
             replace: statement(REPLACE),
+            replace_several: statement(syntax.replace_several),
             touch: statement(TOUCH),
             delete: statement(syntax.delete),
             regenerate: statement(syntax.regenerate),
@@ -179,6 +182,7 @@ mod tests {
     fn text(syntax: &Syntax) -> String {
         let all = Statements::new(syntax, "s");
         let line = |statement: &Statement| match syntax.numbered {
+            _ if statement.sql.is_empty() => String::new(),
             true => format!("{}\n", statement.sql),
             false => format!("{} {:?}\n", statement.sql, statement.order),
         };
@@ -187,6 +191,7 @@ mod tests {
             &all.load,
             &all.version,
             &all.replace,
+            &all.replace_several,
             &all.touch,
             &all.delete,
             &all.regenerate,

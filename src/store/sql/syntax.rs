@@ -13,6 +13,9 @@ pub(crate) struct Syntax {
     /// Selects version, expiry and record of a session; of several where the executor loads them by one statement, and
     /// then the handle too.
     pub(super) load: &'static str,
+    /// As `{replace}`, of several sessions, whose values are in arrays; returns the handles of those that had the expected
+    /// version. Empty where the executor replaces each by itself.
+    pub(super) replace_several: &'static str,
     /// Selects version (negative for a tombstone), expiry and handle of the sessions in a JSON array.
     pub(super) look: &'static str,
     /// Ends a session.

@@ -87,9 +87,16 @@ impl<E: Executor> SqlTable<E> {
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<u64, Failure> {
+        Self::write(|| self.executor.execute(route, statement, values)).await
+    }
+
+    async fn write<F>(statement: impl Fn() -> F) -> Result<u64, Failure>
+    where
+        F: Future<Output = Result<u64, Failure>>,
+    {
         let mut attempts = 1;
         loop {
-            match self.executor.execute(route, statement, values).await {
+            match statement().await {
                 Err(failure)
                     if failure.kind == FailureKind::RolledBack && attempts < MAX_ATTEMPTS =>
                 {
@@ -226,16 +233,9 @@ impl<E: Executor> SessionStore for SqlTable<E> {
         expected: Version,
         record: &Record,
     ) -> Result<Replaced, Error> {
-        let (text, row) = (handle.to_string(), Row::new(record, expected.next()));
-        let [version, user_id, expires_at, tombstone, record] = row.values();
-        let known = [(&*text).into(), row::number(expected).into()];
-        let values = [
-            known[0], known[1], version, user_id, expires_at, tombstone, record,
-        ];
-        match self
-            .execute(Route::Session(handle), &self.statements.replace, &values)
-            .await?
-        {
+        let (row, statements) = (Row::new(record, expected.next()), &self.statements);
+        let replace = || self.executor.replace(handle, expected, &row, statements);
+        match Self::write(replace).await? {
             0 => self.why_not_replaced(handle).await,
             _ => Ok(Replaced::Stored(expected.next())),
         }

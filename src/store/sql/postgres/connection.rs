@@ -13,12 +13,9 @@ use futures_util::{
 };
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
-use tokio_postgres::{
-    Client, Error as DriverError, Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Client, Error as DriverError, Row};
 
-use super::connector::Opened;
+use super::{connector::Opened, parameters::Parameter};
 
 /// An open connection, used by all its callers at once: each statement is sent at once, and they are answered in turn.
 ///
@@ -28,9 +25,6 @@ pub(super) struct Connection {
     traffic: Arc<Traffic>,
     driver: Mutex<Option<JoinHandle<()>>>,
 }
-
-/// A value and its type.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// Counters for the watchdog.
 #[derive(Default)]

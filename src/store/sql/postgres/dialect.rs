@@ -5,6 +5,7 @@ pub(crate) const SYNTAX: Syntax = Syntax {
     least: "LEAST",
     no_wait: NO_WAIT,
     load: LOAD,
+    replace_several: REPLACE_SEVERAL,
     look: LOOK,
     delete: DELETE,
     delete_user: DELETE_USER,
@@ -23,6 +24,14 @@ const NO_WAIT: &str = " AND set_config('lock_timeout', '50', true) IS NOT NULL";
 
 /// Of sessions that are loaded at the same moment.
 const LOAD: &str = "SELECT version, expires_at, record, handle FROM {table} WHERE handle = ANY($1)";
+
+/// Of sessions that are written at the same moment, each once.
+const REPLACE_SEVERAL: &str = "\
+UPDATE {table} AS t SET version = w.version, user_id = w.user_id, expires_at = w.expires_at, \
+sweep_at = LEAST(t.sweep_at, w.expires_at), tombstone = w.tombstone, record = w.record \
+FROM unnest($1, $2, $3, $4, $5, $6, $7) \
+AS w (handle, expected, version, user_id, expires_at, tombstone, record) \
+WHERE t.handle = w.handle AND t.version = w.expected{no_wait} RETURNING t.handle";
 
 const LOOK: &str = "\
 SELECT CASE WHEN tombstone THEN -version ELSE version END, expires_at, handle FROM {table} \

@@ -62,6 +62,11 @@ impl Refusal {
         self.error.code()
     }
 
+    /// Whether the server has refused the statement, and so has rolled it back.
+    pub(super) fn is_answer(&self) -> bool {
+        self.code().is_some() && self.kind != FailureKind::ConnectionLost
+    }
+
     /// The server is silent.
     pub(super) fn timed_out() -> Self {
         Self::of_way(

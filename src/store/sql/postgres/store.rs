@@ -32,10 +32,12 @@ use crate::{
 /// # Connections
 ///
 /// Ten, unless [set otherwise](Self::with_connections), each of them used by all requests at once: a statement does not
-/// wait for the answers of those before it. Sessions that are loaded at the same moment are loaded by one statement. Two more are opened when they are first needed, for what concerns many
-/// sessions. Clones share them all. They are opened anew after they broke. A query whose connection broke is sent again,
-/// on another one; a write is not, as it may have taken effect, and the layer looks that up. A connection that has
-/// something to answer and does not for some two seconds is given up.
+/// wait for the answers of those before it. Sessions that are loaded at the same moment are loaded by one statement, and
+/// sessions that are written at the same moment are written by one, which waits for the disk once. Two more connections
+/// are opened when they are first needed, for what concerns many sessions. Clones share them all. They are opened anew
+/// after they broke. A query whose connection broke is sent again, on another one; a write is not, as it may have taken
+/// effect, and the layer looks that up. A connection that has something to answer and does not for some two seconds is
+/// given up.
 ///
 /// Statements are not prepared, and nothing is `SET` on a connection. So **PgBouncer in transaction mode**, and other
 /// poolers, need no setting.
