@@ -4,6 +4,7 @@
 mod advice;
 mod common;
 mod executor;
+mod found;
 mod row;
 mod statements;
 mod syntax;

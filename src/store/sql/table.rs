@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     executor::{Executor, Failure, FailureKind, Route},
+    found,
     row::{self, Row},
     statements::{Statement, Statements, check_table},
     value::Value,
@@ -224,7 +225,7 @@ impl<E: Executor> SessionStore for SqlTable<E> {
         let row = self
             .read(|| self.executor.load(handle, &self.statements.load))
             .await?;
-        row.map(|row| row::record::<E>(&row)).transpose()
+        row.map(|row| found::record::<E>(&row)).transpose()
     }
 
     async fn replace(
@@ -326,7 +327,7 @@ impl<E: Executor> SessionStore for SqlTable<E> {
             )
             .await?;
         rows.iter()
-            .map(|row| Ok((row::handle::<E>(row)?, row::record::<E>(row)?)))
+            .map(|row| Ok((found::handle::<E>(row)?, found::record::<E>(row)?)))
             .collect()
     }
 
@@ -365,7 +366,7 @@ impl<E: Executor> SessionStore for SqlTable<E> {
         let rows = self
             .fetch(Route::Background, &self.statements.scan, &values)
             .await?;
-        let session = |row| Ok((row::handle::<E>(row)?, row::record::<E>(row)));
+        let session = |row| Ok((found::handle::<E>(row)?, found::record::<E>(row)));
         let sessions = rows.iter().map(session).collect::<Result<_, Error>>()?;
         Ok(Page::by_handle(sessions, limit))
     }
@@ -379,7 +380,7 @@ impl<E: Executor> SessionStore for SqlTable<E> {
         let rows = self
             .fetch(route, &self.statements.look, &[(&*asked).into()])
             .await?;
-        let found = rows.iter().map(row::status::<E>);
+        let found = rows.iter().map(found::status::<E>);
         let found: HashMap<Handle, Status> = found.collect::<Result<_, Error>>()?;
         Ok(handles
             .iter()
