@@ -12,6 +12,10 @@ pub(super) struct Statements {
     pub(super) version: Statement,
     pub(super) replace: Statement,
     /// Several sessions' rows, where the executor replaces them by one statement.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "a pool replaces each by itself")
+    )]
     pub(super) replace_several: Statement,
     pub(super) touch: Statement,
     pub(super) delete: Statement,
