@@ -50,9 +50,9 @@ impl DeviceBinding {
         }
     }
 
-    /// How long the bound cookie lives, and so for how long at most cookies that are stolen work; the browser gets a new one
-    /// shortly before. Requests that are in flight at its end have a twentieth of it more, five seconds at the most. From a
-    /// second to a day. Defaults to 10 minutes.
+    /// How long the bound cookie is good for, and so for how long at most cookies that are stolen work. The browser is told
+    /// a twentieth less, in whole seconds and five at the most: what it sends before it drops the cookie arrives in time. It
+    /// gets a new one shortly before. From a second to a day. Defaults to 10 minutes.
     pub fn cookie_lifetime(mut self, lifetime: Duration) -> Self {
         self.cookie_lifetime = lifetime;
         self

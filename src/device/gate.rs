@@ -151,17 +151,11 @@ impl Gate {
         const MOST: usize = 4;
         let verified = |value| self.macs.verify_cookie(value, id);
         let mut ends = self.values(cookies).take(MOST).filter_map(verified);
-        ends.any(|end| now < end.saturating_add(self.tolerance()))
+        ends.any(|end| now < end)
     }
 
     fn values<'a>(&'a self, cookies: &'a CookieHeader) -> impl Iterator<Item = &'a [u8]> {
         self.finders.iter().flat_map(|name| cookies.values(name))
-    }
-
-    /// For requests that were sent before the browser dropped the cookie.
-    fn tolerance(&self) -> Duration {
-        const MOST: Duration = Duration::from_secs(5);
-        (self.cookie_lifetime / 20).min(MOST)
     }
 
     /// The session that a challenge to register was made for.
@@ -169,7 +163,7 @@ impl Gate {
         // A device may take a while to make its key, and a login's page a while to load.
         const LEAST: Duration = Duration::from_secs(60);
         let challenge = self.macs.verify_challenge(challenge, Purpose::Register)?;
-        let age = self.max_age().max(LEAST);
+        let age = self.max_challenge_age().max(LEAST);
         is_fresh(&challenge, age, now).then_some(challenge.handle)
     }
 
@@ -183,11 +177,14 @@ impl Gate {
         let challenge = self
             .macs
             .verify_challenge(challenge, Purpose::Refresh(id))?;
-        Some((challenge.handle, is_fresh(&challenge, self.max_age(), now)))
+        Some((
+            challenge.handle,
+            is_fresh(&challenge, self.max_challenge_age(), now),
+        ))
     }
 
     /// How long a challenge is good: longer than the bound cookie it came with, whose end is when it is signed.
-    fn max_age(&self) -> Duration {
+    fn max_challenge_age(&self) -> Duration {
         2 * self.cookie_lifetime
     }
 
@@ -200,7 +197,15 @@ impl Gate {
     /// The line that sets a new bound cookie.
     pub(super) fn set_cookie(&self, id: DeviceId, now: Timestamp) -> HeaderValue {
         let end = now.saturating_add(self.cookie_lifetime);
-        self.line(self.macs.cookie(id, end), self.cookie_lifetime)
+        self.line(self.macs.cookie(id, end), self.cookie_max_age())
+    }
+
+    /// How long the browser keeps a bound cookie. Somewhat shorter than it is good for, so that a request that was sent
+    /// before the browser dropped it arrives in time. In whole seconds, as browsers know no others.
+    fn cookie_max_age(&self) -> Duration {
+        const MOST: u64 = 5;
+        let margin = (self.cookie_lifetime.as_secs() / 20).min(MOST);
+        self.cookie_lifetime - Duration::from_secs(margin)
     }
 
     fn line(&self, value: String, max_age: Duration) -> HeaderValue {

@@ -34,7 +34,7 @@ async fn a_browser_is_told_where_what_and_for_how_long() {
         cookie.starts_with("__Secure-s-bound=") && cookie.contains(attributes),
         "{cookie}"
     );
-    assert!(cookie.ends_with("; Max-Age=300"), "{cookie}");
+    assert!(cookie.ends_with("; Max-Age=295"), "{cookie}");
     assert_eq!(headers["content-type"], "application/json");
     assert_eq!(headers["cache-control"], "no-store");
     let mut told = super::json_of(response).await;

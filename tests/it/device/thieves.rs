@@ -1,8 +1,13 @@
 //! Cookies that were copied out of a browser.
 
+use std::time::Duration;
+
 use http::{StatusCode, header::COOKIE};
 use serde_json::json;
-use wiz_session::{DeviceBinding, WizSession, test_util::DeviceBrowser};
+use wiz_session::{
+    DeviceBinding, WizSession,
+    test_util::{DeviceBrowser, cookie_header},
+};
 
 use super::{Shop, only, request, signer::Signer};
 use crate::support::Site;
@@ -15,7 +20,7 @@ async fn the_pair_of_cookies_is_dead_after_the_bound_ones_life() {
     let stolen = browser.cookies().unwrap();
     shop.site.pass(8);
     assert_eq!(shop.see_with(&stolen).await["user"], json!("alice"));
-    shop.pass_seconds(65);
+    shop.pass_seconds(60);
     let seen = shop.see_with(&stolen).await;
     assert_eq!(
         (
@@ -29,6 +34,37 @@ async fn the_pair_of_cookies_is_dead_after_the_bound_ones_life() {
     assert_eq!(shop.user(&mut browser).await, json!("alice"));
     // Its owner has a new one, the thief has not.
     assert_eq!(shop.see_with(&stolen).await["user"], json!(null));
+}
+
+#[tokio::test]
+async fn the_pair_works_to_the_millisecond_and_the_browser_drops_it_somewhat_earlier() {
+    const DAY: u64 = 24 * 60 * 60;
+    for (lifetime, told) in [
+        (1, 1),
+        (19, 19),
+        (20, 19),
+        (99, 95),
+        (600, 595),
+        (DAY, DAY - 5),
+    ] {
+        let lifetime = Duration::from_secs(lifetime);
+        let binding = DeviceBinding::offer().cookie_lifetime(lifetime);
+        let shop = Shop::on(Site::with(|builder| {
+            builder.device_bound(binding).idle_timeout(2 * lifetime)
+        }));
+        let login = shop.login().await;
+        let response = shop.ask(login.registration(&Signer::new())).await;
+        let line = response.headers()["set-cookie"].to_str().unwrap();
+        assert!(line.ends_with(&format!("; Max-Age={told}")), "{line}");
+        let bound = cookie_header(&response).unwrap();
+        let pair = [login.cookies.as_bytes(), b"; ", bound.as_bytes()].concat();
+        let pair = http::HeaderValue::from_bytes(&pair).unwrap();
+        let millisecond = Duration::from_millis(1);
+        shop.site.clock.advance(lifetime - millisecond);
+        assert_eq!(shop.see_with(&pair).await["user"], json!("alice"));
+        shop.site.clock.advance(millisecond);
+        assert_eq!(shop.see_with(&pair).await["user"], json!(null));
+    }
 }
 
 #[tokio::test]
@@ -141,7 +177,7 @@ async fn where_it_is_required_a_device_that_takes_longer_than_the_grace_is_bound
 async fn a_session_is_offered_once_it_is_logged_in_and_not_whenever_its_cookie_is_sent_again() {
     // Who has stolen the cookie of a browser that cannot do it would bind the session to a device of their own.
     let remember = |session: WizSession| async move {
-        session.remember(std::time::Duration::from_secs(24 * 60 * 60));
+        session.remember(Duration::from_secs(24 * 60 * 60));
     };
     let shop = Shop::new(DeviceBinding::offer());
     let app = shop.app.clone().merge(
