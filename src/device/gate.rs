@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use serde_json::json;
 
 use super::{
@@ -76,28 +76,30 @@ impl DeviceGate {
         }
     }
 
-    /// The header by which the session is offered to be bound, if it is to be: while its login is new. Later, whoever has
-    /// stolen the cookie of a browser that cannot do it would bind the session to a device of their own.
-    pub(crate) fn offer(
+    /// The header beside the cookie of a session. It offers to bind the session while its login is new: later, whoever has
+    /// stolen the cookie of a browser that cannot do it would bind the session to a device of their own. Of one that is
+    /// bound it has the next challenge, by which a refresh without cookies finds the session where it has moved to.
+    pub(crate) fn header(
         &self,
         handle: Handle,
         record: &Record,
         now: Timestamp,
-    ) -> Option<HeaderValue> {
+    ) -> Option<(HeaderName, HeaderValue)> {
         let gate = self.get()?;
+        if let Some(device) = record.device() {
+            return Some((headers::CHALLENGE, gate.challenge(device.id, handle, now)));
+        }
         let authenticated_at = record.body().authenticated_at?;
-        if record.is_device_bound() || now.since(authenticated_at) > OFFER_AGE {
+        if now.since(authenticated_at) > OFFER_AGE {
             return None;
         }
         observe::device_offered(handle);
         let challenge = gate.macs.challenge(Purpose::Register, handle, now);
         let path = &gate.path;
         let line = format!("(ES256 RS256);path=\"{path}/register\";challenge=\"{challenge}\"");
-        Some(HeaderValue::try_from(line).expect("its path was validated"))
+        let line = HeaderValue::try_from(line).expect("its path was validated");
+        Some((headers::REGISTRATION, line))
     }
-
-    /// The name of the header with the offer.
-    pub(crate) const OFFER: http::HeaderName = headers::REGISTRATION;
 
     /// The line that removes the bound cookie, if the client has sent one.
     pub(crate) fn removal(&self, cookies: &CookieHeader) -> Option<HeaderValue> {

@@ -197,7 +197,8 @@ impl Asked<'_> {
 
     /// With a new bound cookie, the next challenge and how the binding works, which may have changed.
     fn admitted(&self, id: DeviceId, handle: Handle) -> Reply {
-        let Self { gate, now, .. } = *self;
+        // Not from when the request came: the browser counts from now on, and the store may have taken its time.
+        let (gate, now) = (self.gate, self.config.clock.timestamp());
         let mut reply = reply(StatusCode::OK, Some(gate.instructions(id).into()));
         let headers = reply.headers_mut();
         headers.insert(SET_COOKIE, gate.set_cookie(id, now));

@@ -1,6 +1,6 @@
 use std::future::Ready;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, request::Parts};
 
 use crate::{
     cookie::{CookieHeader, CookieOptions, Keys},
@@ -60,17 +60,14 @@ impl DeviceGate {
     pub(crate) fn note_skipped(&self, _headers: &HeaderMap) {}
 
     #[inline]
-    pub(crate) fn offer(
+    pub(crate) fn header(
         &self,
         _handle: Handle,
         _record: &Record,
         _now: Timestamp,
-    ) -> Option<HeaderValue> {
+    ) -> Option<(HeaderName, HeaderValue)> {
         None
     }
-
-    /// Never sent.
-    pub(crate) const OFFER: HeaderName = header::SET_COOKIE;
 
     #[inline]
     pub(crate) fn removal(&self, _cookies: &CookieHeader) -> Option<HeaderValue> {

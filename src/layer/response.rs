@@ -11,7 +11,6 @@ use tower_cookies::Cookies;
 use super::body::SessionBody;
 use crate::{
     cookie::SetCookie,
-    device::DeviceGate,
     observe,
     session::{Finished, RequestSession},
 };
@@ -45,7 +44,7 @@ impl ResponseContext {
             refused,
             cookies,
             has_given_token,
-            offer,
+            device,
         } = finished;
         if let Some(status) = refused {
             refuse(response, status);
@@ -67,8 +66,9 @@ impl ResponseContext {
             }
             self.set_cookie(response, cookie);
         }
-        if let Some(offer) = offer {
-            response.headers_mut().append(DeviceGate::OFFER, *offer);
+        if let Some(device) = device {
+            let (name, value) = *device;
+            response.headers_mut().append(name, value);
         }
     }
 

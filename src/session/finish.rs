@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{io::no_closure, load::Loaded, request::RequestSession, shared::Locked};
 use crate::{
@@ -37,8 +37,8 @@ pub(crate) struct Finished {
     pub(crate) cookies: [Option<SetCookie>; COOKIES],
     /// The response has the session's token in its body.
     pub(crate) has_given_token: bool,
-    /// Offers to bind the session to the client's device.
-    pub(crate) offer: Option<Box<HeaderValue>>,
+    /// What the client's device has to know beside the cookie.
+    pub(crate) device: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 /// How many cookies a session may have.
@@ -138,12 +138,12 @@ impl RequestSession {
         stored: Option<&Stored>,
     ) -> Finished {
         let has_given_token = self.has_given_token();
-        let mut offer = None;
+        let mut device = None;
         let cookie = cookie.filter(|_| self.keeps_cookies());
         let cookie = match (cookie, stored) {
             (Some(CookieAction::Remove), _) => Some(self.config.cookie.removal()),
             (Some(CookieAction::Set), Some(stored)) => {
-                offer = self.offer(stored);
+                device = self.device_header(stored);
                 let remembered = stored.record.body().remember.is_some();
                 let left = || stored.record.expires().since(self.config.clock.timestamp());
                 let max_age = remembered.then(|| whole_seconds(left()));
@@ -155,14 +155,14 @@ impl RequestSession {
             refused,
             cookies: [cookie],
             has_given_token,
-            offer,
+            device,
         }
     }
 
-    fn offer(&self, stored: &Stored) -> Option<Box<HeaderValue>> {
-        let now = self.config.clock.timestamp();
-        let offer = self.config.device.offer(stored.handle, &stored.record, now);
-        offer.map(Box::new)
+    fn device_header(&self, stored: &Stored) -> Option<Box<(HeaderName, HeaderValue)>> {
+        let (now, gate) = (self.config.clock.timestamp(), &self.config.device);
+        let header = gate.header(stored.handle, &stored.record, now);
+        header.map(Box::new)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{
-    StatusCode,
+    HeaderValue, StatusCode,
     header::{self, COOKIE},
 };
 use serde_json::json;
@@ -259,6 +259,54 @@ async fn a_refresh_without_the_sessions_cookie_finds_it_by_the_challenge() {
         json_of(response).await["session_identifier"],
         json!(bound.id)
     );
+}
+
+#[tokio::test]
+async fn a_refresh_without_the_sessions_cookie_finds_it_after_it_has_moved() {
+    let shop = Shop::new(DeviceBinding::offer());
+    let mut bound = shop.bound().await;
+    for path in ["/regenerate", "/login/alice"] {
+        let mut moves = request(path);
+        moves.headers_mut().insert(COOKIE, bound.cookies.clone());
+        let moved = shop.ask(moves).await;
+        bound.heed(&moved);
+        let session = cookie_header(&moved).unwrap();
+        let own = super::only(&bound.cookies, "__Host-sid-bound");
+        let both = [session.as_bytes(), b"; ", own.as_bytes()].concat();
+        bound.cookies = HeaderValue::from_bytes(&both).unwrap();
+        shop.pass_seconds(60);
+        let mut refresh = bound.refresh();
+        refresh.headers_mut().remove(COOKIE);
+        let response = shop.ask(refresh).await;
+        assert!(response.headers().contains_key("set-cookie"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_takes_its_time_does_not_shorten_the_bound_cookies_life() {
+    let shop = Shop::new(DeviceBinding::offer());
+    let (login, bound) = (shop.login().await, shop.bound().await);
+    for (method, asked) in [
+        (StoreMethod::Replace, login.registration(&Signer::new())),
+        (StoreMethod::Load, bound.refresh()),
+    ] {
+        let session = super::only(&asked.headers()[COOKIE], "__Host-sid");
+        let gate = shop.site.store.pause(method);
+        let answer = tokio::spawn(shop.app.clone().oneshot(asked));
+        gate.reached().await;
+        shop.pass_seconds(8);
+        shop.site.store.heal();
+        gate.open();
+        let Ok(answer) = answer.await.unwrap();
+        let own = cookie_header(&answer).unwrap();
+        // As long as the browser keeps it.
+        shop.pass_seconds(594);
+        let both = [session.as_bytes(), b"; ", own.as_bytes()].concat();
+        let seen = shop
+            .see_with(&HeaderValue::from_bytes(&both).unwrap())
+            .await;
+        assert_eq!(seen["user"], json!("alice"), "{method:?}");
+    }
 }
 
 #[tokio::test]
