@@ -3,6 +3,7 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod device;
 mod feeds;
 mod found;
 mod fuzz;

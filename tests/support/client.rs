@@ -1,4 +1,4 @@
-//! A browser of sorts: sends requests to a router and keeps the session's cookie.
+//! A browser of sorts: sends requests to a router and keeps the session's cookies.
 
 use axum::{Router, body::Body, response::Response};
 use http::{
@@ -17,21 +17,31 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// A client that knows one cookie at most. Clones know the same, and forget or learn each for themselves.
+/// A client that keeps cookies. Clones know the same, and forget or learn each for themselves.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Client {
+    /// As the header has them.
     pub(crate) cookie: Option<String>,
 }
 
 impl Client {
-    /// Sends a request and takes the cookie that comes back, as a browser does.
+    /// Sends a request and takes the cookies that come back, as a browser does.
     pub(crate) async fn visit(&mut self, app: &Router, path: &str) -> Answer {
         let answer = self.peek(app, path).await;
-        for line in &answer.set_cookie {
-            let pair = line.split(';').next().unwrap_or_default();
-            self.cookie = (!line.contains("Max-Age=0")).then(|| pair.to_owned());
-        }
+        answer.set_cookie.iter().for_each(|line| self.keep(line));
         answer
+    }
+
+    /// Does what a line of `Set-Cookie` says.
+    pub(crate) fn keep(&mut self, line: &str) {
+        let name = |pair: &str| pair.split('=').next().map(str::to_owned);
+        let pair = line.split(';').next().unwrap_or_default();
+        let kept = self.cookie.take().unwrap_or_default();
+        let kept = kept.split("; ").filter(|kept| !kept.is_empty());
+        let kept = kept.filter(|kept| name(kept) != name(pair));
+        let new = (!line.contains("Max-Age=0")).then_some(pair);
+        let pairs: Vec<_> = new.into_iter().chain(kept).collect();
+        self.cookie = (!pairs.is_empty()).then(|| pairs.join("; "));
     }
 
     /// Sends a request and looks at the answer only.

@@ -20,11 +20,13 @@ use wiz_session::{
 use super::client::{Answer, Client};
 
 /// Runs every race so many times, on routers of two layers that share the store as two processes would. In every second
-/// round each has a cache.
+/// round each has a cache. Then a third as often with sessions that are bound to their device.
 pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
-    let races = [false, true].map(|caches| Races::new(&store, caches));
-    for round in 0..rounds {
-        let races = &races[round % 2];
+    let worlds = |binds: bool| [binds, !binds].map(|caches| Races::new(&store, caches, binds));
+    let (plain, bound) = (worlds(false), worlds(true));
+    let plain = (0..rounds).map(|round| &plain[round % 2]);
+    let bound = (0..rounds.div_ceil(3)).map(|round| &bound[round % 2]);
+    for races in plain.chain(bound) {
         races.each_sets_its_own_key().await;
         races.pushes_to_one_list().await;
         races.a_slow_writer_after_clear().await;
@@ -40,7 +42,9 @@ pub(crate) async fn run<S: SessionStore + Clone>(store: S, rounds: usize) {
         races.an_alias_leads_to_who_had_it_last().await;
         races.transactions_return_true_counts().await;
         races.a_transaction_that_only_reads_sees_the_newest().await;
-        races.a_session_is_bound_while_pages_write_it().await;
+        if races.binds {
+            races.a_session_is_bound_while_pages_write_it().await;
+        }
     }
 }
 
@@ -48,11 +52,11 @@ struct Races {
     apps: [Router; 2],
     /// The same, with a limit of sessions for each user.
     limited: [Router; 2],
-    /// The same, with sessions that are bound to their device.
-    bound: [Router; 2],
     sessions: Sessions,
     gate: Gate,
     clock: Clock,
+    /// Whether sessions are bound to their device, and then those of users are.
+    binds: bool,
 }
 
 /// Held by handlers that have loaded their session, until the test has done what is to come between.
@@ -66,14 +70,28 @@ const MAX_SESSIONS: usize = 3;
 
 const CACHE_FOR: Duration = Duration::from_secs(1);
 
-fn layer(store: impl SessionStore, clock: &Clock, caches: bool) -> WizSessionLayerBuilder {
+/// For how long a session that is bound can do without its bound cookie.
+const GRACE: Duration = CACHE_FOR;
+
+fn layer(
+    store: impl SessionStore,
+    clock: &Clock,
+    caches: bool,
+    binds: bool,
+) -> WizSessionLayerBuilder {
     // One commit of a hundred at once waits for ninety-nine others.
     let builder = WizSessionLayer::builder(store, Key::from(&[7; 64]))
         .cookie(CookieOptions::insecure("sid"))
         .store_timeout(Duration::from_secs(30))
         .clock(clock.clone());
-    match caches {
+    let builder = match caches {
         true => builder.cache_for(CACHE_FOR),
+        false => builder,
+    };
+    match binds {
+        true => builder
+            .cookie(CookieOptions::new("sid"))
+            .device_bound(DeviceBinding::offer().grace(GRACE)),
         false => builder,
     }
 }
@@ -184,6 +202,10 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
             }),
         )
         .route(
+            "/is_bound",
+            post(async |session: WizSession| session.is_device_bound().to_string()),
+        )
+        .route(
             "/user",
             post(async |session: WizSession| session.user().unwrap_or_default()),
         )
@@ -211,31 +233,23 @@ fn app(layer: WizSessionLayer, gate: Gate) -> Router {
 }
 
 impl Races {
-    fn new<S: SessionStore + Clone>(store: &S, caches: bool) -> Self {
+    fn new<S: SessionStore + Clone>(store: &S, caches: bool, binds: bool) -> Self {
         let clock = Clock::manual();
         let gate = Gate(Arc::new(Barrier::new(2)));
+        let layer = || layer(store.clone(), &clock, caches, binds);
         let build = |builder: WizSessionLayerBuilder| builder.build().expect("it is valid");
-        let layers = [(); 2].map(|()| build(layer(store.clone(), &clock, caches)));
+        let layers = [(); 2].map(|()| build(layer()));
         let sessions = layers[0].sessions();
-        let limited = || layer(store.clone(), &clock, caches).max_sessions_per_user(MAX_SESSIONS);
-        let limited = [(); 2].map(|()| app(build(limited()), gate.clone()));
-        let bound = || {
-            let cookie = CookieOptions::new("sid");
-            let builder = layer(store.clone(), &clock, caches).cookie(cookie);
-            app(
-                build(builder.device_bound(DeviceBinding::require())),
-                gate.clone(),
-            )
-        };
-        let bound = [(); 2].map(|()| bound());
+        let limited = || build(layer().max_sessions_per_user(MAX_SESSIONS));
+        let limited = [(); 2].map(|()| app(limited(), gate.clone()));
         let apps = layers.map(|layer| app(layer, gate.clone()));
         Self {
             apps,
             limited,
-            bound,
             sessions,
             gate,
             clock,
+            binds,
         }
     }
 
@@ -244,16 +258,43 @@ impl Races {
         self.clock.advance(CACHE_FOR);
     }
 
-    /// A visitor with a session, and the first of the apps.
+    /// A client with a session, and the first of the apps. It is a visitor's, or that of a user whose device is bound.
     async fn visitor(&self) -> (Client, &Router) {
-        let mut client = Client::default();
-        let answer = client.visit(&self.apps[0], "/set/first").await;
+        let app = &self.apps[0];
+        let mut client = match self.binds {
+            true => self.log_in(app, "alice").await,
+            false => Client::default(),
+        };
+        let answer = client.visit(app, "/set/first").await;
         assert_eq!(
             answer.set_cookie.len(),
-            1,
+            usize::from(!self.binds),
             "the first write sends a cookie: {answer:?}"
         );
-        (client, &self.apps[0])
+        (client, app)
+    }
+
+    /// A client that has just logged in, and is bound where sessions are.
+    async fn log_in(&self, app: &Router, user: &str) -> Client {
+        let path = format!("/log_in/{user}");
+        let mut client = Client::default();
+        if !self.binds {
+            client.visit(app, &path).await;
+            return client;
+        }
+        let mut browser = DeviceBrowser::new(&self.clock);
+        browser.send(app, ask(&path)).await;
+        assert!(browser.is_bound());
+        self.clock.advance(GRACE);
+        let cookies = browser.cookies().expect("both cookies");
+        client.cookie = Some(cookies.to_str().expect("ASCII").to_owned());
+        client
+    }
+
+    /// After all that was done to it the session of this client is bound, if sessions are.
+    async fn is_still_bound(&self, client: &Client) {
+        let is_bound = client.peek(&self.apps[0], "/is_bound").await.body;
+        assert_eq!(is_bound, self.binds.to_string(), "its device");
     }
 
     /// The same client asks for all these paths at once, in turn of one process and the other.
@@ -298,7 +339,7 @@ impl Races {
     async fn a_session_is_bound_while_pages_write_it(&self) {
         const PAGES: usize = 20;
         let user = format!("bound {}", fastrand::u64(..));
-        let apps = self.bound.clone();
+        let apps = self.apps.clone();
         let app = service_fn(move |request: Request| {
             let apps = apps.clone();
             async move {
@@ -320,7 +361,6 @@ impl Races {
             }
         });
         let mut browser = DeviceBrowser::new(&self.clock);
-        let ask = |path: &str| Request::post(path).body(Body::empty()).expect("a request");
         browser
             .send(&app, ask(&format!("/log_in/{user}").replace(' ', "%20")))
             .await;
@@ -343,6 +383,7 @@ impl Races {
             AT_ONCE + 1,
             "every key is kept, {keys}"
         );
+        self.is_still_bound(&client).await;
     }
 
     async fn pushes_to_one_list(&self) {
@@ -352,6 +393,7 @@ impl Races {
         let list = client.peek(app, "/list").await.body;
         let items: BTreeSet<usize> = serde_json::from_str(&list).expect("a list of numbers");
         assert_eq!(items.len(), AT_ONCE, "every item is kept, {list}");
+        self.is_still_bound(&client).await;
     }
 
     async fn a_slow_writer_after_clear(&self) {
@@ -398,6 +440,7 @@ impl Races {
                 "first",
                 "{change}: the new one has the data"
             );
+            self.is_still_bound(&new).await;
         }
     }
 
@@ -450,6 +493,7 @@ impl Races {
             "second",
             "the flash that came meanwhile survives"
         );
+        self.is_still_bound(&client).await;
     }
 
     async fn a_flash_is_shown_once(&self) {
@@ -463,6 +507,7 @@ impl Races {
             1,
             "shown to one of ten"
         );
+        self.is_still_bound(&client).await;
     }
 
     async fn parallel_regenerates(&self) {
@@ -472,8 +517,12 @@ impl Races {
             .await;
         let mut live = 0;
         for line in answers.iter().flat_map(|answer| &answer.set_cookie) {
-            let cookie = line.split(';').next().map(str::to_owned);
-            live += usize::from(Client { cookie }.peek(app, "/keys").await.body == "first");
+            let mut client = client.clone();
+            client.keep(line);
+            if client.peek(app, "/keys").await.body == "first" {
+                live += 1;
+                self.is_still_bound(&client).await;
+            }
         }
         assert_eq!(live, 1, "one live id, with the data");
         assert_eq!(
@@ -487,11 +536,7 @@ impl Races {
         let user = format!("user-{}", unique());
         let mut early = Vec::new();
         for _ in 0..20 {
-            let mut client = Client::default();
-            client
-                .visit(&self.apps[0], &format!("/log_in/{user}"))
-                .await;
-            early.push(client);
+            early.push(self.log_in(&self.apps[0], &user).await);
         }
         let mut requests = JoinSet::new();
         for (n, client) in early.iter().enumerate() {
@@ -549,6 +594,7 @@ impl Races {
             "first",
             "nor does it write into the new session"
         );
+        self.is_still_bound(&new).await;
 
         new.peek(app, "/clear").await;
         let after = new.peek(app, "/set/fresh").await;
@@ -569,8 +615,9 @@ impl Races {
             .at_once(&client, (0..10).map(|n| format!("/log_in/user{n}")))
             .await;
         for (n, answer) in answers.iter().enumerate() {
-            let cookie = answer.set_cookie[0].split(';').next().map(str::to_owned);
-            let users = Client { cookie }.peek(app, "/user").await.body;
+            let mut client = client.clone();
+            client.keep(&answer.set_cookie[0]);
+            let users = client.peek(app, "/user").await.body;
             assert!(
                 users.starts_with("user"),
                 "login {n} of ten at once has its own cookie: {answer:?}"
@@ -586,8 +633,7 @@ impl Races {
     async fn logins_at_once_keep_to_the_limit(&self) {
         let user = unique();
         let path = format!("/log_in/{user}");
-        let mut early = Client::default();
-        early.visit(&self.limited[0], &path).await;
+        let mut early = self.log_in(&self.limited[0], &user).await;
         self.clock.advance(Duration::from_secs(1));
         let mut logins = JoinSet::new();
         for n in 0..8 {
@@ -616,12 +662,14 @@ impl Races {
 
     async fn an_alias_leads_to_who_had_it_last(&self) {
         let (sid, app) = (unique(), &self.apps[0]);
-        let mut clients = [(); 3].map(|()| Client::default());
-        for (n, client) in clients.iter_mut().enumerate() {
-            client.visit(app, &format!("/log_in/{}-{sid}", n % 2)).await;
+        let mut clients = Vec::new();
+        for n in 0..3 {
+            let mut client = self.log_in(app, &format!("{}-{sid}", n % 2)).await;
             let answer = client.visit(app, &format!("/alias/{sid}")).await;
             assert!(answer.status.is_success(), "{answer:?}");
             client.visit(app, "/regenerate").await;
+            self.is_still_bound(&client).await;
+            clients.push(client);
         }
         let ended = self.sessions.revoke_alias("sid", &sid).await;
         assert_eq!(
@@ -646,6 +694,7 @@ impl Races {
             .map(|answer| answer.body.parse().expect("a number"))
             .collect();
         assert_eq!(counts, (1..=50).collect(), "each count is given once");
+        self.is_still_bound(&client).await;
     }
 
     async fn a_transaction_that_only_reads_sees_the_newest(&self) {
@@ -663,6 +712,10 @@ impl Races {
         });
         assert_eq!(read.await.status.as_u16(), 409, "the session has ended");
     }
+}
+
+fn ask(path: &str) -> Request {
+    Request::post(path).body(Body::empty()).expect("a request")
 }
 
 /// A name that no other round uses.

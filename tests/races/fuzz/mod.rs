@@ -7,6 +7,8 @@
 //! Requests come to up to three processes, some of which have a cache that may miss any news. What such a process shows is
 //! stored, and once the time of a cache is over, or at once where nothing is lost, it is the newest.
 //!
+//! In a third of the rounds the sessions of users are bound to their device, and in the end they still are.
+//!
 //! A failure prints its seed; `WIZ_FUZZ_SEED` runs that one alone, `WIZ_FUZZ_SECONDS` is for how long to go on.
 
 mod in_steps;

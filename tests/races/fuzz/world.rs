@@ -9,12 +9,12 @@ use axum::response::IntoResponse;
 use fastrand::Rng;
 use futures_util::future::join_all;
 use http::{
-    Request, Response, StatusCode,
+    HeaderName, HeaderValue, Request, Response, StatusCode,
     header::{COOKIE, SET_COOKIE},
 };
 use parking_lot::Mutex;
 use tower::{Layer, ServiceExt, service_fn};
-use wiz_session::{Clock, CookieOptions, Handle, Key, WizSession, WizSessionLayer};
+use wiz_session::{Clock, CookieOptions, DeviceBinding, Handle, Key, WizSession, WizSessionLayer};
 
 use super::{
     Token, Visit,
@@ -22,24 +22,32 @@ use super::{
     request::{Impatient, Step, Told},
     store::Faulty,
 };
-use crate::feeds::Delivery;
+use crate::{
+    device::{self, Jar},
+    feeds::Delivery,
+};
 
 const BATCHES: usize = 6;
 const CLIENTS: usize = 2;
 const CACHE_FOR: Duration = Duration::from_secs(10);
+
+/// Without its bound cookie a bound session is nearly always empty.
+const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) struct World {
     rng: Rng,
     store: Faulty,
     /// The processes.
     layers: Vec<WizSessionLayer>,
-    /// Sees what is stored.
+    /// Sees what is stored, be it bound or not.
     uncached: WizSessionLayer,
+    /// Whether the sessions of users are bound to their device, as soon as a response offers it.
+    binds: bool,
     clock: Clock,
     /// What each client has.
-    jars: [Option<String>; CLIENTS],
-    /// Every cookie that a client was sent.
-    sent: Vec<String>,
+    jars: [Option<Jar>; CLIENTS],
+    /// Every cookie that a client was sent, with the bound one.
+    sent: Vec<Jar>,
     visits: Visit,
     last_token: Token,
     refused: Vec<Token>,
@@ -53,7 +61,8 @@ struct Outcome {
     /// Unset if the client went away.
     status: Option<StatusCode>,
     set_cookie: Option<String>,
-    presented: Option<String>,
+    offer: Option<HeaderValue>,
+    presented: Option<Jar>,
     told: Told,
 }
 
@@ -63,7 +72,8 @@ impl World {
         let store = Faulty::new(rng.fork());
         store.log().tells = tells;
         let clock = Clock::manual();
-        let layer = |caches: bool| {
+        let binds = rng.u8(..3) == 0;
+        let layer = |caches: bool, binds: bool| {
             let builder = WizSessionLayer::builder(store.clone(), Key::from(&[1; 64]))
                 .cookie(CookieOptions::insecure("sid"))
                 .clock(clock.clone());
@@ -71,12 +81,19 @@ impl World {
                 true => builder.cache_for(CACHE_FOR).cache_bytes(1024 * 1024),
                 false => builder,
             };
+            let builder = match binds {
+                true => builder
+                    .cookie(CookieOptions::new("sid"))
+                    .device_bound(DeviceBinding::offer().grace(GRACE)),
+                false => builder,
+            };
             builder.build().expect("a valid configuration")
         };
-        let layers = (0..rng.usize(1..=3)).map(|_| layer(rng.bool()));
+        let layers = (0..rng.usize(1..=3)).map(|_| layer(rng.bool(), binds));
         Self {
             layers: layers.collect(),
-            uncached: layer(false),
+            uncached: layer(false, false),
+            binds,
             rng,
             store,
             clock,
@@ -164,9 +181,8 @@ impl World {
             }
         });
         let mut request = Request::new(());
-        if let Some(cookie) = &presented {
-            let cookie = format!("sid={cookie}").parse().expect("a header");
-            request.headers_mut().insert(COOKIE, cookie);
+        if let Some(jar) = &presented {
+            request.headers_mut().insert(COOKIE, jar.header());
         }
         let layer = self.rng.choice(&self.layers).expect("there is one");
         let visit = Impatient {
@@ -181,15 +197,16 @@ impl World {
             if response.is_none() {
                 store.log().excused.insert(number);
             }
-            let header = response
-                .as_ref()
-                .and_then(|it| it.headers().get(SET_COOKIE));
+            let headers = response.as_ref().map(Response::headers);
+            let header = |name| headers.and_then(|headers| headers.get_all(name).iter().last());
             let told = std::mem::take(&mut *told.lock().await);
             Outcome {
                 visit: number,
                 client,
                 status: response.as_ref().map(Response::status),
-                set_cookie: header.map(|line| line.to_str().expect("ASCII").to_owned()),
+                // Before a removal stands that of the bound cookie.
+                set_cookie: header(SET_COOKIE).map(|line| line.to_str().expect("ASCII").to_owned()),
+                offer: header(HeaderName::from_static(device::OFFER)).cloned(),
                 presented,
                 told,
             }
@@ -203,6 +220,7 @@ impl World {
             client,
             status,
             set_cookie,
+            offer,
             presented,
             told,
         } = outcome;
@@ -234,15 +252,32 @@ impl World {
             self.jars[client] = None;
             let ended = presented.expect("there is one to remove");
             assert!(!is_ok || self.find(&ended).await.is_none(), "{what}");
-        } else {
-            assert!(!is_ok || self.find(&value).await.is_some(), "{what}");
-            self.jars[client] = Some(value.clone());
-            self.sent.push(value);
+            return;
+        }
+        // It moved with its binding, unless there is another offer.
+        let bound = presented.and_then(|presented| presented.bound);
+        let mut jar = Jar { value, bound };
+        assert!(!is_ok || self.find(&jar).await.is_some(), "{what}");
+        if let Some(offer) = offer {
+            self.bind(&mut jar, &offer).await;
+        }
+        self.jars[client] = Some(jar.clone());
+        self.sent.push(jar);
+    }
+
+    /// The client of this jar accepts an offer to bind its session.
+    async fn bind(&mut self, jar: &mut Jar, offer: &HeaderValue) {
+        let layer = self.rng.choice(&self.layers).expect("there is one");
+        let was_healed = std::mem::replace(&mut self.store.log().is_healed, true);
+        let bound = device::bind(layer, &self.clock, &jar.value, offer).await;
+        self.store.log().is_healed = was_healed;
+        if bound.is_some() {
+            jar.bound = bound;
         }
     }
 
     /// The live session of a cookie.
-    async fn find(&self, cookie: &str) -> Option<Handle> {
+    async fn find(&self, cookie: &Jar) -> Option<Handle> {
         self.look(&self.uncached, cookie).await.map(|found| found.0)
     }
 
@@ -250,7 +285,7 @@ impl World {
     async fn look(
         &self,
         layer: &WizSessionLayer,
-        cookie: &str,
+        cookie: &Jar,
     ) -> Option<(Handle, BTreeSet<Token>)> {
         let was_healed = std::mem::replace(&mut self.store.log().is_healed, true);
         let found = Arc::new(Mutex::new(None));
@@ -267,8 +302,7 @@ impl World {
             }
         });
         let mut request = Request::new(());
-        let cookie = format!("sid={cookie}").parse().expect("a header");
-        request.headers_mut().insert(COOKIE, cookie);
+        request.headers_mut().insert(COOKIE, cookie.header());
         let Ok(_) = layer.layer(handler).oneshot(request).await;
         self.store.log().is_healed = was_healed;
         found.lock().take()
@@ -306,6 +340,8 @@ impl World {
                 );
                 continue;
             }
+            let is_bound = self.binds && record.user().is_some();
+            assert_eq!(record.is_device_bound(), is_bound, "{handle}");
             for token in tokens(&record) {
                 let other = places.insert(token, handle);
                 assert_eq!(other, None, "{token} is in two sessions");

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ABSOLUTE, IDLE, Name, REMEMBER_LIMIT, Run, Stored, TOMBSTONE, Time,
+    ABSOLUTE, IDLE, Name, OFFER_AGE, REMEMBER_LIMIT, Run, Stored, TOMBSTONE, Time,
     request::{Base, Cookie, Request},
 };
 
@@ -142,6 +142,22 @@ impl Sessions {
     pub(super) fn is_alive(&self, request: &Request) -> bool {
         let stored = request.live().and_then(|(name, _)| self.stored.get(&name));
         stored.is_some_and(|stored| !stored.tombstone && stored.lives_at(self.now))
+    }
+
+    /// Whether a response that sets the cookie of this session offers to bind it.
+    pub(super) fn is_offered(&self, stored: &Stored) -> bool {
+        let is_new = self.now - stored.began <= OFFER_AGE;
+        stored.user.is_some() && !stored.is_bound && is_new
+    }
+
+    /// A browser with the cookie of this session registers its device: whether it is bound to that one now.
+    pub(super) fn bind(&mut self, name: Name) -> bool {
+        let mut request = self.find(Some(name));
+        if request.live().is_none_or(|(_, stored)| stored.is_bound) {
+            return false;
+        }
+        request.binds = true;
+        self.commit(&mut request, None).is_ok()
     }
 
     pub(super) fn save(&mut self, request: &mut Request) -> Result<(), Refused> {
@@ -382,6 +398,7 @@ impl Sessions {
             }
             _ => began + limit,
         };
+        let is_bound = work.binds || base.is_some_and(|base| base.is_bound);
         let is_use = !work.skips_touch || work.login.is_some() || work.remember.is_some();
         let expires_at = match base {
             Some(base) if !is_use => base.expires_at,
@@ -395,6 +412,7 @@ impl Sessions {
             remember,
             expires_at,
             deadline,
+            is_bound,
             tombstone: false,
         }
     }

@@ -5,6 +5,8 @@
 //! cookie. Half of the schedules run on a store that answers at once, half on one that loses answers once the work is
 //! done: the layer looks such a commit up, so nobody may notice.
 //!
+//! In a third of the schedules the sessions of users are bound to their device, whenever a response offers it.
+//!
 //! Requests arrive at up to three processes, some of which have a cache. One that is told of each change at once sees what
 //! the model has; otherwise what it had at some time of the last ten seconds, but never from before its own last write.
 //!
@@ -26,6 +28,8 @@ const ABSOLUTE: Duration = Duration::from_secs(2 * 3600);
 const REMEMBER_LIMIT: Duration = Duration::from_secs(400 * 24 * 3600);
 const CACHE_FOR: Duration = Duration::from_secs(10);
 const TOMBSTONE: Duration = Duration::from_secs(30);
+/// For how long after a login its session is offered to be bound.
+const OFFER_AGE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn random_schedules_agree_with_the_model() {
@@ -71,6 +75,8 @@ struct Stored {
     remember: Option<Duration>,
     expires_at: Time,
     deadline: Time,
+    /// It is bound to the device of its browser.
+    is_bound: bool,
     tombstone: bool,
 }
 

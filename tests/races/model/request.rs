@@ -14,6 +14,8 @@ pub(super) struct Request {
     pub(super) regenerates: bool,
     pub(super) login: Option<(&'static str, Time)>,
     pub(super) remember: Option<Option<Time>>,
+    /// It binds its session to a device.
+    pub(super) binds: bool,
     /// Nothing of the stored data counts: it was another user's.
     pub(super) is_fresh: bool,
     pub(super) skips_touch: bool,
@@ -48,6 +50,7 @@ impl Request {
             regenerates: false,
             login: None,
             remember: None,
+            binds: false,
             is_fresh: false,
             skips_touch: false,
             data: Data::new(),
@@ -97,7 +100,7 @@ impl Request {
     }
 
     fn has_intent(&self) -> bool {
-        self.regenerates || self.login.is_some() || self.remember.is_some()
+        self.regenerates || self.login.is_some() || self.remember.is_some() || self.binds
     }
 
     /// Whether it has something to store.
@@ -151,7 +154,7 @@ impl Request {
     /// What was cleared stays so.
     pub(super) fn drop_pending(&mut self) {
         (self.regenerates, self.login, self.remember) = (false, None, None);
-        self.is_fresh = false;
+        (self.binds, self.is_fresh) = (false, false);
         self.log.clear();
         self.data = self.base_data();
     }

@@ -8,24 +8,32 @@ use std::{
 
 use fastrand::Rng;
 use http::{
-    Request as HttpRequest, Response, StatusCode,
+    HeaderValue, Request as HttpRequest, Response, StatusCode,
     header::{COOKIE, SET_COOKIE},
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tower::{Layer, ServiceExt, service_fn};
-use wiz_session::{Clock, CookieOptions, Key, WizSession, WizSessionLayer};
+use wiz_session::{Clock, CookieOptions, DeviceBinding, Key, WizSession, WizSessionLayer};
 
 use super::{
     ABSOLUTE, CACHE_FOR, IDLE, Io, Name, Op, Run,
     commit::{Knows, Moment, Sessions},
     open::{Failed, Open, Seen, outcome},
-    request::Cookie,
+    request::{Cookie, Request},
     store::Checked,
 };
-use crate::feeds::{Delivery, Feeds};
+use crate::{
+    device::{self, Jar},
+    feeds::{Delivery, Feeds},
+};
 
 const STEPS: usize = 40;
+
+/// Without its bound cookie a bound session is nearly always empty.
+const GRACE: Duration = Duration::from_secs(1);
+/// So long that no schedule has to refresh it.
+const BOUND_COOKIE: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) struct World {
     rng: Rng,
@@ -37,6 +45,10 @@ pub(super) struct World {
     /// Every cookie that was ever sent, in this order.
     cookies: Vec<String>,
     names: BTreeMap<String, Name>,
+    /// Whether the sessions of users are bound to their device, whenever that is offered.
+    binds: bool,
+    /// The bound cookie that is sent beside a cookie.
+    bound: BTreeMap<String, String>,
     open: Vec<Open>,
     /// Sessions of this schedule are never remembered.
     forgets: bool,
@@ -57,14 +69,15 @@ impl World {
         let forgets = rng.bool();
         let clock = Clock::manual();
         let feeds = Arc::new(Feeds::new(Delivery::random(&mut rng)));
+        let binds = rng.u8(..3) == 0;
         let processes = match rng.bool() {
             true => {
                 let store = Checked::<true>::new(rng.fork(), forgets, &feeds);
-                processes(&mut rng, &store, &clock)
+                processes(&mut rng, &store, &clock, binds)
             }
             false => {
                 let store = Checked::<false>::new(rng.fork(), forgets, &feeds);
-                processes(&mut rng, &store, &clock)
+                processes(&mut rng, &store, &clock, binds)
             }
         };
         if tells {
@@ -80,6 +93,8 @@ impl World {
             model: Sessions::default(),
             cookies: Vec::new(),
             names: BTreeMap::new(),
+            binds,
+            bound: BTreeMap::new(),
             open: Vec::new(),
             forgets,
             tells,
@@ -161,9 +176,8 @@ impl World {
         });
         let mut request = HttpRequest::new(());
         if let Some(cookie) = &cookie {
-            request
-                .headers_mut()
-                .insert(COOKIE, format!("sid={cookie}").parse().expect("a header"));
+            let jar = self.jar(cookie);
+            request.headers_mut().insert(COOKIE, jar.header());
         }
         let process = self.rng.usize(..self.processes.len());
         let service = self.processes[process].layer.layer(handler);
@@ -183,15 +197,26 @@ impl World {
         if self.processes[process].caches {
             let seen = open.sees(self.began);
             let mut found = self.model.find_cached(name, self.knows(process, name));
-            for request in &mut found {
-                request.postpone_end(seen.end, self.model.last_end(name));
+            let is_seen = |found: &Request| Seen::of(found) == seen;
+            // One that was is likelier than the newest with another end.
+            if !found.iter().any(is_seen) {
+                for request in &mut found {
+                    request.postpone_end(seen.end, self.model.last_end(name));
+                }
             }
-            if let Some(which) = found.iter().position(|found| Seen::of(found) == seen) {
+            if let Some(which) = found.iter().position(is_seen) {
                 open.model = found.swap_remove(which);
             }
         }
         open.check(self.began);
         open
+    }
+
+    fn jar(&self, cookie: &str) -> Jar {
+        Jar {
+            value: cookie.to_owned(),
+            bound: self.bound.get(cookie).cloned(),
+        }
     }
 
     fn knows(&self, process: usize, name: Option<Name>) -> Knows {
@@ -329,7 +354,11 @@ impl World {
         };
         assert_eq!(response.status(), status, "{what}");
         let lines = response.headers().get_all(SET_COOKIE).iter();
-        let lines: Vec<_> = lines.map(|line| line.to_str().expect("ASCII")).collect();
+        let lines = lines.map(|line| line.to_str().expect("ASCII"));
+        let lines: Vec<_> = lines
+            .filter(|line| !line.starts_with("sid-bound=;"))
+            .collect();
+        let offer = response.headers().get(device::OFFER);
         match (model.cookie, model.live()) {
             (Some(Cookie::Remove), _) => {
                 let [line] = lines[..] else {
@@ -349,7 +378,17 @@ impl World {
                 let sent = line.split("Max-Age=").nth(1);
                 let sent = sent.and_then(|rest| rest.split(';').next());
                 assert_eq!(sent, max_age.as_deref(), "{what} sent {line}");
-                self.learn(line, name, &what);
+                let set = self.learn(line, name, &what);
+                let is_offered = self.binds && self.model.is_offered(stored);
+                assert_eq!(offer.is_some(), is_offered, "{what}");
+                // It moved with its binding, unless there is an offer.
+                let before = cookie.as_ref().and_then(|cookie| self.bound.get(cookie));
+                if let Some(bound) = before.cloned() {
+                    self.bound.entry(set.clone()).or_insert(bound);
+                }
+                if let Some(offer) = offer {
+                    self.bind(set, name, offer).await;
+                }
             }
             _ => assert!(lines.is_empty(), "{what} sent {lines:?}"),
         }
@@ -358,8 +397,22 @@ impl World {
         }
     }
 
+    /// A browser that was sent this cookie accepts the offer to bind its session.
+    async fn bind(&mut self, cookie: String, name: Name, offer: &HeaderValue) {
+        let before = self.model.moment();
+        let is_bound = self.model.bind(name);
+        let process = self.rng.usize(..self.processes.len());
+        let layer = &self.processes[process].layer;
+        let bound = device::bind(layer, &self.clock, &cookie, offer).await;
+        assert_eq!(bound.is_some(), is_bound, "{name}");
+        self.note_writes(process, before);
+        if let Some(bound) = bound {
+            self.bound.insert(cookie, bound);
+        }
+    }
+
     /// A cookie that was sent is that of its session, and of no other.
-    fn learn(&mut self, line: &str, name: Name, what: &str) {
+    fn learn(&mut self, line: &str, name: Name, what: &str) -> String {
         let value = line.strip_prefix("sid=");
         let value = value.and_then(|line| line.split(';').next());
         let value = value.expect("a cookie").to_owned();
@@ -369,9 +422,10 @@ impl World {
             None => {
                 let before = self.names.insert(value.clone(), name);
                 assert_eq!(before, None, "{what}: a new id");
-                self.cookies.push(value);
+                self.cookies.push(value.clone());
             }
         }
+        value
     }
 
     /// A request that only reads: what it sees must be what the model has.
@@ -395,6 +449,7 @@ fn processes<const IMMEDIATE: bool>(
     rng: &mut Rng,
     store: &Checked<IMMEDIATE>,
     clock: &Clock,
+    binds: bool,
 ) -> Vec<Process> {
     let count = rng.usize(1..=3);
     let process = || {
@@ -406,6 +461,15 @@ fn processes<const IMMEDIATE: bool>(
             .clock(clock.clone());
         let builder = match caches {
             true => builder.cache_for(CACHE_FOR).cache_bytes(1024 * 1024),
+            false => builder,
+        };
+        let builder = match binds {
+            true => {
+                let binding = DeviceBinding::offer().cookie_lifetime(BOUND_COOKIE);
+                builder
+                    .cookie(CookieOptions::new("sid"))
+                    .device_bound(binding.grace(GRACE))
+            }
             false => builder,
         };
         Process {
