@@ -198,7 +198,8 @@ impl World {
                 store.log().excused.insert(number);
             }
             let headers = response.as_ref().map(Response::headers);
-            let header = |name| headers.and_then(|headers| headers.get_all(name).iter().last());
+            let header =
+                |name| headers.and_then(|headers| headers.get_all(name).iter().next_back());
             let told = std::mem::take(&mut *told.lock().await);
             Outcome {
                 visit: number,
