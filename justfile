@@ -1,5 +1,5 @@
 # Each recipe is a step of scripts/check, which runs without `just` as well. `check` is what CI runs: all
-# steps but `quick` and `advisories`.
+# steps but `quick`, `advisories` and `histories`.
 
 # Lists the recipes.
 default:
@@ -52,6 +52,10 @@ test:
 # The tests that need no server and no browser, in a minute once they are built.
 quick:
     ./scripts/check quick
+
+# Ten thousand recorded histories on each store, under faults.
+histories:
+    ./scripts/check histories
 
 # Known weaknesses of the dependencies. Takes GitHub's list of them.
 advisories:

@@ -228,6 +228,8 @@ impl SessionState {
             self.changes.reset(None);
         }
         self.intent.login = Some(Login { user, stamp, at });
+        // It goes on in a new session if this one has ended by its commit, where what changes nothing here would be missing.
+        self.changes.keep_redundant();
         if let Some(edit) = &mut self.intent.details {
             edit.aliases.clear();
         }

@@ -59,6 +59,27 @@ async fn a_login_on_a_session_that_ended_meanwhile_begins_a_new_one() {
     );
 }
 
+/// A user who logs in again writes what is there already.
+#[tokio::test]
+async fn a_second_login_on_a_session_that_ended_meanwhile_keeps_what_it_sets() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let log_in = |session: WizSession| {
+        session.log_in("alice");
+        session.set("email", "alice@example.com")
+    };
+    browser.visit(async |session| log_in(session)).await;
+    let mut tab = browser.clone();
+    browser
+        .visit(async |session| {
+            tab.visit(async |session| session.clear()).await;
+            log_in(session)
+        })
+        .await;
+    let email: Option<String> = browser.read("email").await;
+    assert_eq!(email.as_deref(), Some("alice@example.com"));
+}
+
 #[tokio::test]
 async fn a_discarded_delete_is_an_event() {
     let log = Log::capture();

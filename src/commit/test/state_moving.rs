@@ -93,6 +93,17 @@ fn a_login_on_a_session_that_ended_begins_another_with_its_own_changes() {
         .sees(r#"{"a":1}"#);
 }
 
+/// Where what changes nothing in the session that ended would be missing.
+#[test]
+fn it_begins_with_all_that_was_done_after_the_login() {
+    let scenario = Scenario::new().loaded(record(v(1), r#"{"a":1,"n":1}"#));
+    let scenario = scenario.log_in("alice").set("a", "1").commits();
+    scenario
+        .asks(Move(v(1), New(0), r#"{"a":1,"n":1}"#))
+        .answers(IsGone)
+        .asks(Create(New(1), r#"{"a":1}"#));
+}
+
 #[test]
 fn a_login_on_a_session_that_another_login_moved_begins_another() {
     let loads = logs_in().answers(Conflict).waits(1).waited(None).asks(Load);
