@@ -32,12 +32,29 @@ mod json;
 mod lineage;
 mod logged_out;
 mod mirror;
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
+mod records;
 mod settings;
 mod share;
 mod take_over;
 mod user;
 mod visit;
 
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
+pub use self::records::{
+    FlaskSerialization, FlaskSessionBridge, FlaskSessionBridgeService, FlaskSessionStore,
+    FlaskSessionStoreBuilder,
+};
 pub use self::{
     bridge::{FlaskBridge, FlaskBridgeService},
     builder::FlaskBridgeBuilder,
