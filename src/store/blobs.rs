@@ -11,8 +11,8 @@ pub(crate) struct Blob {
     pub(crate) end: Option<Timestamp>,
 }
 
-pub(crate) struct BlobPage {
-    pub(crate) blobs: Vec<(String, Blob)>,
+pub(crate) struct Paged<T> {
+    pub(crate) items: Vec<T>,
     /// Where the next page begins. `None` at the end.
     pub(crate) next: Option<String>,
 }
@@ -44,5 +44,13 @@ pub(crate) trait Blobs: Send + Sync + 'static {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> Answer<'a, BlobPage>;
+    ) -> Answer<'a, Paged<(String, Blob)>>;
+
+    /// The same, without the bytes.
+    fn keys<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Paged<String>>;
 }

@@ -52,7 +52,7 @@ pub use self::sql::{PostgresError, PostgresStore, tokio_postgres};
     )
 ))]
 pub(crate) use self::{
-    blobs::{Answer, Blob, BlobPage, Blobs},
+    blobs::{Answer, Blob, Blobs, Paged},
     regenerate::in_steps,
 };
 pub use self::{

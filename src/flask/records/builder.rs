@@ -131,7 +131,7 @@ impl FlaskSessionStoreBuilder {
     pub fn redis(self, redis: crate::store::RedisStore) -> Result<FlaskSessionStore, ConfigError> {
         if redis.is_cluster() {
             return Err(ConfigError::new(
-                "Flask-Session keeps its sessions on one Redis server: give `redis` a store of `RedisStore::connect`",
+                "Flask-Session keeps its sessions on one Redis server: give `.redis(…)` a store that is not of a cluster",
             ));
         }
         self.over(Arc::new(redis))
@@ -181,7 +181,7 @@ impl FlaskSessionStoreBuilder {
         self.options.validate()?;
         if self.lifetime < Duration::from_secs(1) {
             return Err(ConfigError::new(format!(
-                "a lifetime of {:?} is none: give `lifetime` at least one second",
+                "the lifetime of Flask's cookie is {:?}: give `.lifetime(…)` at least a second",
                 self.lifetime
             )));
         }

@@ -23,7 +23,7 @@ use crate::{
     forward_session_store,
     id::Handle,
     record::{Record, Version},
-    store::{Blob, Blobs, Created, Cursor, Page, Replaced, SessionStore, in_steps},
+    store::{Blob, Blobs, Created, Cursor, Page, Paged, Replaced, SessionStore, in_steps},
     time::{Clock, Timestamp},
 };
 
@@ -259,21 +259,30 @@ impl FlaskSessionStore {
 
     /// The key of a session that began at Flask and was not seen by this process.
     async fn find(&self, handle: Handle) -> Result<Option<String>, Error> {
-        let mut found = None;
-        self.each(|key, _| {
-            if found.is_none() && self.handle(&key) == handle {
-                found = Some(key);
+        let _one = self.inner.scans.lock().await;
+        let mut after = None;
+        loop {
+            let page = self
+                .inner
+                .blobs
+                .keys(&self.inner.prefix, after.as_deref(), PAGE * 10);
+            let page = page.await?;
+            let mut keys = page.items.into_iter();
+            if let Some(key) = keys.find(|key| self.handle(key) == handle) {
+                return Ok(Some(key));
             }
-        })
-        .await?;
-        Ok(found)
+            after = page.next;
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
     }
 
     async fn page(
         &self,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<crate::store::BlobPage, Error> {
+    ) -> Result<Paged<(String, Blob)>, Error> {
         self.inner
             .blobs
             .page(&self.inner.prefix, after, limit)
@@ -286,7 +295,7 @@ impl FlaskSessionStore {
         let mut after = None;
         loop {
             let page = self.page(after.as_deref(), PAGE).await?;
-            for (key, blob) in page.blobs {
+            for (key, blob) in page.items {
                 visit(key, blob);
             }
             after = page.next;
@@ -467,7 +476,7 @@ impl SessionStore for FlaskSessionStore {
         let (now, mut deleted, mut after) = (Timestamp::from(now), 0, None);
         loop {
             let page = self.page(after.as_deref(), PAGE).await?;
-            for (key, blob) in page.blobs {
+            for (key, blob) in page.items {
                 if deleted == limit as u64 {
                     return Ok(deleted);
                 }
@@ -554,7 +563,7 @@ impl SessionStore for FlaskSessionStore {
             (self.handle(&key), read.map(|read| read.record))
         };
         Ok(Page {
-            sessions: page.blobs.into_iter().map(session).collect(),
+            sessions: page.items.into_iter().map(session).collect(),
             next: page.next.map(Cursor::new),
         })
     }

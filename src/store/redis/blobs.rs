@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{Answer, Blob, BlobPage, Blobs, scan::foreign_cursor},
+    store::{Answer, Blob, Blobs, Paged, scan::foreign_cursor},
     time::Timestamp,
 };
 
@@ -38,12 +38,12 @@ impl RedisStore {
         Ok(reply.outcome()? == b"stored")
     }
 
-    async fn blobs(
+    async fn names(
         &self,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<BlobPage, Error> {
+    ) -> Result<Paged<String>, Error> {
         let cursor: u64 = after
             .map_or(Ok(0), str::parse)
             .map_err(|_| foreign_cursor())?;
@@ -54,17 +54,22 @@ impl RedisStore {
         let (cursor, names): (u64, Vec<Vec<u8>>) =
             redis::from_redis_value(answer).map_err(|_| unexpected())?;
         // Ids are ASCII.
-        let names = names
-            .into_iter()
-            .filter_map(|name| String::from_utf8(name).ok());
+        let names = names.into_iter().map(String::from_utf8);
+        Ok(Paged {
+            items: names.filter_map(Result::ok).collect(),
+            next: (cursor != 0).then(|| cursor.to_string()),
+        })
+    }
+
+    async fn blobs(&self, names: Paged<String>) -> Result<Paged<(String, Blob)>, Error> {
         let load = async |name: String| {
             let blob = self.blob(&name).await?;
             Ok::<_, Error>(blob.map(|blob| (name, blob)))
         };
-        let blobs: Vec<Option<_>> = try_join_all(names.map(load)).await?;
-        Ok(BlobPage {
-            blobs: blobs.into_iter().flatten().collect(),
-            next: (cursor != 0).then(|| cursor.to_string()),
+        let blobs: Vec<Option<_>> = try_join_all(names.items.into_iter().map(load)).await?;
+        Ok(Paged {
+            items: blobs.into_iter().flatten().collect(),
+            next: names.next,
         })
     }
 }
@@ -126,7 +131,16 @@ impl Blobs for RedisStore {
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> Answer<'a, BlobPage> {
-        Box::pin(self.blobs(prefix, after, limit))
+    ) -> Answer<'a, Paged<(String, Blob)>> {
+        Box::pin(async move { self.blobs(self.names(prefix, after, limit).await?).await })
+    }
+
+    fn keys<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Paged<String>> {
+        Box::pin(self.names(prefix, after, limit.max(MOST)))
     }
 }

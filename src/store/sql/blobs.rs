@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
-    store::{Answer, Blob, BlobPage, Blobs, scan::foreign_cursor},
+    store::{Answer, Blob, Blobs, Paged, scan::foreign_cursor},
     time::Timestamp,
 };
 
@@ -25,6 +25,7 @@ struct Statements {
     swap: Statement,
     remove: Statement,
     page: Statement,
+    keys: Statement,
 }
 
 const GET: &str = "\
@@ -43,6 +44,9 @@ const REMOVE: &str = "DELETE FROM {table} WHERE session_id = $1 AND data = $2{no
 const PAGE: &str = "\
 SELECT data, CAST(expiry AS {text}), session_id, CAST(id AS {number}) FROM {table} \
 WHERE id > $1 AND data IS NOT NULL AND expiry IS NOT NULL ORDER BY id LIMIT $2";
+
+const KEYS: &str = "\
+SELECT 0, 0, session_id, CAST(id AS {number}) FROM {table} WHERE id > $1 ORDER BY id LIMIT $2";
 
 impl<E: Executor> SqlBlobs<E> {
     pub(super) fn new(table: SqlTable<E>, name: &str) -> Result<Self, ConfigError> {
@@ -63,6 +67,7 @@ impl<E: Executor> SqlBlobs<E> {
                 swap: statement(SWAP),
                 remove: statement(REMOVE),
                 page: statement(PAGE),
+                keys: statement(KEYS),
             }),
         })
     }
@@ -121,35 +126,59 @@ impl<E: Executor> Blobs for SqlBlobs<E> {
         })
     }
 
-    /// In the order of the primary key, which rises with each row that is inserted.
     fn page<'a>(
         &'a self,
         prefix: &'a str,
         after: Option<&'a str>,
         limit: usize,
-    ) -> Answer<'a, BlobPage> {
-        Box::pin(async move {
-            let after: i64 = after
-                .map_or(Ok(i64::MIN), str::parse)
-                .map_err(|_| foreign_cursor())?;
-            let most = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-            let values = [after.into(), most.into()];
-            let page = &self.statements.page;
-            let rows = self.table.fetch(Route::Background, page, &values).await?;
-            let is_full = rows.len() >= limit.max(1);
-            let last = rows.last().filter(|_| is_full);
-            let next = last.map(|row| E::number(row, 3)).transpose()?;
-            let mut blobs = Vec::with_capacity(rows.len());
-            for row in &rows {
-                let key = E::text(row, 2)?;
-                if key.starts_with(prefix) {
-                    blobs.push((key.into_owned(), blob::<E>(row)?));
-                }
+    ) -> Answer<'a, Paged<(String, Blob)>> {
+        let item = |key: &str, row: &_| Ok((key.to_owned(), blob::<E>(row)?));
+        Box::pin(self.pages(&self.statements.page, prefix, after, limit, item))
+    }
+
+    fn keys<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Answer<'a, Paged<String>> {
+        let item = |key: &str, _: &_| Ok(key.to_owned());
+        Box::pin(self.pages(&self.statements.keys, prefix, after, limit, item))
+    }
+}
+
+impl<E: Executor> SqlBlobs<E> {
+    /// In the order of the primary key, which rises with each row that is inserted.
+    async fn pages<T>(
+        &self,
+        statement: &Statement,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        item: impl Fn(&str, &E::Row) -> Result<T, Error> + Send,
+    ) -> Result<Paged<T>, Error> {
+        let after: i64 = after
+            .map_or(Ok(i64::MIN), str::parse)
+            .map_err(|_| foreign_cursor())?;
+        let limit = limit.max(1);
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = [after.into(), most.into()];
+        let rows = self
+            .table
+            .fetch(Route::Background, statement, &values)
+            .await?;
+        let last = rows.last().filter(|_| rows.len() >= limit);
+        let next = last.map(|row| E::number(row, 3)).transpose()?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let key = E::text(row, 2)?;
+            if key.starts_with(prefix) {
+                items.push(item(&key, row)?);
             }
-            Ok(BlobPage {
-                blobs,
-                next: next.map(|id| id.to_string()),
-            })
+        }
+        Ok(Paged {
+            items,
+            next: next.map(|id| id.to_string()),
         })
     }
 }
