@@ -218,6 +218,12 @@ impl SessionState {
     }
 
     /// Whether that was done in this request.
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
     #[cfg(feature = "flask")]
     pub(crate) fn is_cleared(&self) -> bool {
         self.clear_epoch > 0

@@ -11,6 +11,12 @@ use super::{
     load::{self, Loaded},
     shared::Locked,
 };
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
 #[cfg(feature = "flask")]
 use crate::id::{Handle, SessionId};
 use crate::{
