@@ -34,6 +34,15 @@ pub struct FlaskSessionBridge {
     store: FlaskSessionStore,
 }
 
+impl FlaskSessionStore {
+    /// The layer that keeps Flask's cookie in step with the session's. Mount it inside of the session layer, around all
+    /// routes that use the session.
+    #[must_use]
+    pub fn bridge(&self) -> FlaskSessionBridge {
+        FlaskSessionBridge::new(self.clone())
+    }
+}
+
 impl FlaskSessionBridge {
     pub(super) fn new(store: FlaskSessionStore) -> Self {
         Self { store }

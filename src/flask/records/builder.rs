@@ -8,10 +8,10 @@ use super::{
         user::FlaskUser,
     },
     codec::Codec,
+    cookies::Cookies,
     ids::Ids,
-    map::FlaskSerialization,
+    serialization::FlaskSerialization,
     store::{FlaskSessionStore, Inner},
-    visit::Cookies,
 };
 use crate::{
     cookie::{CookieFinder, CookieOptions},

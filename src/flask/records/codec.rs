@@ -13,7 +13,8 @@ use super::{
         user::FlaskUser,
     },
     head::{Former, HEAD, Head, Moved, version_of_flask},
-    map::{FlaskSerialization, Map},
+    map::Map,
+    serialization::FlaskSerialization,
     value,
 };
 use crate::{

@@ -6,20 +6,11 @@ use serde::{
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::{
+    serialization::FlaskSerialization::{self, Json, MsgPack},
+    value,
+};
 use crate::error::Error;
-
-/// `SESSION_SERIALIZATION_FORMAT`: how Flask-Session writes a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum FlaskSerialization {
-    /// `msgpack`, Flask-Session's default.
-    #[default]
-    MsgPack,
-    /// `json`.
-    Json,
-}
-
-use FlaskSerialization::{Json, MsgPack};
 
 /// A session as Flask-Session stores it: keys and values in their order, each as it is written. So what nobody changes
 /// stays as it is, whatever it means.
@@ -117,7 +108,7 @@ impl Map {
             Some(entry) => entry.value = value,
             None => self.entries.push(Entry {
                 key: Some(key.into()),
-                written_key: super::value::text(self.format, key).into_boxed_slice(),
+                written_key: value::text(self.format, key).into_boxed_slice(),
                 value,
             }),
         }
@@ -205,7 +196,7 @@ fn json_entries(bytes: &[u8]) -> Option<Vec<Entry>> {
                     while let Some(key) = map.next_key::<String>()? {
                         let value: &RawValue = map.next_value()?;
                         entries.push(Entry {
-                            written_key: super::value::text(Json, &key).into(),
+                            written_key: value::text(Json, &key).into(),
                             key: Some(key.into()),
                             value: value.get().as_bytes().into(),
                         });

@@ -21,9 +21,11 @@
 mod bridge;
 mod builder;
 mod codec;
+mod cookies;
 mod head;
 mod ids;
 mod map;
+mod serialization;
 mod store;
 mod value;
 mod visit;
@@ -31,6 +33,6 @@ mod visit;
 pub use self::{
     bridge::{FlaskSessionBridge, FlaskSessionBridgeService},
     builder::FlaskSessionStoreBuilder,
-    map::FlaskSerialization,
+    serialization::FlaskSerialization,
     store::FlaskSessionStore,
 };

@@ -10,12 +10,11 @@ use std::{
 use parking_lot::RwLock;
 
 use super::{
-    bridge::FlaskSessionBridge,
     codec::{Base, Codec, Glance, Read},
+    cookies::Cookies,
     head::{Former, Moved},
     ids::Ids,
     map::Map,
-    visit::Cookies,
 };
 use crate::{
     error::Error,
@@ -130,13 +129,6 @@ impl FlaskSessionStore {
         Self {
             inner: Arc::new(inner),
         }
-    }
-
-    /// The layer that keeps Flask's cookie in step with the session's. Mount it inside of the session layer, around all
-    /// routes that use the session.
-    #[must_use]
-    pub fn bridge(&self) -> FlaskSessionBridge {
-        FlaskSessionBridge::new(self.clone())
     }
 
     pub(super) fn ids(&self) -> &Ids {

@@ -5,7 +5,7 @@ use rmpv::{Value, decode::read_value, encode::write_value};
 
 use super::{
     super::{flashes, json},
-    map::FlaskSerialization::{self, Json, MsgPack},
+    serialization::FlaskSerialization::{self, Json, MsgPack},
 };
 
 /// A value of Flask's as a session keeps it. `None` if it is damaged.
