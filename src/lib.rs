@@ -82,8 +82,8 @@
 //!   primary that sentinels name.
 //! - `encryption`: [`EncryptedStore`], for sessions that the database cannot read.
 //! - `cache`: a [near cache](guide::near_cache), for reads without a round trip.
-//! - `flask`: one login with a Flask or wiz application beside this one, `flask::FlaskBridge`; see
-//!   [`guide::from_flask`].
+//! - `flask`: one login with a Flask or wiz application beside this one, `flask::FlaskBridge`; with a feature of a database
+//!   also on the records of Flask-Session, `flask::FlaskSessionStore`; see [`guide::from_flask`].
 //! - `dbsc`: sessions [bound to the device](guide::device_bound_sessions) of their browser, so that stolen cookies are dead
 //!   within minutes.
 //! - `test-util`: for the tests of an application, a store that records its calls and fails on demand, and logged-in

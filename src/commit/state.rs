@@ -217,6 +217,18 @@ impl SessionState {
         self.endings.own.is_some()
     }
 
+    /// Whether that was done in this request.
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
+    #[cfg(feature = "flask")]
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.clear_epoch > 0
+    }
+
     pub(crate) fn regenerate(&mut self) {
         self.intent.regenerate = true;
     }

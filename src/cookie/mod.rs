@@ -13,6 +13,9 @@ use self::codec::SignedValue;
 pub(crate) use self::header::CookieFinder;
 pub use self::options::CookieOptions;
 pub(crate) use self::{
-    codec::Keys, header::CookieHeader, origin::is_insecure, session_cookie::SessionCookie,
+    codec::{Keys, Verified},
+    header::CookieHeader,
+    origin::is_insecure,
+    session_cookie::SessionCookie,
     set_cookie::SetCookie,
 };

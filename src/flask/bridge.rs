@@ -142,12 +142,12 @@ where
     }
 }
 
-fn append<B>(response: &mut Response<B>, line: HeaderValue) {
+pub(super) fn append<B>(response: &mut Response<B>, line: HeaderValue) {
     response.headers_mut().append(SET_COOKIE, line);
     keep_out_of_caches(response.headers_mut());
 }
 
-fn refusal<B: Default>(error: &Error) -> Response<B> {
+pub(super) fn refusal<B: Default>(error: &Error) -> Response<B> {
     observe::flask_failed(error);
     let mut response = Response::new(B::default());
     let status: StatusCode = error.status();

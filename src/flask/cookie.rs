@@ -99,6 +99,33 @@ impl FlaskCookie {
         (json.len() as u64 <= MAX_JSON).then(|| self.seal(&json, now))
     }
 
+    /// What is before a signature without a time.
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
+    pub(super) fn unsign<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
+        let (signed, signature) = split(value)?;
+        let mac = BASE64.decode(signature).ok()?;
+        let mut signers = self.signers.iter();
+        signers
+            .any(|signer| signer.verifies(signed, &mac))
+            .then_some(signed)
+    }
+
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
+    pub(super) fn sign_bare(&self, text: &str) -> String {
+        let mac = self.signers[0].sign(text.as_bytes());
+        format!("{text}.{}", BASE64.encode(mac))
+    }
+
     pub(super) fn open(&self, value: &[u8], now: SystemTime) -> Option<Opened> {
         let (signed, signature) = split(value)?;
         let mac = BASE64.decode(signature).ok()?;

@@ -1,6 +1,7 @@
 //! One login with a Flask or wiz application beside this one, while its routes move over one by one.
 //!
 //! [`FlaskBridge`] shares the login and the data of Flask's signed cookie with the sessions here.
+//! Where Flask-Session keeps the sessions, `FlaskSessionStore` keeps those of this side in the same records.
 //! [`guide::from_flask`](crate::guide::from_flask) says in which order to move, and what each side sees.
 //!
 //! ```
@@ -32,12 +33,29 @@ mod json;
 mod lineage;
 mod logged_out;
 mod mirror;
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
+mod records;
 mod settings;
 mod share;
 mod take_over;
 mod user;
 mod visit;
 
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
+pub use self::records::{
+    FlaskSerialization, FlaskSessionBridge, FlaskSessionBridgeService, FlaskSessionStore,
+    FlaskSessionStoreBuilder,
+};
 pub use self::{
     bridge::{FlaskBridge, FlaskBridgeService},
     builder::FlaskBridgeBuilder,

@@ -50,7 +50,7 @@ impl RequestSession {
         device: Arc<Device>,
     ) -> Result<Option<Arc<Device>>, Error> {
         // Not bound yet, it may lack the cookie.
-        let loaded = load::load(&self.config, self.cookies(), false).await?;
+        let loaded = load::load(&self.config, self.cookies(), self.named(), false).await?;
         let _first = self.loaded.set(loaded);
         let is_own = self.view(|state| state.base.live().is_some_and(|own| own.handle == handle));
         if !is_own {

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use super::{config::LayerConfig, shared::Shared};
 use crate::{
     commit::{SessionState, Stored},
-    cookie::CookieHeader,
+    cookie::{CookieHeader, Verified},
     error::Error,
     id::Handle,
     observe,
@@ -32,11 +32,12 @@ pub(super) struct Loaded {
     pub(super) watch: Mutex<Option<Arc<Watch>>>,
 }
 
-/// Looks for the session of a request: that of the first cookie which has one. If `is_gated`, a session that is bound to a
+/// Looks for the session of a request: the one that was `named`, or that of the first cookie which has one. If `is_gated`, a session that is bound to a
 /// device is none without that device's cookie.
 pub(super) async fn load(
     config: &LayerConfig,
     cookies: &CookieHeader,
+    named: Option<Verified>,
     is_gated: bool,
 ) -> Result<Box<Loaded>, Error> {
     // Filled in where it stays.
@@ -51,8 +52,10 @@ pub(super) async fn load(
         watch: Mutex::new(None),
     });
     let mut forged = false;
-    for value in config.cookie.presented(cookies) {
-        loaded.presented = true;
+    let named = named.into_iter().map(|named| (Ok(named), false));
+    let presented = config.cookie.presented(cookies);
+    for (value, is_presented) in named.chain(presented.map(|value| (value, true))) {
+        loaded.presented |= is_presented;
         let Ok(verified) = value else {
             forged = true;
             continue;

@@ -11,9 +11,17 @@ use super::{
     load::{self, Loaded},
     shared::Locked,
 };
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
+#[cfg(feature = "flask")]
+use crate::id::{Handle, SessionId};
 use crate::{
     commit::SessionState,
-    cookie::CookieHeader,
+    cookie::{CookieHeader, Verified},
     drive::{Driver, UserLimit},
     error::Error,
     observe,
@@ -28,6 +36,9 @@ pub(crate) struct RequestSession {
     /// The session of another cookie, whose layer is outside of this one's.
     outer: Option<Arc<Self>>,
     pub(super) loaded: OnceBox<Loaded>,
+    /// The session that another application's cookie names, which comes before those of the cookies of our own.
+    #[cfg(feature = "flask")]
+    named: OnceBox<Verified>,
     /// Set only while another handle to this session exists; without one nobody could observe it.
     pub(super) headers_sent: HeadersSent,
 }
@@ -43,6 +54,8 @@ impl RequestSession {
             cookies,
             outer,
             loaded: OnceBox::new(),
+            #[cfg(feature = "flask")]
+            named: OnceBox::new(),
             headers_sent: HeadersSent::default(),
         }
     }
@@ -60,12 +73,37 @@ impl RequestSession {
         if self.loaded.get().is_some() {
             return Ok(());
         }
-        let loaded = load::load(&self.config, &self.cookies, true).await?;
+        let loaded = load::load(&self.config, &self.cookies, self.named(), true).await?;
         // If another extractor of this request was faster, its result counts.
         if self.loaded.set(loaded).is_ok() && self.headers_sent.is_marked() {
             self.edit(SessionState::mark_headers_sent);
         }
         Ok(())
+    }
+
+    /// Before the session is loaded: it is this one, if that lives. If its client has no cookie for it yet, it gets one.
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
+    #[cfg(feature = "flask")]
+    pub(crate) fn name(&self, id: SessionId, handle: Handle, needs_cookie: bool) {
+        let named = Verified {
+            id,
+            handle,
+            outdated: needs_cookie,
+        };
+        // A bridge within another one has nothing to add.
+        let _first = self.named.set(Box::new(named));
+    }
+
+    pub(super) fn named(&self) -> Option<Verified> {
+        #[cfg(feature = "flask")]
+        return self.named.get().copied();
+        #[cfg(not(feature = "flask"))]
+        None
     }
 
     /// Whether the request has asked for the session.

@@ -1,6 +1,16 @@
 //! Where sessions are kept: the [`SessionStore`] contract and the stores that come with the crate. Which one for what:
 //! [stores](crate::guide::stores). How to write one: [writing a store](crate::guide::writing_a_store).
 
+#[cfg(all(
+    feature = "flask",
+    any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    )
+))]
+mod blobs;
 mod boxed;
 mod client;
 #[cfg(feature = "encryption")]
@@ -32,6 +42,19 @@ pub use self::sql::SqliteStore;
 pub use self::sql::sqlx;
 #[cfg(feature = "postgres")]
 pub use self::sql::{PostgresError, PostgresStore, tokio_postgres};
+#[cfg(all(
+    feature = "flask",
+    any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    )
+))]
+pub(crate) use self::{
+    blobs::{Answer, Blob, Blobs, Paged},
+    regenerate::in_steps,
+};
 pub use self::{
     boxed::BoxStore,
     feed::{Ended, Feed, FeedRequest, Status},

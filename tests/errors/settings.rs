@@ -5,8 +5,8 @@ use std::{any::Any, panic::UnwindSafe, time::Duration};
 use wiz_session::{
     Clock, ConfigError, CookieOptions, DeviceBinding, Handle, Key, MemoryStore, SameSite, Sweeper,
     SweeperBuilder, WizSessionLayer, WizSessionLayerBuilder,
-    flask::FlaskBridge,
-    store::{PostgresStore, SqliteStore},
+    flask::{FlaskBridge, FlaskSessionStore},
+    store::{PostgresStore, RedisStore, SqliteStore},
     test_util::{self, TestStore},
 };
 
@@ -18,6 +18,7 @@ pub(crate) fn meet() -> Vec<Met> {
     let refused = of_settings
         .chain(of_the_sweeper())
         .chain(of_flask())
+        .chain(of_flask_session())
         .chain([of_the_table(), of_the_connections()]);
     let mut met: Vec<_> = refused.map(|error| Met::told(&error)).collect();
     met.push(Met::told(&"hunter2".parse::<Handle>().unwrap_err()));
@@ -103,6 +104,20 @@ fn of_flask() -> [ConfigError; 3] {
         FlaskBridge::builder("hunter2").lifetime(Duration::ZERO),
     ]
     .map(|bridge| bridge.build().expect_err("it makes no sense"))
+}
+
+fn of_flask_session() -> [ConfigError; 2] {
+    let builder = || FlaskSessionStore::builder(&Key::generate());
+    let cluster = redis::cluster::ClusterClient::new(vec!["redis://127.0.0.1/"]);
+    let cluster = RedisStore::from_cluster_client(cluster.expect("an address"));
+    let server = redis::Client::open("redis://127.0.0.1/").expect("an address");
+    let short = builder().lifetime(Duration::from_millis(999));
+    [
+        builder().redis(cluster).expect_err("it makes no sense"),
+        short
+            .redis(RedisStore::from_client(server))
+            .expect_err("it makes no sense"),
+    ]
 }
 
 fn of_the_table() -> ConfigError {

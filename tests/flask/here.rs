@@ -1,6 +1,11 @@
 //! The application that takes over, with its bridge.
 
-use axum::{Json, Router, extract::Path, routing::post};
+use axum::{
+    Json, Router,
+    extract::Path,
+    http::{HeaderMap, header::COOKIE},
+    routing::post,
+};
 use serde_json::{Value, json, value::RawValue};
 use tokio::net::TcpListener;
 use wiz_session::{
@@ -14,6 +19,11 @@ async fn set(
     Json(value): Json<Box<RawValue>>,
 ) -> Result<(), Error> {
     session.set(&key, value)
+}
+
+async fn raw(session: WizSession, Path(key): Path<String>) -> Result<String, Error> {
+    let value: Option<Box<RawValue>> = session.get(&key)?;
+    Ok(value.map_or_else(String::new, |value| value.get().to_owned()))
 }
 
 async fn delete(session: WizSession, Path(key): Path<String>) {
@@ -43,6 +53,22 @@ async fn show(session: WizSession) -> Json<Value> {
     Json(json!({ "user": session.user(), "values": values }))
 }
 
+/// Has Flask run something as the same visitor, in the middle of a request that has read the session and changes it.
+async fn meet(
+    session: WizSession,
+    Path((port, key)): Path<(u16, String)>,
+    headers: HeaderMap,
+    code: String,
+) -> Result<(), Error> {
+    let before: Option<Value> = session.get(&key)?;
+    let url = format!("http://127.0.0.1:{port}/");
+    let request = reqwest::Client::new().post(url).form(&[("code", code)]);
+    let request = request.header(COOKIE, headers[COOKIE].clone());
+    let answer = request.send().await.expect("Python answers");
+    assert_eq!(answer.status(), 200);
+    session.set(&key, json!([before, "here"]))
+}
+
 /// Serves until the test ends. Gives the port.
 pub(crate) async fn start(bridge: FlaskBridge) -> u16 {
     let layer = WizSessionLayer::builder(MemoryStore::new(), Key::generate());
@@ -50,7 +76,12 @@ pub(crate) async fn start(bridge: FlaskBridge) -> u16 {
         .cookie(CookieOptions::insecure("sid"))
         .build()
         .expect("right settings");
-    let app = Router::new()
+    serve(routes().layer(bridge).layer(layer)).await
+}
+
+/// What is done to a session.
+pub(crate) fn routes() -> Router {
+    Router::new()
         .route("/set/{key}", post(set))
         .route("/delete/{key}", post(delete))
         .route("/log_in/{user}", post(log_in))
@@ -58,8 +89,12 @@ pub(crate) async fn start(bridge: FlaskBridge) -> u16 {
         .route("/flash/{text}", post(flash))
         .route("/flashes", post(flashes))
         .route("/show", post(show))
-        .layer(bridge)
-        .layer(layer);
+        .route("/raw/{key}", post(raw))
+        .route("/meet/{port}/{key}", post(meet))
+}
+
+/// Until the test ends. Gives the port.
+pub(crate) async fn serve(app: Router) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("its address").port();
     tokio::spawn(async { axum::serve(listener, app).await });

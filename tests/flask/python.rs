@@ -16,6 +16,8 @@ pub(crate) fn flask_3_1() -> &'static Path {
         "flask-session==0.8.0",
         "flask-sqlalchemy==3.1.1",
         "redis",
+        "psycopg[binary]",
+        "pymysql",
     ];
     MADE.get_or_init(|| environment("flask-3.1.3", &[&packages]))
 }

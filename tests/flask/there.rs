@@ -25,6 +25,17 @@ impl There {
         Self::answering(Server::start(folder, python, &arguments), port, false)
     }
 
+    /// Flask with Flask-Session.
+    pub(crate) fn flask_session(python: &Path, engine: &str, url: &str, settings: &[&str]) -> Self {
+        let folder = folder();
+        let site = include_str!("records/site.py");
+        fs::write(folder.path().join("site.py"), site).expect("written");
+        let port = free_port();
+        let number = port.to_string();
+        let arguments = [&["site.py", &number, engine, url], settings].concat();
+        Self::answering(Server::start(folder, python, &arguments), port, false)
+    }
+
     pub(crate) fn wiz(key: &str) -> Self {
         let (folder, port) = (folder(), free_port());
         let python = python::wiz();

@@ -9,6 +9,10 @@ use wiz_session::flask::{FlaskBridge, FlaskBridgeBuilder};
 
 use crate::{here, there::There};
 
+fn host() -> Url {
+    "http://127.0.0.1/".parse().expect("a URL")
+}
+
 pub(crate) const KEY: &str = "a key that both have";
 
 /// Both applications, and a browser that visits them by one host name.
@@ -107,10 +111,64 @@ impl Visitor {
         self.here("show").await["values"].take()
     }
 
+    /// The value of a cookie that it has.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        let line = self.jar.cookies(&host())?;
+        let line = line.to_str().expect("ASCII").to_owned();
+        let mut pairs = line.split("; ").filter_map(|pair| pair.split_once('='));
+        pairs.find_map(|(other, value)| (other == name).then(|| value.to_owned()))
+    }
+
+    /// Plants a cookie, or removes it.
+    pub(crate) fn plant(&self, name: &str, value: Option<&str>) {
+        let line = match value {
+            Some(value) => format!("{name}={value}; Path=/"),
+            None => format!("{name}=; Path=/; Max-Age=0"),
+        };
+        self.jar.add_cookie_str(&line, &host());
+    }
+
+    /// The status of a request here.
+    pub(crate) async fn status(&self, path: &str) -> u16 {
+        let url = format!("http://127.0.0.1:{}/{path}", self.here);
+        let answer = self.client.post(url).send().await.expect("it answers");
+        answer.status().as_u16()
+    }
+
+    /// Sends Flask's site a signal, outside of the sessions.
+    pub(crate) async fn signal(&self, name: &str) {
+        let url = format!("http://127.0.0.1:{}/{name}", self.there);
+        let answer = self.client.post(url).send().await.expect("Python answers");
+        assert_eq!(answer.status(), 200, "{name}");
+    }
+
+    /// Sets a key to this JSON, every digit of it.
+    pub(crate) async fn set_raw(&self, key: &str, json: &str) {
+        let url = format!("http://127.0.0.1:{}/set/{key}", self.here);
+        let request = self.client.post(url).body(json.to_owned());
+        let request = request.header("content-type", "application/json");
+        let answer = request.send().await.expect("it answers");
+        assert_eq!(answer.status(), 200, "{key}");
+    }
+
+    /// One value, as it is kept.
+    pub(crate) async fn raw(&self, key: &str) -> String {
+        let url = format!("http://127.0.0.1:{}/raw/{key}", self.here);
+        let answer = self.client.post(url).send().await.expect("it answers");
+        answer.text().await.expect("text")
+    }
+
+    /// What Flask runs in the middle of a request here that changes a key.
+    pub(crate) async fn meet(&self, key: &str, code: &str) {
+        let url = format!("http://127.0.0.1:{}/meet/{}/{key}", self.here, self.there);
+        let request = self.client.post(url).body(code.to_owned());
+        let answer = request.send().await.expect("it answers");
+        assert_eq!(answer.status(), 200, "{key}");
+    }
+
     /// The cookies that it has, by their names.
     pub(crate) fn cookies(&self) -> Vec<String> {
-        let url: Url = "http://127.0.0.1/".parse().expect("a URL");
-        let line = self.jar.cookies(&url);
+        let line = self.jar.cookies(&host());
         let line = line.map_or_else(String::new, |line| line.to_str().expect("ASCII").to_owned());
         let names = line
             .split("; ")

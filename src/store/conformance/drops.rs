@@ -12,10 +12,16 @@ use super::{
 use crate::store::SessionStore;
 
 pub(super) async fn check(store: &Subject<impl SessionStore>) {
-    in_parallel(store, PARTS, |store, part| async move {
-        drop_at_each_wait(&store, part, false).await;
-    })
-    .await;
+    if store.settings().lists_read_all {
+        for part in PARTS {
+            drop_at_each_wait(store, part, false).await;
+        }
+    } else {
+        in_parallel(store, PARTS, |store, part| async move {
+            drop_at_each_wait(&store, part, false).await;
+        })
+        .await;
+    }
     if !store.settings().engine_expires {
         drop_at_each_wait(store, SWEEP, true).await;
     }
@@ -33,6 +39,7 @@ async fn drop_at_each_wait<S: SessionStore>(store: &Subject<S>, part: Part, is_e
         let what = format!("{name}, dropped when it waits for the {waits}. time");
         happened_wholly_or_not_at_all(store, &scene, &call, &what).await;
         scene.goes_on(store).await;
+        store.tidy().await;
         if has_ended {
             break;
         }

@@ -25,10 +25,16 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
             pairs.push([first, second]);
         }
     }
-    in_parallel(store, pairs, |store, pair| async move {
-        meet(&store, pair, false).await;
-    })
-    .await;
+    if store.settings().lists_read_all {
+        for pair in pairs {
+            meet(store, pair, false).await;
+        }
+    } else {
+        in_parallel(store, pairs, |store, pair| async move {
+            meet(&store, pair, false).await;
+        })
+        .await;
+    }
     if store.settings().engine_expires {
         return;
     }
@@ -57,6 +63,7 @@ async fn meet<S: SessionStore>(store: &Subject<S>, pair: [Part; 2], is_expired: 
         let [outer, inner] = pair.map(|(name, _)| name);
         let what = format!("{inner} while {outer} waits for the {waits}. time");
         judge(store, &scene, [&first, &second], &answers, &what).await;
+        store.tidy().await;
         if has_ended {
             break;
         }

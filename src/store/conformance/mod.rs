@@ -98,17 +98,29 @@ impl Conformance {
         assert!(!stores.is_empty(), "the suite needs a store");
         let store = &Subject::new(stores, self);
         writes::check(store).await;
+        store.tidy().await;
         widths::check(store).await;
+        store.tidy().await;
         moves::check(store).await;
+        store.tidy().await;
         users::check(store).await;
+        store.tidy().await;
         sweeps::check(store).await;
+        store.tidy().await;
         looks::check(store).await;
+        store.tidy().await;
         scan::check(store).await;
+        store.tidy().await;
         damage::check(store).await;
+        store.tidy().await;
         pushes::check(store).await;
+        store.tidy().await;
         meetings::check(store).await;
+        store.tidy().await;
         drops::check(store).await;
+        store.tidy().await;
         races::check(store).await;
+        store.tidy().await;
         storm::check(store).await;
     }
 }

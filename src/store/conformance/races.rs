@@ -34,6 +34,7 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
         what_is_touched_survives_a_sweep(store).await;
         no_session_of_a_user_slips_through(store).await;
         a_new_session_is_ended_or_lives(store).await;
+        store.tidy().await;
     }
 }
 

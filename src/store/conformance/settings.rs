@@ -21,6 +21,7 @@ pub struct Conformance {
     pub(super) answers_within: Duration,
     pub(super) clock: Clock,
     pub(super) engine_expires: bool,
+    pub(super) lists_read_all: bool,
     pub(super) damage: Option<Damage>,
 }
 
@@ -37,6 +38,7 @@ impl Conformance {
             answers_within: Duration::from_secs(10),
             clock: Clock::system(),
             engine_expires: false,
+            lists_read_all: false,
             damage: None,
         }
     }
@@ -88,6 +90,15 @@ impl Conformance {
         self
     }
 
+    /// For a store without an index of users, whose lists read all records: the suite empties it after each of its checks
+    /// and scenes, by [`delete_expired`](crate::SessionStore::delete_expired), and plays these one after the other. It
+    /// checks the same.
+    #[must_use]
+    pub fn lists_read_all(mut self) -> Self {
+        self.lists_read_all = true;
+        self
+    }
+
     /// How to damage the record under a handle, behind the store's back: so the suite can check that a damaged session
     /// is an error, and not a missing one.
     ///
@@ -134,6 +145,7 @@ impl fmt::Debug for Conformance {
             .field("answers_within", &self.answers_within)
             .field("clock", &self.clock)
             .field("engine_expires", &self.engine_expires)
+            .field("lists_read_all", &self.lists_read_all)
             .field("damage", &self.damage.is_some())
             .finish()
     }

@@ -27,15 +27,7 @@ impl Keys {
 
     /// The glob pattern that matches every record, for `SCAN`.
     pub(super) fn pattern(&self) -> String {
-        let mut pattern = String::with_capacity(self.records.len() + 1);
-        for char in self.records.chars() {
-            if matches!(char, '*' | '?' | '[' | ']' | '^' | '-' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(char);
-        }
-        pattern.push('*');
-        pattern
+        begins_with(&self.records)
     }
 
     /// The handle of the record with this name. Other keys that match the pattern are not ours.
@@ -43,6 +35,19 @@ impl Keys {
         let text = std::str::from_utf8(name).ok()?;
         text.strip_prefix(&self.records)?.parse().ok()
     }
+}
+
+/// The glob pattern that matches every name with this beginning.
+pub(super) fn begins_with(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for char in prefix.chars() {
+        if matches!(char, '*' | '?' | '[' | ']' | '^' | '-' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern.push('*');
+    pattern
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 mod advice;
 mod batch;
+#[cfg(feature = "flask")]
+mod blobs;
 #[cfg(feature = "redis-cluster")]
 mod cluster_subscriber;
 mod connect;

@@ -32,6 +32,14 @@ scripts! {
     EXPIRE = "head.lua" "expire.lua";
 }
 
+#[cfg(feature = "flask")]
+scripts! {
+    GET_BLOB = "get_blob.lua";
+    INSERT_BLOB = "insert_blob.lua";
+    SWAP_BLOB = "swap_blob.lua";
+    REMOVE_BLOB = "remove_blob.lua";
+}
+
 impl Script {
     fn new(text: &str) -> Self {
         Self {

@@ -76,6 +76,18 @@ macro_rules! sql_store {
             }
         }
 
+        #[cfg(feature = "flask")]
+        impl $store {
+            /// Another application's table in the same database.
+            pub(crate) fn blobs(
+                &self,
+                table: &str,
+            ) -> Result<std::sync::Arc<dyn crate::store::Blobs>, crate::error::ConfigError> {
+                let blobs = crate::store::sql::blobs::SqlBlobs::new(self.table.clone(), table)?;
+                Ok(std::sync::Arc::new(blobs))
+            }
+        }
+
         impl crate::store::SessionStore for $store {
             crate::forward_session_store!(self => self.table);
         }

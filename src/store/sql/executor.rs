@@ -79,6 +79,9 @@ pub(crate) trait Executor: Clone + Send + Sync + 'static {
     fn number(row: &Self::Row, column: usize) -> Result<i64, Error>;
 
     fn text(row: &Self::Row, column: usize) -> Result<Cow<'_, str>, Error>;
+
+    #[cfg(feature = "flask")]
+    fn bytes(row: &Self::Row, column: usize) -> Result<Vec<u8>, Error>;
 }
 
 /// What a statement is about: it decides which of several connections it takes, where statements share them.

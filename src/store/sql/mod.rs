@@ -2,6 +2,8 @@
 //! [tokio-postgres](https://docs.rs/tokio-postgres): one body of statements, in three dialects.
 
 mod advice;
+#[cfg(feature = "flask")]
+mod blobs;
 mod common;
 mod executor;
 mod found;

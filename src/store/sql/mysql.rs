@@ -157,6 +157,8 @@ pub(super) const SYNTAX: Syntax = Syntax {
     sweep_batch: u64::MAX,
     postpone: POSTPONE,
     schema: SCHEMA,
+    #[cfg(feature = "flask")]
+    casts: ["CHAR", "SIGNED", "DATETIME(6)"],
 };
 
 /// A join, which begins with what is asked for, as a subquery would be run for each row of the table. In the column's own

@@ -159,6 +159,8 @@ pub(super) const SYNTAX: Syntax = Syntax {
     sweep_batch: 100,
     postpone: POSTPONE,
     schema: SCHEMA,
+    #[cfg(feature = "flask")]
+    casts: ["TEXT", "INTEGER", "TEXT"],
 };
 
 /// How long a write waits for those of other processes.

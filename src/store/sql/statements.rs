@@ -121,7 +121,7 @@ impl Statement {
 
     /// Templates number their placeholders: `$1`, `$2` and so on. MySQL's `?` has no number, so there a placeholder
     /// finds its value by its position.
-    fn new(syntax: &Syntax, table: &str, template: &str) -> Self {
+    pub(super) fn new(syntax: &Syntax, table: &str, template: &str) -> Self {
         let text = template
             .replace("{replace}", REPLACE)
             .replace("{delete}", DELETE)

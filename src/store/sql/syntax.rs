@@ -33,4 +33,7 @@ pub(crate) struct Syntax {
     pub(super) postpone: &'static str,
     /// Creates the table and its indexes.
     pub(super) schema: &'static str,
+    /// The types of a text, of a number of 64 bits and of a time, as `CAST` names them.
+    #[cfg(feature = "flask")]
+    pub(super) casts: [&'static str; 3],
 }

@@ -82,7 +82,7 @@ impl<E: Executor> SqlTable<E> {
     }
 
     /// Runs a statement, again if the engine rolled it back because of a concurrent one.
-    async fn execute(
+    pub(super) async fn execute(
         &self,
         route: Route,
         statement: &Statement,
@@ -125,7 +125,7 @@ impl<E: Executor> SqlTable<E> {
         }
     }
 
-    async fn fetch(
+    pub(super) async fn fetch(
         &self,
         route: Route,
         statement: &Statement,

@@ -4,6 +4,8 @@ pub(crate) enum Value<'a> {
     Text(Option<&'a str>),
     Number(i64),
     Flag(bool),
+    #[cfg(feature = "flask")]
+    Bytes(&'a [u8]),
 }
 
 impl<'a> From<&'a str> for Value<'a> {

@@ -44,8 +44,6 @@ pub async fn measure(database: &Database) {
     let store = PostgresStore::connect(&url)
         .await
         .expect("the server is there");
-    let n: usize = std::env::var("WIZ_C").map_or(10, |n| n.parse().unwrap());
-    let store = store.with_connections(n).unwrap();
     store.migrate().await.expect("a table");
     let sessions = fill(&store).await;
     let mut table = Table::new(["PostgreSQL", "pgbench", "store", "store / pgbench"]);
@@ -73,7 +71,6 @@ pub async fn measure(database: &Database) {
     let far = away::port(database.server.port, AWAY).await;
     let store = PostgresStore::connect(&database.url(far)).await;
     let store = store.expect("the server is there");
-    let store = store.with_connections(n).unwrap();
     // Measured, as timers are late.
     let trip = 1.0 / run(&store, &sessions, 1, Work::Load).await;
     let ours = run(&store, &sessions, CALLERS, Work::Load).await;

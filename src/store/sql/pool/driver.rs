@@ -36,6 +36,9 @@ pub(crate) trait Driver: Database {
 
     fn text(row: &Self::Row, column: usize) -> Result<String, sqlx::Error>;
 
+    #[cfg(feature = "flask")]
+    fn bytes(row: &Self::Row, column: usize) -> Result<Vec<u8>, sqlx::Error>;
+
     /// Whether an insert failed because its handle is in use.
     fn is_duplicate_key(error: &dyn DatabaseError) -> bool {
         error.is_unique_violation()
@@ -93,6 +96,11 @@ macro_rules! driver {
         fn text(row: &Self::Row, column: usize) -> Result<String, sqlx::Error> {
             sqlx::Row::try_get_unchecked(row, column)
         }
+
+        #[cfg(feature = "flask")]
+        fn bytes(row: &Self::Row, column: usize) -> Result<Vec<u8>, sqlx::Error> {
+            sqlx::Row::try_get_unchecked(row, column)
+        }
     };
 }
 
@@ -105,6 +113,8 @@ macro_rules! bind {
                 crate::store::sql::value::Value::Text(text) => query.bind(text),
                 crate::store::sql::value::Value::Number(number) => query.bind(number),
                 crate::store::sql::value::Value::Flag(flag) => query.bind(flag),
+                #[cfg(feature = "flask")]
+                crate::store::sql::value::Value::Bytes(bytes) => query.bind(bytes),
             },
         )
     };

@@ -101,6 +101,11 @@ where
     fn text(row: &DB::Row, column: usize) -> Result<Cow<'_, str>, Error> {
         DB::text(row, column).map(Cow::Owned).map_err(into_error)
     }
+
+    #[cfg(feature = "flask")]
+    fn bytes(row: &DB::Row, column: usize) -> Result<Vec<u8>, Error> {
+        DB::bytes(row, column).map_err(into_error)
+    }
 }
 
 impl<DB: Database> Clone for SqlxPool<DB> {

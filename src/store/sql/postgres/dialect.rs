@@ -14,6 +14,8 @@ pub(crate) const SYNTAX: Syntax = Syntax {
     sweep_batch: u64::MAX,
     postpone: POSTPONE,
     schema: SCHEMA,
+    #[cfg(feature = "flask")]
+    casts: ["TEXT", "BIGINT", "TIMESTAMP"],
 };
 
 /// Statements share connections: one that waits for a row holds up those behind it. So it fails after a moment, to be

@@ -18,6 +18,8 @@ impl Value<'_> {
             Value::Text(_) => Type::TEXT,
             Value::Number(_) => Type::INT8,
             Value::Flag(_) => Type::BOOL,
+            #[cfg(feature = "flask")]
+            Value::Bytes(_) => Type::BYTEA,
         }
     }
 }
@@ -32,6 +34,8 @@ impl ToSql for Value<'_> {
             Value::Text(text) => text.to_sql(ty, out),
             Value::Number(number) => number.to_sql(ty, out),
             Value::Flag(flag) => flag.to_sql(ty, out),
+            #[cfg(feature = "flask")]
+            Value::Bytes(bytes) => bytes.to_sql(ty, out),
         }
     }
 

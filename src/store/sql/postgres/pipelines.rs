@@ -159,6 +159,12 @@ impl Executor for Pipelines {
         text.map(Cow::Borrowed)
             .map_err(|error| Refusal::from(error).into())
     }
+
+    #[cfg(feature = "flask")]
+    fn bytes(row: &Row, column: usize) -> Result<Vec<u8>, Error> {
+        row.try_get(column)
+            .map_err(|error| Refusal::from(error).into())
+    }
 }
 
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
