@@ -1,5 +1,5 @@
 # Each recipe is a step of scripts/check, which runs without `just` as well. `check` is what CI runs: all
-# steps but `quick`, `advisories` and `histories`.
+# steps but `quick`, `advisories`, `histories` and `fuzz`.
 
 # Lists the recipes.
 default:
@@ -60,6 +60,10 @@ histories:
 # Known weaknesses of the dependencies. Takes GitHub's list of them.
 advisories:
     ./scripts/check advisories
+
+# Random input for the readers, guided by what it reaches: a minute for each.
+fuzz:
+    ./scripts/check fuzz
 
 # Has the library grown beyond benches/baseline.csv? That is the same compiler's.
 bench-check:

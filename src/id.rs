@@ -143,6 +143,10 @@ impl std::error::Error for InvalidHandle {}
 /// Sixteen bytes from the operating system's generator, fetched 1024 at a time, as the system call costs more than the
 /// rest of a new session. Bytes that were handed out are wiped.
 pub(crate) fn random() -> [u8; 16] {
+    #[cfg(test)]
+    if let Some(bytes) = counted::next() {
+        return bytes;
+    }
     thread_local! {
         static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; 1024], left: 0 }) };
     }
@@ -168,6 +172,30 @@ impl Pool {
         taken.copy_from_slice(&fresh[..16]);
         fresh[..16].fill(0);
         taken
+    }
+}
+
+/// For tests that do the same thing over again: ids that are the same each time.
+#[cfg(test)]
+pub(crate) mod counted {
+    use std::cell::Cell;
+
+    thread_local! {
+        static NEXT: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// While this runs, this thread's ids count upwards from here.
+    pub(crate) fn from<R>(first: u64, run: impl FnOnce() -> R) -> R {
+        let before = NEXT.replace(Some(first));
+        let returned = run();
+        NEXT.set(before);
+        returned
+    }
+
+    pub(super) fn next() -> Option<[u8; 16]> {
+        let number = NEXT.get()?;
+        NEXT.set(Some(number + 1));
+        Some((u128::from(number) << 64 | u128::from(number)).to_le_bytes())
     }
 }
 

@@ -106,6 +106,9 @@ mod extract;
 mod flash;
 #[cfg(feature = "flask")]
 pub mod flask;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 pub mod guide;
 mod id;

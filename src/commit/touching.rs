@@ -45,8 +45,8 @@ impl Touching {
                 stored.record.touch(until);
                 None
             }
-            // Ended meanwhile: nothing is left to keep alive.
-            Ok(Answer::Touched(false)) => None,
+            // Ended meanwhile: nothing is left to keep alive, and the client may hold a newer cookie.
+            Ok(Answer::Touched(false)) => return (Turn::Settle(Base::Live(stored), None), None),
             Ok(_) => unreachable!("a touch is answered by whether it was one"),
             Err(error) => Some(Event::TouchFailed(stored.handle, error)),
         };

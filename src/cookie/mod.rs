@@ -2,6 +2,8 @@
 
 mod bearer;
 mod codec;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod header;
 mod options;
 mod origin;

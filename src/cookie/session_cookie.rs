@@ -52,7 +52,7 @@ impl NamedCookie {
 impl SessionCookie {
     /// How many values are checked per request. Browsers send several cookies of one name after a change of path or
     /// domain; more than a few come from an attacker.
-    const MAX_CHECKS: usize = 8;
+    pub(super) const MAX_CHECKS: usize = 8;
 
     /// The options must have passed [`CookieOptions::validate`].
     pub(crate) fn new(options: CookieOptions, keys: &Keys) -> Self {

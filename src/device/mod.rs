@@ -18,6 +18,8 @@
 
 #[cfg(feature = "dbsc")]
 mod binding;
+#[cfg(all(any(fuzzing, test), feature = "dbsc"))]
+pub(crate) mod fuzz;
 #[cfg(feature = "dbsc")]
 mod gate;
 #[cfg(feature = "dbsc")]

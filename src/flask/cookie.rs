@@ -149,7 +149,7 @@ impl FlaskCookie {
         })
     }
 
-    fn seal(&self, json: &str, now: SystemTime) -> String {
+    pub(super) fn seal(&self, json: &str, now: SystemTime) -> String {
         let mut value = match compressed(json.as_bytes()) {
             // As Flask decides it.
             Some(shorter) if shorter.len() + 1 < json.len() => {

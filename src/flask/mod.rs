@@ -29,6 +29,8 @@ mod builder;
 mod cookie;
 mod data;
 mod flashes;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod json;
 mod lineage;
 mod logged_out;

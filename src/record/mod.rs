@@ -2,6 +2,8 @@ mod commit_id;
 mod details;
 mod device;
 mod format;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod version;
 
 use std::{

@@ -34,6 +34,8 @@ pub mod conformance;
 pub use self::encrypted::EncryptedStore;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
+#[cfg(all(any(fuzzing, test), feature = "redis"))]
+pub(crate) use self::redis::fuzz;
 #[cfg(feature = "mysql")]
 pub use self::sql::MySqlStore;
 #[cfg(feature = "sqlite")]

@@ -1,6 +1,7 @@
 //! Scenarios: what a commit asks for, what it is told, and where that leads. Each arrow of the
 //! [diagram](crate::commit) has some. One file for each state; transactions go through several.
 
+mod model;
 mod scenario;
 mod state_creating;
 mod state_ending;

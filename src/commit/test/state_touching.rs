@@ -62,3 +62,17 @@ fn a_remembered_sessions_cookie_is_sent_with_the_touch() {
         touched.settles(v(1), Some(Set));
     }
 }
+
+#[test]
+fn the_cookie_of_a_session_that_ended_before_its_touch_is_not_sent() {
+    let remembered = with_body(&record(v(1), "{}"), |body| {
+        body.remember = Some(WEEK);
+        body.deadline = at(400 * 24 * 60);
+    });
+    used(remembered.clone())
+        .asks(Load)
+        .loads(remembered)
+        .asks(Touch(5 + 7 * 24 * 60))
+        .answers(IsTouched(false))
+        .settles(v(1), None);
+}

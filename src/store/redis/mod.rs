@@ -10,6 +10,8 @@ mod connect;
 mod connection;
 mod encoding;
 mod feed;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzz;
 mod index;
 mod keys;
 mod lane;
