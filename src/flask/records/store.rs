@@ -99,7 +99,7 @@ use crate::{
 ///
 /// # Cost
 ///
-/// A load is one command or statement, a commit or a touch two, a new id four. What concerns many sessions, such as
+/// A load is one command or statement, a commit or a touch two, a new id five. What concerns many sessions, such as
 /// [`list`](SessionStore::list), goes through all of them, as Flask-Session has no index: use it with care. So does
 /// [revoking](crate::Sessions::revoke) a session that began at Flask and that this process has not seen.
 #[derive(Clone)]

@@ -161,6 +161,10 @@ impl Listener<'_> {
                 _ => {}
             }
         }
+        // What many watches took is given back.
+        if self.watched.len() < self.watched.capacity() / 4 {
+            self.watched.shrink_to(2 * self.watched.len());
+        }
         answered(subscriber.unsubscribe(&old)).await?;
         let channels: Vec<_> = new.iter().map(|one| self.keys.record(*one)).collect();
         answered(subscriber.subscribe(&channels)).await?;
