@@ -7,6 +7,7 @@ mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use tower_layer::Layer;
 
 use self::rules::Rules;
@@ -98,8 +99,15 @@ impl Guard {
     /// The path of a `GET` is remembered in the session for [after the login](WizSession::take_redirect_after_login). That
     /// begins a session for a visitor who has none; see [`next_in_query`](Self::next_in_query). It is not remembered if it
     /// is longer than 2048 bytes, if the session has no room for it, or if the request has a bearer token.
+    ///
+    /// # Panics
+    /// If no header can hold the address, because of a line break for instance.
     pub fn login_at(self, page: impl Into<String>) -> Self {
         let page = page.into();
+        assert!(
+            fits_a_header(&page),
+            "no header can hold the address {page:?}"
+        );
         self.with(|rules| rules.login_at = Some(page))
     }
 
@@ -113,8 +121,12 @@ impl Guard {
     /// // 303 to /login?next=/account
     /// let guard = Guard::user().login_at("/login").next_in_query("next");
     /// ```
+    ///
+    /// # Panics
+    /// If no header can hold the name.
     pub fn next_in_query(self, name: impl Into<String>) -> Self {
         let name = name.into();
+        assert!(fits_a_header(&name), "no header can hold the name {name:?}");
         self.with(|rules| rules.next_in_query = Some(name))
     }
 
@@ -137,6 +149,10 @@ impl Guard {
         change(Arc::make_mut(&mut self.rules));
         self
     }
+}
+
+fn fits_a_header(text: &str) -> bool {
+    HeaderValue::try_from(text.to_owned()).is_ok()
 }
 
 impl<S> Layer<S> for Guard {

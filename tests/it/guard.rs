@@ -306,3 +306,13 @@ async fn no_session_is_begun_for_a_client_that_could_not_keep_it() {
     assert_eq!(reply.status, StatusCode::SEE_OTHER);
     assert_eq!(site.sessions().await, 0);
 }
+
+#[test]
+fn an_address_that_no_header_can_hold_is_refused_at_once() {
+    let refused = |make: fn() -> Guard| std::panic::catch_unwind(make).is_err();
+    assert!(refused(|| Guard::user().login_at("/login\nSet-Cookie: a=b")));
+    assert!(refused(|| Guard::user().next_in_query("next\r")));
+    assert!(!refused(|| Guard::user()
+        .login_at("/로그인")
+        .next_in_query("다음")));
+}

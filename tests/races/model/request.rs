@@ -22,6 +22,8 @@ pub(super) struct Request {
     pub(super) data: Data,
     /// Data operations that changed what this request saw, to be done again on what is there at the commit.
     pub(super) log: Vec<Op>,
+    /// It has logged in: it may go on in a session of its own, where what changed nothing would be missing.
+    pub(super) keeps_all: bool,
     /// What its response does to the client's cookie, so far.
     pub(super) cookie: Option<Cookie>,
 }
@@ -55,6 +57,7 @@ impl Request {
             skips_touch: false,
             data: Data::new(),
             log: Vec::new(),
+            keeps_all: false,
             cookie: None,
         }
     }
@@ -124,6 +127,7 @@ impl Request {
                     (self.is_fresh, self.data) = (true, Data::new());
                 }
                 self.login = Some((user, at));
+                self.keeps_all = true;
             }
             Op::Clear => {
                 if let Base::Live(name, _) = self.base {
@@ -136,7 +140,7 @@ impl Request {
             Op::Set(..) | Op::Delete(_) | Op::Add(..) => {
                 let before = self.data.clone();
                 op.apply(&mut self.data);
-                if self.data != before {
+                if self.data != before || self.keeps_all {
                     self.log.push(op);
                 }
                 self.forget_redundant();
@@ -146,6 +150,9 @@ impl Request {
 
     /// What was changed and restored was not changed.
     fn forget_redundant(&mut self) {
+        if self.keeps_all {
+            return;
+        }
         let (base, data) = (self.base_data(), &self.data);
         let differs = |key: &str| data.get(key) != base.get(key);
         self.log.retain(|op| differs(op.key()));
