@@ -12,7 +12,7 @@ use crate::{error::Error, time::Timestamp};
 pub(super) struct Touching {
     stored: Stored,
     until: Timestamp,
-    /// What the response then does to the client's cookie.
+    /// What the response does to the client's cookie, once the session is known to be where it was.
     cookie: Option<CookieAction>,
 }
 
@@ -40,17 +40,18 @@ impl Touching {
             until,
             cookie,
         } = self;
-        let event = match answer {
+        let earlier = work.state().cookie;
+        let (cookie, event) = match answer {
             Ok(Answer::Touched(true)) => {
                 stored.record.touch(until);
-                None
+                (cookie.or(earlier), None)
             }
-            // Ended meanwhile: nothing is left to keep alive, and the client may hold a newer cookie.
-            Ok(Answer::Touched(false)) => return (Turn::Settle(Base::Live(stored), None), None),
+            // Ended or moved meanwhile: nothing is left to keep alive, and the client may hold a newer cookie.
+            Ok(Answer::Touched(false)) => (None, None),
             Ok(_) => unreachable!("a touch is answered by whether it was one"),
-            Err(error) => Some(Event::TouchFailed(stored.handle, error)),
+            // It may have moved as well. The cookie is sent with the next touch.
+            Err(error) => (earlier, Some(Event::TouchFailed(stored.handle, error))),
         };
-        let cookie = cookie.or(work.state().cookie);
         (Turn::Settle(Base::Live(stored), cookie), event)
     }
 }

@@ -31,7 +31,7 @@ use crate::{
 /// is a tombstone, the absolute end and the ids of the last commits. A store never parses it, and never makes it anew
 /// from parts. What it has to find records by, it keeps a second time, beside the text: [`Record::user`] for
 /// [`list`](Self::list) and [`delete_user`](Self::delete_user), the expiry for [`delete_expired`](Self::delete_expired),
-/// [`Record::is_tombstone`] for [`count`](Self::count) and [`delete`](Self::delete).
+/// [`Record::is_tombstone`] for [`count`](Self::count), [`touch`](Self::touch) and [`delete`](Self::delete).
 ///
 /// Version and expiry are apart from the text because they change without it: the store counts the versions, and a
 /// [`touch`](Self::touch) writes nothing but the expiry.
@@ -57,7 +57,8 @@ use crate::{
 /// - **A touch moves the end only.** And that only to later: neither the data nor the version changes, so a `replace` of
 ///   the version that was there before the touch succeeds after it.
 /// - **Tombstones are no sessions.** They are neither counted nor listed, and neither `delete` nor `delete_user` ends
-///   one. They are loaded, replaced, touched and swept like any record.
+///   one. A `touch` of one answers `false`, as for what is not there, and leaves its end as it is. They are loaded,
+///   replaced and swept like any record.
 /// - **All sessions of a user.** `list` and `delete_user` find every session of the user, compared byte by byte, and no
 ///   other, also one that moves to a new id meanwhile. Where records and index are read one after the other, an entry
 ///   may lead to a session that has just moved: then the index has to be read again.
@@ -149,7 +150,9 @@ use crate::{
 ///
 ///     async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
 ///         let mut map = self.0.lock().unwrap();
-///         let Some(stored) = map.get_mut(&handle) else { return Ok(false) };
+///         let Some(stored) = map.get_mut(&handle).filter(|stored| !stored.is_tombstone()) else {
+///             return Ok(false);
+///         };
 ///         if stored.expires_at() < expires_at {
 ///             *stored = stored.clone().with_expires_at(expires_at);
 ///         }
@@ -233,8 +236,10 @@ pub trait SessionStore: Send + Sync + 'static {
         record: &Record,
     ) -> impl Future<Output = Result<Replaced, Error>> + Send;
 
-    /// Moves the expiry to later, never to earlier, and changes neither data nor version. Answers whether there is such a
-    /// record, moved or not. Idempotent. Of calls at once the latest expiry counts.
+    /// Moves a session's expiry to later, never to earlier, and changes neither data nor version. Answers whether there is
+    /// such a session, whether its expiry moved or not: a [tombstone](Record::is_tombstone) is no session, keeps its expiry,
+    /// and is answered by `false`. The layer goes by that when it sends the cookie of a session again: one that has moved
+    /// to another id must not be sent over the newer cookie. Idempotent. Of calls at once the latest expiry counts.
     fn touch(
         &self,
         handle: Handle,

@@ -67,6 +67,10 @@ faults! {
     a_touch_that_shortens: TouchShortens, ONLY_THE_END;
     a_touch_that_raises_the_version: TouchRaisesVersion, ONLY_THE_END;
     a_touch_of_what_is_not_there_that_is_true: TouchIsAlwaysTrue, INSERT_OR_UPDATE;
+    a_touch_that_takes_what_has_moved: TouchTakesTombstones, TOMBSTONES;
+    a_touch_of_what_has_moved_that_is_true: TouchOfTombstoneIsTrue, TOMBSTONES;
+    a_touch_of_what_has_moved_that_moves_its_end: TouchMovesTombstones, TOMBSTONES;
+    a_touch_that_looks_whether_it_has_moved_and_then_writes: TouchLooksForTombstones, ATOMIC;
     a_touch_that_moves_nothing_and_is_false: TouchCountsChanges, ONLY_THE_END;
     a_touch_that_answers_before_it_is_done: TouchAnswersEarly, ONLY_THE_END;
     a_touch_that_takes_expired_for_gone: TouchExpiredIsGone, EXPIRED;

@@ -68,6 +68,12 @@ impl Rows {
     }
 
     pub(crate) fn touch(&mut self, handle: Handle, end: u64) -> bool {
+        let lives = self.0.get(&handle).is_some_and(|row| !row.is_tombstone);
+        lives && self.touch_any(handle, end)
+    }
+
+    /// Also what has moved, which no right store does.
+    pub(crate) fn touch_any(&mut self, handle: Handle, end: u64) -> bool {
         let Some(row) = self.0.get_mut(&handle) else {
             return false;
         };

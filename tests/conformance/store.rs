@@ -264,6 +264,17 @@ impl SessionStore for Store {
             return Ok(self.fault == TouchIsAlwaysTrue);
         };
         match self.fault {
+            TouchTakesTombstones => return Ok(self.rows().touch_any(handle, end)),
+            TouchOfTombstoneIsTrue if there.is_tombstone => return Ok(true),
+            TouchMovesTombstones if there.is_tombstone => {
+                self.rows().touch_any(handle, end);
+                return Ok(false);
+            }
+            _ if there.is_tombstone => return Ok(false),
+            TouchLooksForTombstones => {
+                yield_now().await;
+                return Ok(self.rows().touch_any(handle, end));
+            }
             TouchWritesBack | TouchWritesBackUnderTwoLocks => {
                 there.end = there.end.max(end);
                 self.between(TouchWritesBack).await;

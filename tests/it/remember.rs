@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::SET_COOKIE;
 
-use crate::support::Site;
+use crate::support::{Browser, Fault, Site, StoreMethod};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -45,6 +45,45 @@ async fn a_remembered_session_slides_with_each_use_and_its_cookie_with_it() {
     assert_eq!(reply.cookie().max_age(), month, "a write is a use as well");
     site.clock.advance(30 * DAY);
     assert_eq!(browser.read::<u32>("a").await, None);
+}
+
+/// Also where the touch is done and its answer is lost: nobody knows then what it was.
+#[tokio::test]
+async fn a_login_keeps_its_cookie_beside_a_touch_of_the_session_that_it_moves() {
+    for is_answered in [true, false] {
+        for site in Site::with_and_without_cache() {
+            moves_before_its_touch(&site, is_answered).await;
+        }
+    }
+}
+
+async fn moves_before_its_touch(site: &Site, is_answered: bool) {
+    let log_in = async |browser: &mut Browser| {
+        let login = browser.visit(async |session| {
+            session.log_in("alice");
+            session.remember(30 * DAY);
+        });
+        login.await.is_ok();
+    };
+    let mut browser = site.browser();
+    log_in(&mut browser).await;
+    site.clock.advance(4 * DAY);
+    let (mut tab, former) = (browser.clone(), browser.value().to_owned());
+    let gate = site.store.pause(StoreMethod::Touch);
+    let login = async {
+        gate.reached().await;
+        log_in(&mut browser).await;
+        if !is_answered {
+            site.store.fault(StoreMethod::Touch, Fault::DoneThenFail);
+        }
+        gate.open();
+    };
+    let (used, ()) = tokio::join!(tab.visit(async |_session| ()), login);
+    used.is_ok_without_cookie();
+    assert_eq!(site.store.calls_of(StoreMethod::Touch), 1);
+    assert_ne!(browser.value(), former);
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    assert_eq!(tab.user().await, None, "its cookie is the former one");
 }
 
 #[tokio::test]

@@ -42,29 +42,8 @@ fn a_look_that_is_no_use_touches_nothing() {
         .settles(v(1), None);
 }
 
-#[test]
-fn a_remembered_sessions_cookie_is_sent_with_the_touch() {
-    let remembered = with_body(&record(v(1), "{}"), |body| {
-        body.remember = Some(WEEK);
-        body.deadline = at(400 * 24 * 60);
-    });
-    let until = 5 + 7 * 24 * 60;
-    for (reply, event) in [(IsTouched(true), None), (Fails, Some(Told::TouchFailed))] {
-        let touched = used(remembered.clone())
-            .asks(Load)
-            .loads(remembered.clone())
-            .asks(Touch(until))
-            .answers(reply);
-        let touched = match event {
-            Some(event) => touched.tells(event),
-            None => touched,
-        };
-        touched.settles(v(1), Some(Set));
-    }
-}
-
-#[test]
-fn the_cookie_of_a_session_that_ended_before_its_touch_is_not_sent() {
+/// A use of a remembered session, up to its touch.
+fn remembered() -> Scenario {
     let remembered = with_body(&record(v(1), "{}"), |body| {
         body.remember = Some(WEEK);
         body.deadline = at(400 * 24 * 60);
@@ -73,6 +52,25 @@ fn the_cookie_of_a_session_that_ended_before_its_touch_is_not_sent() {
         .asks(Load)
         .loads(remembered)
         .asks(Touch(5 + 7 * 24 * 60))
-        .answers(IsTouched(false))
+}
+
+#[test]
+fn a_remembered_sessions_cookie_is_sent_with_the_touch() {
+    remembered()
+        .answers(IsTouched(true))
+        .settles(v(1), Some(Set));
+}
+
+#[test]
+fn the_cookie_of_a_session_that_ended_or_moved_before_its_touch_is_not_sent() {
+    remembered().answers(IsTouched(false)).settles(v(1), None);
+}
+
+/// Whether it has moved is not known either.
+#[test]
+fn the_cookie_of_a_session_whose_touch_failed_is_not_sent() {
+    remembered()
+        .answers(Fails)
+        .tells(Told::TouchFailed)
         .settles(v(1), None);
 }

@@ -395,6 +395,9 @@ impl SessionStore for FlaskSessionStore {
 
     async fn touch(&self, handle: Handle, expires_at: SystemTime) -> Result<bool, Error> {
         while let Some(read) = self.read(handle).await? {
+            if read.record.is_tombstone() {
+                return Ok(false);
+            }
             if read.record.expires_at() >= expires_at {
                 return Ok(true);
             }

@@ -116,7 +116,8 @@ impl Model {
     }
 
     fn touch(&mut self, handle: Handle, end: SystemTime) -> bool {
-        let Some(stored) = self.0.get_mut(&handle) else {
+        let session = self.0.get_mut(&handle);
+        let Some(stored) = session.filter(|stored| !stored.is_tombstone()) else {
             return false;
         };
         stored.touch(end.into());

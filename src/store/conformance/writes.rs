@@ -2,7 +2,7 @@
 
 use super::{
     rule,
-    samples::{HOUR, MINUTE, handle, kept, record, tombstone, user},
+    samples::{HOUR, MINUTE, SECOND, handle, kept, record, tombstone, user},
     subject::Subject,
 };
 use crate::{
@@ -17,6 +17,7 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
     replace_never_inserts(store).await;
     touch_only_moves_the_end_to_later(store).await;
     touch_never_inserts(store).await;
+    touch_leaves_a_tombstone_as_it_is(store).await;
     delete_ends_a_session_once(store).await;
     a_tombstone_stays(store).await;
 }
@@ -160,6 +161,31 @@ async fn touch_never_inserts(store: &Subject<impl SessionStore>) {
         store
             .keeps_nothing(rule::INSERT_OR_UPDATE, handle, what)
             .await;
+    }
+}
+
+/// However it came to be one. Else a session that was moved by a login has its former cookie sent again.
+async fn touch_leaves_a_tombstone_as_it_is(store: &Subject<impl SessionStore>) {
+    let (now, stone) = (store.now(), tombstone(store.now()));
+    let (second, end) = (Version::new(2), stone.expires_at());
+    let session = record(now, Some("alice"), "{}");
+    let [moved, replaced] = [store.insert(&session).await, store.insert(&session).await];
+    store
+        .regenerate(moved, Version::FIRST, &stone, handle(), &session)
+        .await;
+    store.replace(replaced, Version::FIRST, &stone).await;
+    let created = store.insert(&stone).await;
+    for (handle, version) in [
+        (moved, second),
+        (replaced, second),
+        (created, Version::FIRST),
+    ] {
+        for to in [end + HOUR, end, end - SECOND] {
+            let what = "touch of what has moved";
+            rule::TOMBSTONES.equal(store.touch(handle, to).await, false, what);
+            let stone = stone.clone().with_version(version);
+            store.keeps(rule::TOMBSTONES, handle, &stone, what).await;
+        }
     }
 }
 

@@ -203,7 +203,8 @@ impl Sessions {
 
     pub(super) fn touch(&self, handle: Handle, expires_at: Timestamp) -> bool {
         let mut shard = self.contents.shards.lock(handle);
-        let Some(record) = shard.get_mut(handle) else {
+        let session = shard.get_mut(handle);
+        let Some(record) = session.filter(|record| !record.is_tombstone()) else {
             return false;
         };
         record.touch(expires_at);

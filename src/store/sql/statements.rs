@@ -10,6 +10,7 @@ pub(super) struct Statements {
     pub(super) create: Statement,
     pub(super) load: Statement,
     pub(super) version: Statement,
+    pub(super) is_session: Statement,
     pub(super) replace: Statement,
     /// Several sessions' rows, where the executor replaces them by one statement.
     #[cfg_attr(
@@ -51,6 +52,7 @@ impl Statements {
             create: statement(CREATE),
             load: statement(syntax.load),
             version: statement(VERSION),
+            is_session: statement(IS_SESSION),
             replace: statement(REPLACE),
             replace_several: statement(syntax.replace_several),
             touch: statement(TOUCH),
@@ -81,13 +83,15 @@ pub(super) const LOAD: &str = "SELECT version, expires_at, record FROM {table} W
 
 const VERSION: &str = "SELECT version FROM {table} WHERE handle = $1";
 
+const IS_SESSION: &str = "SELECT version FROM {table} WHERE handle = $1 AND NOT tombstone";
+
 const REPLACE: &str = "\
 UPDATE {table} SET version = $3, user_id = $4, expires_at = $5, sweep_at = {least}(sweep_at, $5), \
 tombstone = $6, record = $7 \
 WHERE handle = $1 AND version = $2{no_wait}";
 
-const TOUCH: &str =
-    "UPDATE {table} SET expires_at = $2 WHERE handle = $1 AND expires_at < $2{no_wait}";
+const TOUCH: &str = "\
+UPDATE {table} SET expires_at = $2 WHERE handle = $1 AND expires_at < $2 AND NOT tombstone{no_wait}";
 
 const DELETE: &str = "DELETE FROM {table} WHERE handle = $1 AND NOT tombstone{no_wait}";
 
@@ -194,6 +198,7 @@ mod tests {
             &all.create,
             &all.load,
             &all.version,
+            &all.is_session,
             &all.replace,
             &all.replace_several,
             &all.touch,

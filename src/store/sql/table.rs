@@ -246,8 +246,9 @@ impl<E: Executor> SessionStore for SqlTable<E> {
         let (route, handle) = (Route::Session(handle), handle.to_string());
         let values = [(&*handle).into(), row::millis(expires_at).into()];
         match self.execute(route, &self.statements.touch, &values).await? {
+            // It ends later already, has moved, or is not there.
             0 => {
-                self.exists(route, &self.statements.version, &values[..1])
+                self.exists(route, &self.statements.is_session, &values[..1])
                     .await
             }
             _ => Ok(true),

@@ -8,6 +8,8 @@ pub(super) enum Fault {
     /// The store replaces what is not there.
     ReplaceInserts,
     TouchPostponesTheAbsoluteEnd,
+    /// The store says of a session that has moved that it was touched.
+    TouchAnswersForATombstone,
     /// A commit in doubt is begun again, without a look.
     DoubtIsTakenForFailure,
     /// The cache keeps that there is no session, and answers a commit's look-up by it.

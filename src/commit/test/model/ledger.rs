@@ -19,8 +19,8 @@ pub(super) enum Rule {
     RefusedIsNotStored,
     /// A session that was deleted, moved or swept answers no request, but from a cache for its time, and is stored no more.
     EndedForGood,
-    /// The browser's jar never returns to a session that it has left, at least not by a request that could have seen it; and no login is removed by who cleared the session
-    /// before it.
+    /// The browser's jar never returns to a session that it has left, at least not by a request whose last call could have
+    /// seen it; and no login is removed by who cleared the session before it.
     JarGoesForward,
     /// Only a login postpones the absolute end.
     AbsoluteEnd,

@@ -118,7 +118,7 @@ fn one_request_loses_nothing_and_does_nothing_twice() {
 /// Each fault, in the smallest world that shows it, with the rule that it breaks.
 #[test]
 fn each_planted_fault_is_found() {
-    use Session::{None, Plain};
+    use Session::{None, Plain, Remembered};
     let one = |script: Script| vec![script];
     let table = [
         (
@@ -151,6 +151,14 @@ fn each_planted_fault_is_found() {
             Plain,
             [Reads, Reads],
             2,
+            0,
+        ),
+        (
+            Fault::TouchAnswersForATombstone,
+            "JarGoesForward",
+            Remembered,
+            [Reads, LogsIn],
+            5,
             0,
         ),
         (

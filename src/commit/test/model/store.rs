@@ -46,7 +46,7 @@ impl Store {
                     }
                     _ => *until,
                 };
-                Reply::Touched(self.touch(*handle, until))
+                Reply::Touched(self.touch(*handle, until, fault))
             }
             Call::Delete(handle) => Reply::Deleted(self.delete(*handle, now)),
         };
@@ -112,8 +112,10 @@ impl Store {
         Replaced::Stored(record.version())
     }
 
-    fn touch(&mut self, handle: Handle, until: Timestamp) -> bool {
-        let Some(kept) = self.records.get_mut(&handle) else {
+    fn touch(&mut self, handle: Handle, until: Timestamp, fault: Option<Fault>) -> bool {
+        let takes_any = fault == Some(Fault::TouchAnswersForATombstone);
+        let session = self.records.get_mut(&handle);
+        let Some(kept) = session.filter(|kept| takes_any || kept.is_session()) else {
             return false;
         };
         let mut record = kept.record.clone();

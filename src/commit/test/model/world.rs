@@ -1,5 +1,6 @@
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
+    ptr,
     sync::Arc,
     time::Duration,
 };
@@ -86,7 +87,8 @@ struct Request {
     began: u64,
     replies: Arc<[(u64, Reply)]>,
     call: Arc<Call>,
-    /// Its session has moved or ended since it last looked: what it sends then could as well be late on its way.
+    /// Its session has moved or ended since it last loaded or touched it: what it sends then could as well be late on its
+    /// way.
     is_overtaken: bool,
     /// Of all but the call.
     print: u64,
@@ -396,12 +398,15 @@ impl World {
     /// The store does what it is asked for by a client, and the feed tells of it.
     fn call(&self, state: &mut State, client: usize, call: &Call) -> Reply {
         let reply = state.store.call(call, state.now, self.fault);
-        for (at, other) in state.clients.iter_mut().enumerate() {
+        for other in &mut state.clients {
             let Client::Waits(request) = other else {
                 continue;
             };
             match (call, &reply) {
-                (Call::Load(handle), _) if at == client && request.presented == Some(*handle) => {
+                // Its answer tells whether the session is still there. A late call has none.
+                (Call::Load(handle) | Call::Touch(handle, _), _)
+                    if ptr::eq(call, &*request.call) && request.presented == Some(*handle) =>
+                {
                     request.is_overtaken = false;
                 }
                 (Call::Regenerate { old: handle, .. }, Reply::Replaced(Replaced::Stored(_)))

@@ -1,8 +1,9 @@
 INSERT INTO s (handle, version, user_id, expires_at, sweep_at, tombstone, record) VALUES ($1, $2, $3, $4, $4, $5, $6)
 SELECT version, expires_at, record FROM s WHERE handle = $1
 SELECT version FROM s WHERE handle = $1
+SELECT version FROM s WHERE handle = $1 AND NOT tombstone
 UPDATE s SET version = $3, user_id = $4, expires_at = $5, sweep_at = MIN(sweep_at, $5), tombstone = $6, record = $7 WHERE handle = $1 AND version = $2
-UPDATE s SET expires_at = $2 WHERE handle = $1 AND expires_at < $2
+UPDATE s SET expires_at = $2 WHERE handle = $1 AND expires_at < $2 AND NOT tombstone
 DELETE FROM s WHERE handle = $1 AND NOT tombstone
 INSERT INTO s (handle, version, user_id, expires_at, sweep_at, tombstone, record) SELECT CASE twice.n WHEN 1 THEN $8 ELSE $1 END, $9, $10, $11, $11, $12, $13 FROM s AS old CROSS JOIN (SELECT 1 AS n UNION ALL SELECT 2) AS twice WHERE old.handle = $1 AND old.version = $2 AND NOT EXISTS (SELECT 1 FROM s WHERE handle = $8) ON CONFLICT (handle) DO UPDATE SET version = $3, user_id = $4, expires_at = $5, sweep_at = MIN(sweep_at, $5), tombstone = $6, record = $7
 DELETE FROM s WHERE expires_at <= $1 AND handle IN (SELECT handle FROM s WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2)
