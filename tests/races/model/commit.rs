@@ -92,8 +92,7 @@ impl Sessions {
         found
     }
 
-    /// The latest end that uses by now can have given this session. A process that touches by an old entry of its cache may
-    /// meet the tombstone, and takes the new end for that of the session.
+    /// The latest end that uses by now can have given this session.
     pub(super) fn last_end(&self, name: Option<Name>) -> Option<Time> {
         let past = self.past.iter().filter(|past| Some(past.name) == name);
         let current = name.and_then(|name| self.stored.get(&name));
@@ -333,9 +332,11 @@ impl Sessions {
                 }
                 request.cookie = Some(Cookie::Set);
             }
-            Some(until) if seen.lives_at(self.now) && self.touch(name, until) => {
-                seen.expires_at = until;
-            }
+            Some(until) if seen.lives_at(self.now) => match self.touch(name, until) {
+                true => seen.expires_at = until,
+                // It ended, and its client may have a newer cookie.
+                false => request.cookie = None,
+            },
             _ => {}
         }
         request.settle(Base::Live(name, seen));
