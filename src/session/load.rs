@@ -32,12 +32,12 @@ pub(super) struct Loaded {
     pub(super) watch: Mutex<Option<Arc<Watch>>>,
 }
 
-/// Looks for the session of a request: the one that was `named`, or that of the first cookie which has one. If `is_gated`, a session that is bound to a
-/// device is none without that device's cookie.
+/// Looks for the session of a request: the one that was `named`, or that of the first cookie which has one. If `is_gated`,
+/// a session that is bound to a device is none without that device's cookie.
 pub(super) async fn load(
     config: &LayerConfig,
     cookies: &CookieHeader,
-    named: Option<Verified>,
+    mut named: Option<&Verified>,
     is_gated: bool,
 ) -> Result<Box<Loaded>, Error> {
     // Filled in where it stays.
@@ -52,13 +52,21 @@ pub(super) async fn load(
         watch: Mutex::new(None),
     });
     let mut forged = false;
-    let named = named.into_iter().map(|named| (Ok(named), false));
-    let presented = config.cookie.presented(cookies);
-    for (value, is_presented) in named.chain(presented.map(|value| (value, true))) {
-        loaded.presented |= is_presented;
-        let Ok(verified) = value else {
-            forged = true;
-            continue;
+    let mut presented = config.cookie.presented(cookies);
+    loop {
+        let verified = match named.take() {
+            Some(named) => *named,
+            None => match presented.next() {
+                None => break,
+                Some(value) => {
+                    loaded.presented = true;
+                    let Ok(verified) = value else {
+                        forged = true;
+                        continue;
+                    };
+                    verified
+                }
+            },
         };
         let (id, handle) = (verified.id, verified.handle);
         if !loaded.lookups.allow(handle) {

@@ -99,9 +99,9 @@ impl RequestSession {
         let _first = self.named.set(Box::new(named));
     }
 
-    pub(super) fn named(&self) -> Option<Verified> {
+    pub(super) fn named(&self) -> Option<&Verified> {
         #[cfg(feature = "flask")]
-        return self.named.get().copied();
+        return self.named.get();
         #[cfg(not(feature = "flask"))]
         None
     }
