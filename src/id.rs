@@ -175,7 +175,7 @@ impl Pool {
     }
 }
 
-/// For tests that do the same thing over again: ids that are the same each time.
+/// Ids in a fixed sequence, so that a test can replay a request.
 #[cfg(test)]
 pub(crate) mod counted {
     use std::cell::Cell;

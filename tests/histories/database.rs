@@ -17,7 +17,7 @@ pub(crate) enum Database {
     Redis(Option<Redis>, TempDir),
 }
 
-/// A file system that can be filled, or just a folder where nobody may mount one.
+/// A file system that can be filled, or just a folder where the tests may not mount one.
 pub(crate) enum Disk {
     Small(SmallDisk),
     Large(TempDir),

@@ -27,7 +27,7 @@ enum Fault {
     NoVersionCheck,
     /// A session that moves leaves nothing under its old id.
     NoTombstone,
-    /// A `replace` whose outcome is not known is done again, on the version that is there then.
+    /// A `replace` whose outcome is unknown is retried, on the version that is there then.
     TriesAgain,
     /// A load that fails is answered by what is known of the session, and one that is not known is gone; and so it is
     /// for that process from then on.

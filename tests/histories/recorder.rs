@@ -121,7 +121,7 @@ impl Recording {
             .filter(move |number| !is_answered(*number))
     }
 
-    /// A read that nobody saw.
+    /// A read without an answer.
     fn is_no_matter(&self, number: usize) -> bool {
         let request = &self.0.requests[number];
         request.outcome == Outcome::Unknown && request.kind.is_read()

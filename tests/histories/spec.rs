@@ -54,7 +54,7 @@ impl Specification for Sessions {
 
     fn apply(request: &Request, before: &Self) -> (bool, Self) {
         match &request.outcome {
-            // What it was answered nobody knows, nor the id that it began.
+            // Neither its answer is known, nor the id of a session that it began.
             Outcome::Unknown => (true, before.after(&request.kind, request.id, None).after),
             Outcome::Answered(409, ..) => (before.may_have_ended_under(request), before.clone()),
             Outcome::Answered(status, body, new) => {

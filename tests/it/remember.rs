@@ -47,7 +47,7 @@ async fn a_remembered_session_slides_with_each_use_and_its_cookie_with_it() {
     assert_eq!(browser.read::<u32>("a").await, None);
 }
 
-/// Also where the touch is done and its answer is lost: nobody knows then what it was.
+/// Also where the touch is done and its answer is lost.
 #[tokio::test]
 async fn a_login_keeps_its_cookie_beside_a_touch_of_the_session_that_it_moves() {
     for is_answered in [true, false] {

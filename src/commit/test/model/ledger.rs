@@ -26,7 +26,7 @@ pub(super) enum Rule {
     AbsoluteEnd,
 }
 
-/// What happened, as nobody in the world could tell.
+/// What happened, which no request knows as a whole: the rules are checked against it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ledger {
     pub(super) stored: Tokens,

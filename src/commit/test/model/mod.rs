@@ -205,7 +205,7 @@ fn each_planted_fault_is_found() {
     for (fault, rule, session, [first, second], depth, mishaps) in table {
         let mut scripts = vec![one(first), one(second)];
         if fault == Fault::CacheKeepsGone {
-            // Which comes to the same process.
+            // Another request to the same process.
             scripts.push(one(second));
         }
         let world = |fault, depth| World {
