@@ -1,4 +1,4 @@
-//! What can be wrong with a store, one thing at a time. Each is a test: the suite has to find it, five times of five.
+//! What can be wrong with a store, one thing at a time. Each is a test: the suite has to find it each time.
 
 use crate::{finds, rule};
 

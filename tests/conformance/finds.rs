@@ -9,9 +9,8 @@ use std::{
 
 use wiz_session::{Handle, store::conformance::Conformance};
 
-use crate::{faults::Fault, store::Store};
+use crate::{faults::Fault, store::Store, times::times};
 
-const TIMES: usize = 5;
 /// A run takes two seconds, and what waits for a lock five: more than a busy machine makes of them is a fault here.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -41,7 +40,7 @@ pub(crate) type Run = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) fn each_time_in(run: impl Fn() -> Run, rule: &str) {
     silence_what_is_expected();
-    for time in 1..=TIMES {
+    for time in 1..=times(2) {
         let start = Instant::now();
         let said = outcome(run()).expect_err("the suite finds nothing");
         assert!(start.elapsed() < LIMIT, "it took {:?}", start.elapsed());

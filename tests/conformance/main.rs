@@ -10,4 +10,5 @@ mod pushing;
 mod rows;
 mod rule;
 mod store;
+mod times;
 mod wrapped;

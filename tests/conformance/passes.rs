@@ -11,15 +11,8 @@ use crate::{
     faults::Fault,
     finds::{Run, outcome, suite},
     store::Store,
+    times::times,
 };
-
-const TIMES: usize = 10;
-
-/// Or as often as `WIZ_CONFORMANCE_TIMES` says: fifty before the suite is called stable.
-fn times() -> usize {
-    let asked = std::env::var("WIZ_CONFORMANCE_TIMES").ok();
-    asked.map_or(TIMES, |times| times.parse().expect("a number"))
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Pace {
@@ -146,7 +139,7 @@ fn passes(times: usize, run: impl Fn() -> Run) {
 
 #[test]
 fn a_right_store_passes() {
-    passes(times(), || {
+    passes(times(10), || {
         let store = Store::with(Fault::Nothing);
         Box::pin(suite(&store).run(store))
     });
@@ -154,7 +147,7 @@ fn a_right_store_passes() {
 
 #[test]
 fn a_right_store_that_waits_at_random_passes() {
-    passes(times(), || {
+    passes(times(10), || {
         let inner = Store::with(Fault::Nothing);
         let pace = Pace::Random;
         Box::pin(suite(&inner).run(Paced { pace, inner }))
