@@ -73,6 +73,9 @@ impl SessionState {
         if writes {
             return Plan::Replace;
         }
+        if self.is_cached && self.changes.has_pending() {
+            return Plan::Refresh;
+        }
         if self.outdated {
             return Plan::Reissue;
         }

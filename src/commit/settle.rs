@@ -130,6 +130,7 @@ impl SessionState {
         }
         self.endings = Endings::default();
         self.outdated = false;
+        self.is_cached = false;
         self.cookie = cookie;
         self.base = base;
         true

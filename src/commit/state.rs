@@ -42,6 +42,8 @@ pub(crate) struct SessionState {
     pub(super) in_time: Option<Timestamp>,
     /// The response headers are sent: no cookie can be set any more, and the snapshot may be old.
     pub(crate) headers_sent: bool,
+    /// The snapshot is from a near cache.
+    pub(super) is_cached: bool,
     /// What the response has to do to the client's cookie, so far.
     pub(crate) cookie: Option<CookieAction>,
 }
@@ -63,6 +65,7 @@ impl SessionState {
             unbound: None,
             in_time: None,
             headers_sent: false,
+            is_cached: false,
             cookie: None,
         }
     }
@@ -75,6 +78,13 @@ impl SessionState {
         self.in_time = Some(found_at);
         self.outdated = outdated;
         self.unbound = None;
+    }
+
+    /// What was [attached](Self::attach) is from a near cache. As it may be old, what "already there" means is decided
+    /// against the record at the commit.
+    pub(crate) fn found_in_cache(&mut self) {
+        self.is_cached = true;
+        self.changes.keep_redundant();
     }
 
     /// The client presented a session that is over.
@@ -343,6 +353,7 @@ impl SessionState {
         let data = Some(record.data()).filter(|_| self.intent.keeps_data());
         self.changes.rebase(data)?;
         stored.record = record;
+        self.is_cached = false;
         Ok(())
     }
 

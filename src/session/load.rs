@@ -78,7 +78,7 @@ pub(super) async fn load(
             .cache
             .get(handle, now, |record| is_live(config, record, now))
             .filter(|record| !is_gated || config.device.admits(record, cookies, now));
-        let is_admitted = kept.is_some();
+        let is_cached = kept.is_some();
         let record = match kept {
             Some(record) => Some(record),
             None => {
@@ -97,7 +97,7 @@ pub(super) async fn load(
             }
             Some(record) if record.is_tombstone() => state.found_moved(),
             Some(record)
-                if is_gated && !is_admitted && !config.device.admits(&record, cookies, now) =>
+                if is_gated && !is_cached && !config.device.admits(&record, cookies, now) =>
             {
                 state.found_unbound(handle);
                 observe::device_unbound(handle);
@@ -108,6 +108,9 @@ pub(super) async fn load(
                 // A token is renewed by the application alone.
                 let outdated = verified.outdated && !cookies.is_bearer();
                 state.attach(stored, now, outdated);
+                if is_cached {
+                    state.found_in_cache();
+                }
                 break;
             }
         }

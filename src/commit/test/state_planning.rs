@@ -219,6 +219,25 @@ fn a_handle_that_outlived_its_request_does_not_trust_its_snapshot() {
     assert_eq!(plan(&state, 1), Create, "which is refused");
 }
 
+#[test]
+fn what_a_cache_may_have_old_is_looked_at_before_a_write_is_left_out() {
+    use Plan::{Move, Nothing, Refresh, Replace};
+    type Case = (fn(&mut SessionState), Plan);
+    let table: [Case; 5] = [
+        (|_| {}, Nothing),
+        (|state| set(state, "a", "1"), Refresh),
+        (|state| assert!(!state.draft().delete("b")), Refresh),
+        (|state| set(state, "a", "2"), Replace),
+        (SessionState::regenerate, Move),
+    ];
+    for (change, expected) in table {
+        let mut state = live(record(v(1), r#"{"a":1}"#));
+        state.found_in_cache();
+        change(&mut state);
+        assert_eq!(plan(&state, 1), expected);
+    }
+}
+
 /// What is stored at minute 20 of a session that began at 0.
 fn stored(record: Record, change: fn(&mut SessionState)) -> Record {
     let scenario = Scenario::new().at(20).loaded(record).change(change);

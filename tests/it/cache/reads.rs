@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use wiz_session::{
-    WizSession,
+    Error, WizSession,
     test_util::{Fault, StoreMethod},
 };
 
@@ -69,6 +69,59 @@ async fn a_write_on_an_old_read_loses_nothing() {
     }
     site.clock.advance(CACHE_FOR);
     assert_eq!(one.read("a").await, Some(21));
+}
+
+/// What is "already there" is decided against the record at the commit, as for every handle whose data may be old.
+#[tokio::test]
+async fn a_write_that_changes_nothing_of_an_old_read_is_stored() {
+    async fn after(
+        theirs: impl AsyncFnOnce(WizSession) -> Result<(), Error>,
+        ours: impl AsyncFnOnce(WizSession) -> Result<(), Error>,
+    ) -> [Option<u32>; 2] {
+        let site = Site::new();
+        let [mut one, mut two] = site.visitor().await;
+        one.visit(theirs).await.is_ok();
+        two.visit(ours).await.is_ok();
+        site.clock.advance(CACHE_FOR);
+        [one.read("a").await, one.read("b").await]
+    }
+    let set = after(
+        async |session| session.set("a", 2),
+        async |session| session.set("a", 1),
+    );
+    assert_eq!(set.await, [Some(1), None]);
+    let delete = after(
+        async |session| session.set("b", 1),
+        async |session| {
+            session.delete("b");
+            Ok(())
+        },
+    );
+    assert_eq!(delete.await, [Some(1), None]);
+    let update = after(
+        async |session| session.set("a", 0),
+        async |session| {
+            let at_least_one = |n: &mut u32| *n = (*n).max(1);
+            session.update("a", at_least_one).map(drop)
+        },
+    );
+    assert_eq!(update.await, [Some(1), None]);
+}
+
+/// It takes a look to know, and no write.
+#[tokio::test]
+async fn a_write_that_changes_nothing_is_looked_up() {
+    let site = Site::new();
+    let [mut one, _] = site.visitor().await;
+    one.write("a", 1).await;
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
+    one.visit(async |session| {
+        session.set("a", 2).unwrap();
+        session.set("a", 1)
+    })
+    .await
+    .is_ok();
+    assert_eq!(site.store.take_calls(), [StoreMethod::Load]);
 }
 
 #[tokio::test]
