@@ -1,4 +1,5 @@
 use std::{
+    num::NonZeroU64,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,23 +11,30 @@ use tokio::sync::Notify;
 
 /// Milliseconds since 1970: half the size of a `SystemTime`, and what a store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Timestamp(u64);
+pub(crate) struct Timestamp(
+    /// One more, so that an `Option` of it takes no more memory: each session has one.
+    NonZeroU64,
+);
 
 impl Timestamp {
     pub(crate) const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(NonZeroU64::MIN.saturating_add(millis))
     }
 
     pub(crate) const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     pub(crate) fn saturating_add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(millis(duration)).min(Self::LATEST))
+        Self::from_millis(
+            self.as_millis()
+                .saturating_add(millis(duration))
+                .min(Self::LATEST),
+        )
     }
 
     pub(crate) fn saturating_sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(duration)))
+        Self::from_millis(self.as_millis().saturating_sub(millis(duration)))
     }
 
     /// Zero if `earlier` is later.
@@ -36,7 +44,7 @@ impl Timestamp {
 
     /// [`since`](Self::since) in milliseconds.
     pub(crate) fn millis_since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
+        self.as_millis().saturating_sub(earlier.as_millis())
     }
 
     /// The end of the year 9999: every platform's `SystemTime` and every database's integer holds it.
@@ -46,13 +54,14 @@ impl Timestamp {
 impl From<SystemTime> for Timestamp {
     /// A time before 1970 counts as 1970.
     fn from(time: SystemTime) -> Self {
-        Self(millis(time.duration_since(UNIX_EPOCH).unwrap_or_default()).min(Self::LATEST))
+        let since = millis(time.duration_since(UNIX_EPOCH).unwrap_or_default());
+        Self::from_millis(since.min(Self::LATEST))
     }
 }
 
 impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> Self {
-        UNIX_EPOCH + Duration::from_millis(time.0.min(Timestamp::LATEST))
+        UNIX_EPOCH + Duration::from_millis(time.as_millis().min(Timestamp::LATEST))
     }
 }
 
@@ -114,7 +123,7 @@ impl Clock {
         let Some(Manual { millis, moved }) = self.0.as_deref() else {
             panic!("the system's clock cannot be moved: give the layer a `Clock::manual()`");
         };
-        let move_on = |now| Some(Timestamp(now).saturating_add(by).0);
+        let move_on = |now| Some(Timestamp::from_millis(now).saturating_add(by).as_millis());
         let _always = millis.fetch_update(Ordering::Relaxed, Ordering::Relaxed, move_on);
         moved.notify_waiters();
     }
@@ -139,7 +148,7 @@ impl Clock {
     pub(crate) fn timestamp(&self) -> Timestamp {
         match &self.0 {
             None => Timestamp::from(SystemTime::now()),
-            Some(manual) => Timestamp(manual.millis.load(Ordering::Relaxed)),
+            Some(manual) => Timestamp::from_millis(manual.millis.load(Ordering::Relaxed)),
         }
     }
 
@@ -158,6 +167,11 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_optional_timestamp_takes_no_more() {
+        assert_eq!(size_of::<Option<Timestamp>>(), size_of::<u64>());
+    }
 
     #[test]
     fn timestamps_saturate() {
