@@ -19,6 +19,10 @@ pub fn one_process(runtime: &Runtime) -> Vec<Target> {
     for (what, change) in [
         ("set a key of its own", Change::OwnKey),
         ("add one to a number", Change::AddOne),
+        (
+            "add one to a number after 5 ms of work",
+            Change::AddOneSlowly,
+        ),
     ] {
         let head = || {
             let crowds = DISTANCES
@@ -111,6 +115,8 @@ enum Change {
     OwnKey,
     /// Each adds one to the same number.
     AddOne,
+    /// The same, and reads it before some work and writes it after.
+    AddOneSlowly,
 }
 
 #[derive(Clone, Copy)]
@@ -136,6 +142,7 @@ async fn race(scene: &Scene, processes: usize, count: usize, change: Change) -> 
         let path = match change {
             Change::OwnKey => routes::set(n),
             Change::AddOne => routes::ADD.to_owned(),
+            Change::AddOneSlowly => routes::ADD_SLOWLY.to_owned(),
         };
         requests.spawn(async move {
             start.wait().await;
@@ -151,7 +158,7 @@ async fn race(scene: &Scene, processes: usize, count: usize, change: Change) -> 
     let seen_by = if processes == 1 { 0 } else { 2 };
     let path = match change {
         Change::OwnKey => routes::kept(count),
-        Change::AddOne => routes::COUNT.to_owned(),
+        Change::AddOne | Change::AddOneSlowly => routes::COUNT.to_owned(),
     };
     let kept = browser.get(&scene.apps[seen_by], &path).await.number();
     Outcome {

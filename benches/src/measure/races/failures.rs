@@ -92,7 +92,7 @@ async fn failing(scene: &Scene, fault: Fault, path: &str) -> Failing {
     } else if login.ask(new, routes::USER).await.body == "7" {
         Some("another cookie replaces the login's".to_owned())
     } else {
-        Some("and the session is empty".to_owned())
+        Some("the session is empty there".to_owned())
     };
     Failing {
         now,

@@ -41,9 +41,9 @@ pub fn after_regenerate(runtime: &Runtime) -> Target {
         "contestant",
         "old id lives again",
         "with the login",
-        "its write is kept",
         "it sets a cookie",
-        "the browser is logged in",
+        "the browser: has what it wrote",
+        "is logged in",
     ]);
     let mut dead = true;
     for one in &contestants::ALL {
@@ -53,8 +53,8 @@ pub fn after_regenerate(runtime: &Runtime) -> Target {
             one.name.to_owned(),
             of(&all, |late| late.old_lives),
             of(&all, |late| late.old_logged_in),
-            of(&all, |late| late.kept),
             of(&all, |late| late.sets_cookie),
+            of(&all, |late| late.kept),
             of(&all, |late| late.logged_in),
         ]);
         let is_right = |late: &Late| !late.old_lives && !late.sets_cookie && late.logged_in;
@@ -99,10 +99,10 @@ struct Late {
     old_lives: bool,
     /// in which somebody is logged in.
     old_logged_in: bool,
-    /// What it wrote is in the session that the browser has now.
-    kept: bool,
     sets_cookie: bool,
-    /// Once the late answer has arrived, too, the browser is still logged in.
+    /// Once the late answer has arrived, too: what it wrote is in the browser's session,
+    kept: bool,
+    /// and the browser is logged in.
     logged_in: bool,
 }
 
@@ -123,16 +123,16 @@ async fn race(scene: &Scene, path: &str, process: usize) -> Late {
     scene.meeting.meet().await;
     let late = slow.await.expect("the request is answered");
 
-    let kept = browser.ask(here, &routes::kept(1)).await.body == "1";
     browser.keep(&late);
+    let kept = browser.ask(here, &routes::kept(1)).await.body == "1";
     let logged_in = browser.ask(here, routes::USER).await.body == "7";
     let old_logged_in = old.ask(here, routes::USER).await.body == "7";
     let old_key = old.ask(here, &routes::kept(1)).await.body == "1";
     Late {
         old_lives: old_logged_in || old_key,
         old_logged_in,
-        kept,
         sets_cookie: late.sets_cookies(),
+        kept,
         logged_in,
     }
 }

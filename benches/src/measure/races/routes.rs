@@ -1,6 +1,7 @@
-//! The handlers, the same for all contestants. None waits: what comes between a load and a save is the store's distance.
+//! The handlers, the same for all contestants. But for one they never wait: what comes between a load and a save is the
+//! store's distance.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -14,8 +15,8 @@ use tokio::sync::Barrier;
 pub trait Session: FromRequestParts<()> + Send + Sync + 'static {
     fn read(&self, key: &str) -> impl Future<Output = Result<Option<u64>, Response>> + Send;
     fn write(&self, key: &str, value: u64) -> impl Future<Output = Result<(), Response>> + Send;
-    /// Read, add, write; in one step where the contestant has one.
-    fn add_one(&self, key: &str) -> impl Future<Output = Result<(), Response>> + Send;
+    /// Read, do some work, write what was read plus one; where the contestant has a step for both, that after the work.
+    fn add_one(&self, key: &str, work: Work) -> impl Future<Output = Result<(), Response>> + Send;
     /// A new id.
     fn regenerate(&self) -> impl Future<Output = Result<(), Response>> + Send;
     /// The end of the session.
@@ -28,9 +29,25 @@ pub const REGENERATE: &str = "/regenerate";
 /// Who is logged in; "nobody".
 pub const USER: &str = "/user";
 pub const ADD: &str = "/add";
+/// With [some work](WORKS) between the read and the write.
+pub const ADD_SLOWLY: &str = "/add-slowly";
 pub const COUNT: &str = "/count";
 /// Reads, meets the one who measures twice, and writes key 0.
 pub const SLOW: &str = "/slow";
+
+/// Such as a question to another service.
+const WORKS: Duration = Duration::from_millis(5);
+
+/// What a handler does between a read and a write.
+pub struct Work(Duration);
+
+impl Work {
+    pub async fn done(self) {
+        if !self.0.is_zero() {
+            tokio::time::sleep(self.0).await;
+        }
+    }
+}
 
 /// Sets the n-th key.
 pub fn set(n: usize) -> String {
@@ -68,6 +85,7 @@ pub fn router<S: Session>(meeting: &Meeting) -> Router {
         .route("/set/{n}", get(set_key::<S>))
         .route("/kept/{n}", get(kept_keys::<S>))
         .route(ADD, get(add::<S>))
+        .route(ADD_SLOWLY, get(add_slowly::<S>))
         .route(COUNT, get(count::<S>))
         .route(SLOW, get(slow::<S>))
         .layer(Extension(meeting.clone()))
@@ -105,7 +123,11 @@ async fn kept_keys<S: Session>(session: S, Path(n): Path<usize>) -> Answer<Strin
 }
 
 async fn add<S: Session>(session: S) -> Answer<()> {
-    session.add_one(COUNTER).await
+    session.add_one(COUNTER, Work(Duration::ZERO)).await
+}
+
+async fn add_slowly<S: Session>(session: S) -> Answer<()> {
+    session.add_one(COUNTER, Work(WORKS)).await
 }
 
 async fn count<S: Session>(session: S) -> Answer<String> {

@@ -13,7 +13,7 @@ use super::{Contestant, failed};
 use crate::{
     contestants::axess::key,
     measure::races::{
-        routes::{Session, router},
+        routes::{Session, Work, router},
         way::{BROKEN, Way},
     },
 };
@@ -112,8 +112,9 @@ impl Session for AuthSession {
         if fits { Ok(()) } else { Err(failed(())) }
     }
 
-    async fn add_one(&self, key: &str) -> Result<(), Response> {
+    async fn add_one(&self, key: &str, work: Work) -> Result<(), Response> {
         let before = self.read(key).await?.unwrap_or_default();
+        work.done().await;
         self.write(key, before + 1).await
     }
 

@@ -14,7 +14,7 @@ use axum_session::{
 
 use super::Contestant;
 use crate::measure::races::{
-    routes::{Meeting, Session, router},
+    routes::{Meeting, Session, Work, router},
     way::{BROKEN, Way},
 };
 
@@ -121,8 +121,9 @@ impl Session for AxumSession<Far> {
         Ok(())
     }
 
-    async fn add_one(&self, key: &str) -> Result<(), Response> {
+    async fn add_one(&self, key: &str, work: Work) -> Result<(), Response> {
         let before: u64 = self.get(key).unwrap_or_default();
+        work.done().await;
         self.set(key, before + 1);
         Ok(())
     }

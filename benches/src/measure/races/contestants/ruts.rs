@@ -14,7 +14,7 @@ use super::{Contestant, failed};
 use crate::{
     contestants::ruts::{cookie, hour},
     measure::races::{
-        routes::{Session, router},
+        routes::{Session, Work, router},
         way::{BROKEN, Way},
     },
 };
@@ -121,8 +121,9 @@ impl Session for RutsSession<Far> {
         self.set(key, &value, hour(), None).await.map_err(failed)
     }
 
-    async fn add_one(&self, key: &str) -> Result<(), Response> {
+    async fn add_one(&self, key: &str, work: Work) -> Result<(), Response> {
         let before = self.read(key).await?.unwrap_or_default();
+        work.done().await;
         self.write(key, before + 1).await
     }
 

@@ -11,7 +11,7 @@ use tower_sessions::{
 
 use super::{Contestant, failed};
 use crate::measure::races::{
-    routes::{Session, router},
+    routes::{Session, Work, router},
     way::{BROKEN, Way},
 };
 
@@ -70,8 +70,9 @@ impl Session for TowerSession {
         self.insert(key, value).await.map_err(failed)
     }
 
-    async fn add_one(&self, key: &str) -> Result<(), Response> {
+    async fn add_one(&self, key: &str, work: Work) -> Result<(), Response> {
         let before = self.read(key).await?.unwrap_or_default();
+        work.done().await;
         self.write(key, before + 1).await
     }
 

@@ -13,7 +13,7 @@ use super::Contestant;
 use crate::{
     contestants::wiz_session::{key, store},
     measure::races::{
-        routes::{Session, router},
+        routes::{Session, Work, router},
         way::{BROKEN, Way},
     },
 };
@@ -102,7 +102,8 @@ impl Session for WizSession {
         self.set(key, value).map_err(answer)
     }
 
-    async fn add_one(&self, key: &str) -> Result<(), Response> {
+    async fn add_one(&self, key: &str, work: Work) -> Result<(), Response> {
+        work.done().await;
         let added = self.update(key, |n: &mut u64| *n += 1);
         added.map(drop).map_err(answer)
     }
