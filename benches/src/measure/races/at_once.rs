@@ -60,7 +60,7 @@ pub fn one_process(runtime: &Runtime) -> Vec<Target> {
     }
     println!(
         "\nRequests at once on one session: round trip to the store and number of requests. Medians of {ROUNDS} rounds, \
-         and [least..most] where they differ."
+         and the least and the most where they differ."
     );
     held
 }
@@ -89,7 +89,7 @@ pub fn two_processes(runtime: &Runtime) -> Target {
     table.print("Two processes");
     println!(
         "\n100 requests at once on one session, half of them with either process, 2 ms from the store; read by a third. \
-         Medians of {ROUNDS} rounds, and [least..most] where they differ."
+         Medians of {ROUNDS} rounds, and the least and the most where they differ."
     );
     target("two processes: all kept".to_owned(), all_kept)
 }
@@ -181,7 +181,7 @@ fn spread(rounds: &[Outcome], of: fn(&Outcome) -> f64) -> String {
     if least == most {
         format!("{most:.0}")
     } else {
-        format!("{:.0} [{least:.0}..{most:.0}]", middle(rounds, of))
+        format!("{:.0} ({least:.0} to {most:.0})", middle(rounds, of))
     }
 }
 
