@@ -28,6 +28,7 @@ connection     what a connection costs
 wrk            requests per second over loopback (needs wrk)
 scaling        two threads, 1,000 and 1,000,000 sessions, the sweeper
 hot            a thousand requests at once on one session
+races          requests that meet, with a store some way off, and one that fails: what is kept, lost, revived
 parts          what the work itself costs: HMAC, clock, store calls
 bound          what binding a session to its device costs a request
 flask          Flask's cookie, beside itsdangerous
@@ -36,6 +37,9 @@ feed           how soon an end is told, what watching costs (needs the servers)
 cache          the near cache, beside tower-sessions' (needs the servers)
 redis          the Redis store beside redis-benchmark, large sessions, sweeps; of the one that follows, if any
 dependencies   crates of an application, and the time to build it
+
+guide          the tables of docs/performance.md that are about single requests, as they stand there
+guide counts   the same without the times, for a busy machine
 
 spin CONTESTANT SCENARIO               one scenario for ten seconds, for a profiler
 spin DATABASE CONTESTANT reads|writes   the same on Redis or PostgreSQL
@@ -56,6 +60,8 @@ const ALL: &[(&str, fn())] = &[
     ("wrk", measure::wrk::measure),
     ("scaling", measure::scaling::measure),
     ("hot", measure::hot::measure),
+    #[cfg(feature = "peers")]
+    ("races", measure::races::measure),
     ("parts", measure::parts::measure),
     ("bound", measure::bound::measure),
     #[cfg(feature = "flask")]
@@ -95,6 +101,8 @@ fn main() -> ExitCode {
                 titles.iter().map(|title| scenario::titled(title)),
             ));
         }
+        ["guide"] => measure::guide::measure(),
+        ["guide", "counts"] => measure::guide::counts(),
         #[cfg(feature = "databases")]
         ["redis", name] if measure::redis::ALL.iter().any(|(named, _)| *named == name) => {
             let chosen = measure::redis::ALL

@@ -26,6 +26,12 @@ const WITHIN: [(&str, &str, f64); 2] = [
 
 const HEAP: f64 = 256.0;
 
+/// Of a scenario: the peer's time, as its n-th part.
+pub fn part(title: &str) -> Option<f64> {
+    let mut targets = TARGETS.iter();
+    targets.find(|(of, ..)| *of == title)?.1
+}
+
 pub fn print_time(times: &Figures) {
     let mut table = Table::new(["scenario", "target", SKETCH, "measured", ""]);
     let of = |title: &str, name| times[&(title.to_owned(), name)];

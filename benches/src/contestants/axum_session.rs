@@ -1,9 +1,8 @@
-//! axum_session in memory, without a pool. Its memory lifetime defaults to zero, which keeps nothing.
+//! axum_session in memory, without a pool, with its defaults.
 
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use axum_session::{
@@ -17,10 +16,7 @@ use crate::routes::{Session, router};
 pub const CONTESTANT: Contestant = Contestant {
     name: "axum_session",
     app: || {
-        let hour = Duration::from_secs(3600);
-        let config = SessionConfig::default()
-            .with_memory_lifetime(hour.try_into().expect("an hour is not too long"));
-        let layer = SessionLayer::new(store(config));
+        let layer = SessionLayer::new(store(SessionConfig::default()));
         router::<AxumSession<SessionNullPool>>().layer(layer)
     },
 };

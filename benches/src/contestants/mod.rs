@@ -1,8 +1,12 @@
 //! Who runs. Adding a contestant is adding a module and a line to [`ALL`].
 
+#[cfg(feature = "peers")]
+pub mod axess;
 mod axum_session;
 mod bare;
 mod noop;
+#[cfg(feature = "peers")]
+pub mod ruts;
 mod sketch;
 mod tower_sessions;
 mod tower_sessions_signed;
@@ -27,12 +31,16 @@ impl Contestant {
 }
 
 /// `bare` and `noop` come first, the library comes last.
-pub const ALL: [Contestant; 7] = [
+pub const ALL: &[Contestant] = &[
     bare::CONTESTANT,
     noop::CONTESTANT,
     tower_sessions::CONTESTANT,
     tower_sessions_signed::CONTESTANT,
     axum_session::CONTESTANT,
+    #[cfg(feature = "peers")]
+    axess::CONTESTANT,
+    #[cfg(feature = "peers")]
+    ruts::CONTESTANT,
     sketch::CONTESTANT,
     wiz_session::CONTESTANT,
 ];

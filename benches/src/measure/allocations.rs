@@ -26,19 +26,9 @@ pub fn measure() -> Figures {
     let mut figures = Figures::new();
     for scenario in &scenario::ALL {
         let title = scenario.title();
-        eprintln!("allocations: {title}");
-        let counts: Vec<PerRequest> = contestants::ALL
-            .iter()
-            .map(|one| per_request(one, scenario))
-            .collect();
-        let noop = contestants::ALL
-            .iter()
-            .position(|one| one.name == NOOP)
-            .expect("noop runs");
-        for (one, count) in contestants::ALL.iter().zip(&counts) {
-            let over = count.calls - counts[noop].calls;
-            figures.insert((title.clone(), one.name), over);
-        }
+        let counts = counts(scenario);
+        let noop = noop();
+        insert(&mut figures, &title, &counts);
         let cells = |of: fn(&PerRequest) -> f64| {
             let mut cells = vec![title.clone()];
             for (index, count) in counts.iter().enumerate() {
@@ -56,6 +46,33 @@ pub fn measure() -> Figures {
     calls.print("Allocations of a request over `noop`");
     bytes.print("Bytes allocated by a request over `noop`");
     figures
+}
+
+/// Allocations over `noop`, unprinted.
+pub fn figures(scenarios: impl IntoIterator<Item = &'static Scenario>) -> Figures {
+    let mut figures = Figures::new();
+    for scenario in scenarios {
+        insert(&mut figures, &scenario.title(), &counts(scenario));
+    }
+    figures
+}
+
+fn counts(scenario: &'static Scenario) -> Vec<PerRequest> {
+    eprintln!("allocations: {}", scenario.title());
+    let all = contestants::ALL.iter();
+    all.map(|one| per_request(one, scenario)).collect()
+}
+
+fn insert(figures: &mut Figures, title: &str, counts: &[PerRequest]) {
+    for (one, count) in contestants::ALL.iter().zip(counts) {
+        let over = count.calls - counts[noop()].calls;
+        figures.insert((title.to_owned(), one.name), over);
+    }
+}
+
+fn noop() -> usize {
+    let mut all = contestants::ALL.iter();
+    all.position(|one| one.name == NOOP).expect("noop runs")
 }
 
 pub fn per_request(contestant: &Contestant, scenario: &'static Scenario) -> PerRequest {

@@ -12,7 +12,7 @@ const CONNECTIONS: usize = 100;
 
 pub fn measure() {
     let mut table = Table::new(["contestant", "allocations", "ns"]);
-    for one in &contestants::ALL {
+    for one in contestants::ALL {
         let runtime = runtime();
         let _inside = runtime.enter();
         let app = (one.app)();

@@ -38,7 +38,7 @@ pub fn measure() -> Option<Figures> {
         let title = scenario.title();
         eprintln!("instructions: {title}");
         let mut cells = vec![title.clone()];
-        for one in &contestants::ALL {
+        for one in contestants::ALL {
             let PerRequest { sha256, rest } = per_request(one, scenario);
             figures.insert((title.clone(), one.name), rest);
             cells.push(if sha256 < 1.0 {

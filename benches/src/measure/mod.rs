@@ -12,10 +12,13 @@ pub mod dependencies;
 pub mod feed;
 #[cfg(feature = "flask")]
 pub mod flask;
+pub mod guide;
 pub mod heap;
 pub mod hot;
 pub mod instructions;
 pub mod parts;
+#[cfg(feature = "peers")]
+pub mod races;
 #[cfg(feature = "databases")]
 pub mod redis;
 pub mod scaling;
