@@ -112,6 +112,7 @@ faults! {
     a_sweep_that_is_a_second_early: SweepIsEarly, ANY;
     a_sweep_that_spares_what_expires_now: SweepIsLate, EXPIRED;
     a_sweep_by_the_end_of_the_create: SweepByFirstEnd, EXPIRED;
+    a_sweep_of_tombstones_by_the_end_of_the_session: SweepOfMovedByFirstEnd, EXPIRED;
     // list
     a_list_of_10: ListOf10, NOTHING_IS_CUT;
     a_list_of_100: ListOf100, NOTHING_IS_CUT;

@@ -451,9 +451,11 @@ impl SessionStore for Store {
             _ => row.end <= now,
         };
         let mut expired = self.rows().expired(is_expired, limit);
-        if self.fault == SweepByFirstEnd {
-            let first = self.first.lock().unwrap();
-            expired.retain(|handle| first.get(handle).is_none_or(|row| row.end <= now));
+        if matches!(self.fault, SweepByFirstEnd | SweepOfMovedByFirstEnd) {
+            let (rows, first) = (self.rows(), self.first.lock().unwrap());
+            let is_meant = |handle| self.fault == SweepByFirstEnd || rows.0[handle].is_tombstone;
+            let has_passed = |handle| first.get(handle).is_none_or(|row| row.end <= now);
+            expired.retain(|handle| !is_meant(handle) || has_passed(handle));
         }
         if matches!(self.fault, SweepInSteps | SweepUnderTwoLocks) {
             self.between(SweepInSteps).await;

@@ -141,15 +141,13 @@ async fn all_that_expired_is_swept(store: &Subject<impl SessionStore>) {
     let (now, user) = (store.now(), user());
     let at = now + 10 * HOUR;
     sweep(store, at, 1_000).await;
-    let (old, new) = (
-        store.insert(&record(now, Some(&user), "{}")).await,
-        super::samples::handle(),
-    );
     let moved = record(now, Some(&user), "{}").with_expires_at(at);
+    let long = moved.clone().with_expires_at(at + HOUR);
+    // Its tombstone ends before it would have.
+    let (old, new) = (store.insert(&long).await, super::samples::handle());
     store
         .regenerate(old, Version::FIRST, &tombstone(now), new, &moved)
         .await;
-    let long = moved.clone().with_expires_at(at + HOUR);
     let sooner = store.insert(&long).await;
     let shortened = moved.clone().with_expires_at(now + HOUR);
     store.replace(sooner, Version::FIRST, &shortened).await;
