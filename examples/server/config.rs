@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) cache: Option<Duration>,
     /// How many sessions a user may have.
     pub(crate) max_sessions_per_user: Option<usize>,
+    /// Whether there is a guest for every number.
+    pub(crate) guests: bool,
     /// Shares the login with a Flask application that has this key.
     pub(crate) flask: Option<FlaskBridge>,
     /// For HTTPS without a proxy.
@@ -50,6 +52,7 @@ impl Config {
             watch_interval: seconds("WATCH_INTERVAL")?,
             cache: seconds("CACHE")?,
             max_sessions_per_user: number("MAX_SESSIONS_PER_USER", "number")?,
+            guests: is_on("GUESTS")?,
             flask: var("FLASK_SECRET_KEY")?.map(flask).transpose()?,
             device_binding: device_binding(tls.is_some())?,
             tls,
@@ -84,6 +87,14 @@ fn number<T: FromStr>(name: &str, what: &str) -> Result<Option<T>, String> {
         .map_err(|_| format!("{name} must be a whole {what}, not {text:?}"))
 }
 
+fn is_on(name: &str) -> Result<bool, String> {
+    match var(name)?.as_deref() {
+        None | Some("" | "0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(format!("{name} must be 0 or 1, not {other:?}")),
+    }
+}
+
 fn tls(certificate: Option<String>, key: Option<String>) -> Result<Option<Identity>, String> {
     match (certificate, key) {
         (None, None) => Ok(None),
@@ -95,11 +106,7 @@ fn tls(certificate: Option<String>, key: Option<String>) -> Result<Option<Identi
 /// Offered with TLS, and where it is asked for; then the layer says what is missing.
 fn device_binding(has_tls: bool) -> Result<Option<DeviceBinding>, String> {
     let lifetime = seconds("DEVICE_COOKIE")?;
-    let is_required = match var("REQUIRE_DEVICE")?.as_deref() {
-        None | Some("" | "0") => false,
-        Some("1") => true,
-        Some(other) => return Err(format!("REQUIRE_DEVICE must be 0 or 1, not {other:?}")),
-    };
+    let is_required = is_on("REQUIRE_DEVICE")?;
     if !has_tls && !is_required && lifetime.is_none() {
         return Ok(None);
     }

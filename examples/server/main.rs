@@ -26,6 +26,7 @@
 //! | `WATCH_INTERVAL` | seconds after which an open page notices at the latest what another process did | `10` |
 //! | `CACHE` | seconds that a process may keep what it has read, `1` to `60` | not at all |
 //! | `MAX_SESSIONS_PER_USER` | the login that is one more ends the oldest | no limit |
+//! | `GUESTS` | `1`: beside Alice and Bob there is `guest7@example.com`, and one for every other number, with the password `guest`, for tests | `0` |
 //! | `FLASK_SECRET_KEY` | shares login and data with a Flask application that has this `SECRET_KEY` | not at all |
 //! | `TLS_CERT`, `TLS_KEY` | files in PEM: HTTPS, with the cookie `__Host-sid`, and logins are offered to be bound to their device | plain HTTP |
 //! | `DEVICE_COOKIE` | seconds that the bound cookie `__Host-sid-bound` lives | `600` |
@@ -121,7 +122,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     announce(scheme, listener.local_addr()?)?;
 
-    let app = app::app(Users::with_demo_accounts(), sessions, config.flask);
+    let mut users = Users::with_demo_accounts();
+    if config.guests {
+        users = users.with_guests();
+    }
+    let app = app::app(users, sessions, config.flask);
     match config.tls {
         Some(identity) => shutdown::serve(identity.listen(listener)?, app, stop).await?,
         None => {

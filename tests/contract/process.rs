@@ -125,6 +125,32 @@ async fn the_cookie_is_secure_where_that_is_asked_for() {
     assert!(cookie.contains("; Secure"), "{cookie}");
 }
 
+#[tokio::test]
+async fn there_are_guests_where_that_is_asked_for() {
+    let body = |number: u32, password: &str| {
+        let email = format!("guest{number}@example.com");
+        json!({ "email": email, "password": password })
+    };
+    let server = Server::spawn(command().env("GUESTS", "1"));
+    let guest = Browser::new(&server);
+    guest
+        .post("/api/login", body(7, "x"))
+        .await
+        .expect_error(401);
+    let login = guest.post("/api/login", body(7, "guest")).await.expect(200);
+    assert_eq!(login.json()["user"]["name"], "Guest 7");
+    let check = guest.get("/api/check_session").await.expect(200);
+    assert_eq!(check.json()["user"]["email"], "guest7@example.com");
+
+    let server = Server::start();
+    let guest = Browser::new(&server);
+    guest
+        .post("/api/login", body(7, "guest"))
+        .await
+        .expect_error(401);
+    assert!(refusal("GUESTS", "yes").contains("GUESTS must be 0 or 1"));
+}
+
 #[test]
 fn refuses_tls_and_devices_that_make_no_sense() {
     assert!(refusal("TLS_CERT", "cert.pem").contains("TLS_CERT and TLS_KEY belong together"));

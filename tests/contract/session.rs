@@ -44,6 +44,20 @@ async fn stores_any_json_and_gives_it_back() {
 }
 
 #[tokio::test]
+async fn a_session_goes_on_under_a_new_id() {
+    let server = Server::start();
+    let browser = Browser::new(&server);
+    let regenerate = || browser.post("/api/regenerate", json!({}));
+    let none = regenerate().await.expect(200);
+    assert_eq!(none.set_cookie(), None, "there is none yet");
+    let first = slow_set(&browser, "a", json!(1), 0).await;
+    let second = regenerate().await.expect(200);
+    assert_ne!(second.set_cookie(), first.set_cookie());
+    assert!(second.set_cookie().is_some());
+    assert_eq!(browser.session().await, json!({ "a": 1 }));
+}
+
+#[tokio::test]
 async fn numbers_keep_every_digit() {
     let server = Server::start();
     let browser = Browser::new(&server);

@@ -22,6 +22,7 @@ pub(super) fn routes() -> Router<Users> {
     Router::new()
         .route("/api/session", get(show))
         .route("/api/slow_set", post(slow_set))
+        .route("/api/regenerate", post(regenerate))
         .route("/healthz", get(healthz))
 }
 
@@ -66,6 +67,12 @@ async fn slow_set(session: WizSession, input: SlowSet<Box<RawValue>>) -> Result<
     tokio::time::sleep(wait).await;
     session.set(&input.key, input.value)?;
     Ok(Json(json!({ "ok": true })))
+}
+
+/// The same session under a new id, as after anything that gives it more rights.
+async fn regenerate(session: WizSession) -> Json<Value> {
+    session.regenerate();
+    Json(json!({ "ok": true }))
 }
 
 async fn healthz() -> Json<Value> {
