@@ -1,20 +1,27 @@
 //! Where the sessions are, and what can happen to it.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io::Write as _, path::PathBuf, time::Duration};
 
+use fastrand::Rng;
+use redis::{RedisResult, cmd};
 use tempfile::TempDir;
 
 use crate::{
-    redis_servers::{self, Redis},
+    postgres_pair::PostgresPair,
+    proxy::Proxy,
+    redis_pair::RedisPair,
+    redis_servers::{Cluster, Redis},
     sql_servers::{self, Engine, Mortal},
-    support::{self, small_disk::SmallDisk},
+    support::{self, poll_for, small_disk::SmallDisk},
 };
 
 pub(crate) enum Database {
     Memory,
     Sqlite(Disk),
     Sql(Box<Mortal>, Option<Disk>),
-    Redis(Option<Redis>, TempDir),
+    PostgresPair(Box<PostgresPair>),
+    Redis(RedisPair),
+    Cluster(Cluster),
 }
 
 /// A file system that can be filled, or just a folder where the tests may not mount one.
@@ -22,9 +29,6 @@ pub(crate) enum Disk {
     Small(SmallDisk),
     Large(TempDir),
 }
-
-/// What Redis promises only with these. A log that is synced by every write is the only one that keeps all of them.
-const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 impl Database {
     pub(crate) fn sqlite() -> Self {
@@ -50,91 +54,142 @@ impl Database {
         Self::Sql(Box::new(Mortal::start(Engine::Mysql)), None)
     }
 
-    pub(crate) fn redis() -> Self {
-        let data = redis_servers::data();
-        let redis = start_redis(support::free_port(), &data);
-        Self::Redis(Some(redis), data)
-    }
-
-    /// Of its server, if it is one.
-    pub(crate) fn port(&self) -> Option<u16> {
+    /// Of the servers, where clients do not find their own way to them.
+    pub(crate) fn ports(&self) -> Vec<u16> {
         match self {
-            Self::Memory | Self::Sqlite(_) => None,
-            Self::Sql(server, _) => Some(server.port()),
-            Self::Redis(redis, _) => Some(running(redis).port()),
+            Self::Memory | Self::Sqlite(_) | Self::Cluster(_) => Vec::new(),
+            Self::Sql(server, _) => vec![server.port()],
+            Self::PostgresPair(pair) => pair.ports().to_vec(),
+            Self::Redis(pair) => vec![pair.primary().port()],
         }
     }
 
-    /// The address for the example server, through a port before the database's.
-    pub(crate) fn store(&self, port: Option<u16>) -> String {
-        let port = port.unwrap_or_default();
+    /// The address for the example server, through ports before the database's.
+    pub(crate) fn store(&self, ports: &[u16]) -> String {
         match self {
             Self::Memory => "memory".to_owned(),
             Self::Sqlite(disk) => format!("sqlite:{}", disk.path().join("sessions.db").display()),
-            Self::Sql(server, _) => {
-                server
-                    .url()
-                    .replacen(&format!(":{}/", server.port()), &format!(":{port}/"), 1)
+            Self::Sql(server, _) => server.url().replacen(
+                &format!(":{}/", server.port()),
+                &format!(":{}/", ports[0]),
+                1,
+            ),
+            Self::PostgresPair(_) => format!(
+                "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/postgres?target_session_attrs=read-write",
+                ports[0], ports[1]
+            ),
+            Self::Redis(_) => format!("redis://127.0.0.1:{}/", ports[0]),
+            Self::Cluster(cluster) => {
+                let nodes = cluster.nodes().iter();
+                let nodes: Vec<_> = nodes
+                    .map(|node| format!("127.0.0.1:{}", node.port()))
+                    .collect();
+                format!("redis+cluster://{}", nodes.join(","))
             }
-            Self::Redis(..) => format!("redis://127.0.0.1:{port}/"),
         }
     }
 
     pub(crate) fn kill_and_start_again(&mut self) {
         match self {
-            Self::Memory | Self::Sqlite(_) => {}
-            Self::Sql(server, _) => {
-                server.kill();
-                server.start_again();
+            Self::Memory | Self::Sqlite(_) | Self::Cluster(_) => {}
+            Self::Sql(server, _) => restart(server),
+            Self::PostgresPair(pair) => restart(pair.primary()),
+            Self::Redis(pair) => pair.kill_and_start_again(),
+        }
+    }
+
+    pub(crate) fn can_fail_over(&self) -> bool {
+        matches!(
+            self,
+            Self::PostgresPair(_) | Self::Redis(_) | Self::Cluster(_)
+        )
+    }
+
+    /// A replica takes the place of its primary, with all that was answered.
+    pub(crate) fn fail_over(&mut self, proxies: &[Proxy], rng: &mut Rng) {
+        match self {
+            Self::Memory | Self::Sqlite(_) | Self::Sql(..) => {}
+            Self::PostgresPair(pair) => {
+                pair.die();
+                // Processes of the former primary may answer for another moment.
+                proxies.iter().for_each(Proxy::close);
+                pair.promote();
+                for (proxy, port) in proxies.iter().zip(pair.ports()) {
+                    proxy.lead_to(port);
+                }
+                pair.rebuild();
             }
-            Self::Redis(redis, data) => {
-                let killed = redis.take().expect("it runs");
-                let port = killed.port();
-                killed.signal("KILL");
-                drop(killed);
-                *redis = Some(start_redis(port, data));
+            Self::Redis(pair) => {
+                match rng.bool() {
+                    true => pair.fail_over(),
+                    false => pair.die(),
+                }
+                // The former primary still answers reads.
+                proxies[0].close();
+                proxies[0].lead_to(pair.primary().port());
+                pair.rebuild();
+            }
+            Self::Cluster(cluster) => {
+                let replicas = cluster.nodes().iter().filter(|node| is_replica(node));
+                let replicas: Vec<_> = replicas.collect();
+                let chosen = replicas[rng.usize(..replicas.len())];
+                // It is refused while the replica is not up to date.
+                let _: RedisResult<String> = chosen.try_now(cmd("CLUSTER").arg("FAILOVER"));
+                let has_its_place = || (!is_replica(chosen)).then_some(());
+                let _ = poll_for(Duration::from_secs(6), has_its_place);
             }
         }
     }
 
-    pub(crate) fn freeze(&self) {
+    pub(crate) fn freeze(&mut self) {
         match self {
             Self::Memory | Self::Sqlite(_) => {}
             Self::Sql(server, _) => server.freeze(),
-            Self::Redis(redis, _) => running(redis).signal("STOP"),
+            Self::PostgresPair(pair) => pair.primary().freeze(),
+            Self::Redis(pair) => pair.primary().signal("STOP"),
+            Self::Cluster(cluster) => cluster.nodes()[0].signal("STOP"),
         }
     }
 
-    pub(crate) fn thaw(&self) {
+    pub(crate) fn thaw(&mut self) {
         match self {
             Self::Memory | Self::Sqlite(_) => {}
             Self::Sql(server, _) => server.thaw(),
-            Self::Redis(redis, _) => running(redis).signal("CONT"),
+            Self::PostgresPair(pair) => pair.primary().thaw(),
+            Self::Redis(pair) => pair.primary().signal("CONT"),
+            Self::Cluster(cluster) => cluster.nodes()[0].signal("CONT"),
+        }
+    }
+
+    /// Where no proxy can.
+    pub(crate) fn cut(&self) {
+        let Self::Cluster(cluster) = self else { return };
+        for node in cluster.nodes() {
+            let _: u64 = node.ask_now(cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal"));
         }
     }
 
     pub(crate) fn can_be_filled(&self) -> bool {
         match self {
-            Self::Memory => false,
             Self::Sqlite(disk) | Self::Sql(_, Some(disk)) => matches!(disk, Disk::Small(_)),
-            Self::Sql(..) => false,
             Self::Redis(..) => true,
+            _ => false,
         }
     }
 
     pub(crate) fn fill(&self) {
         match self {
             Self::Sqlite(disk) | Self::Sql(_, Some(disk)) => disk.fill(),
-            Self::Redis(redis, _) => limit(running(redis), "1"),
-            Self::Memory | Self::Sql(..) => {}
+            Self::Redis(pair) => pair.limit("1"),
+            _ => {}
         }
     }
 
     pub(crate) fn make_room(&self) {
         match self {
             Self::Sqlite(disk) | Self::Sql(_, Some(disk)) => disk.make_room(),
-            Self::Redis(redis, _) => limit(running(redis), "0"),
-            Self::Memory | Self::Sql(..) => {}
+            Self::Redis(pair) => pair.limit("0"),
+            _ => {}
         }
     }
 }
@@ -157,9 +212,11 @@ impl Disk {
 
     /// To the last byte.
     fn fill(&self) {
-        let whole = fs::File::create(self.filler())
-            .and_then(|mut file| std::io::copy(&mut std::io::repeat(0), &mut file));
-        whole.expect_err("no disk is endless");
+        let mut file = fs::File::create(self.filler()).expect("a file");
+        for size in [1 << 20, 1 << 12, 1] {
+            let zeros = vec![0; size];
+            while file.write_all(&zeros).is_ok() {}
+        }
     }
 
     fn make_room(&self) {
@@ -167,19 +224,11 @@ impl Disk {
     }
 }
 
-fn running(redis: &Option<Redis>) -> &Redis {
-    redis.as_ref().expect("it runs")
+fn restart(server: &mut Mortal) {
+    server.kill();
+    server.start_again();
 }
 
-fn start_redis(port: u16, data: &TempDir) -> Redis {
-    let folder = data.path().to_str().expect("a name of the machine's");
-    Redis::start_on(port, &[&DURABLE[..], &["--dir", folder]].concat())
-}
-
-fn limit(redis: &Redis, bytes: &str) {
-    let client = redis::Client::open(redis.url()).expect("a valid URL");
-    let mut connection = client.get_connection().expect("the server is there");
-    let mut limit = redis::cmd("CONFIG");
-    limit.arg("SET").arg("maxmemory").arg(bytes);
-    limit.exec(&mut connection).expect("an answer");
+fn is_replica(node: &Redis) -> bool {
+    node.info("replication").contains("role:slave")
 }

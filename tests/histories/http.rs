@@ -86,18 +86,17 @@ fn in_http(kind: &Kind, cookies: &BTreeMap<Id, String>) -> (Method, &'static str
             "/api/update_preferences",
             json!({ "language": number.to_string() }),
         ),
-        Kind::LogIn(user) => {
-            let (email, password) = user.credentials();
-            (
-                "/api/login",
-                json!({ "email": email, "password": password }),
-            )
-        }
+        Kind::LogIn(user) => (
+            "/api/login",
+            json!({ "email": user.email(), "password": "guest" }),
+        ),
         Kind::LogOut => ("/api/logout", json!({})),
+        Kind::Regenerate => ("/api/regenerate", json!({})),
         Kind::Revoke(target) => (
             "/api/sessions/revoke",
             json!({ "handle": handle(&cookies[target]) }),
         ),
+        Kind::RevokeOthers => ("/api/sessions/revoke_others", json!({})),
     };
     (Method::POST, path, body)
 }
@@ -106,7 +105,13 @@ fn in_http(kind: &Kind, cookies: &BTreeMap<Id, String>) -> (Method, &'static str
 pub(crate) fn seen(kind: &Kind, mut body: Value) -> Value {
     match kind {
         Kind::Take => body["flash"].take(),
-        Kind::Clear | Kind::LogIn(_) | Kind::LogOut | Kind::Revoke(_) => Value::Null,
+        Kind::Clear
+        | Kind::LogIn(_)
+        | Kind::LogOut
+        | Kind::Regenerate
+        | Kind::Revoke(_)
+        // How many it ended: there may be sessions that no answer has told of.
+        | Kind::RevokeOthers => Value::Null,
         _ => body,
     }
 }

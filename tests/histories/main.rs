@@ -12,10 +12,14 @@
 #[path = "../support/beside.rs"]
 mod beside;
 mod database;
+mod faults;
+mod faulty_store;
 mod http;
 mod planted;
+mod postgres_pair;
 mod proxy;
 mod recorder;
+mod redis_pair;
 #[allow(dead_code, reason = "the Redis store's tests use the rest")]
 #[path = "../redis/servers.rs"]
 mod redis_servers;
@@ -24,6 +28,7 @@ mod run;
 #[allow(dead_code, reason = "the contract's tests use the rest")]
 #[path = "../support/example_server.rs"]
 mod server;
+mod sessions;
 mod site;
 mod spec;
 #[allow(dead_code, reason = "the SQL stores' tests use the rest")]
@@ -58,13 +63,16 @@ mod routes;
 #[path = "../../examples/server/shutdown.rs"]
 mod shutdown;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{database::Database, run::Plan, site::Site};
+use crate::{
+    database::Database, postgres_pair::PostgresPair, redis_pair::RedisPair, redis_servers::Cluster,
+    run::Plan, site::Site,
+};
 
 /// The short form, which runs beside all other tests.
 const HISTORIES: u64 = 100;
-const TIME: Duration = Duration::from_secs(5);
+const TIME: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_memory_store() {
@@ -82,22 +90,33 @@ async fn of_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_postgres_pair() {
+    let pair = Box::new(PostgresPair::start());
+    every_history_has_an_explanation("postgres-pair", Database::PostgresPair(pair)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_mysql() {
     every_history_has_an_explanation("mysql", Database::mysql()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_redis() {
-    every_history_has_an_explanation("redis", Database::redis()).await;
+    every_history_has_an_explanation("redis", Database::Redis(RedisPair::start())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_redis_cluster() {
+    every_history_has_an_explanation("redis-cluster", Database::Cluster(Cluster::start())).await;
 }
 
 async fn every_history_has_an_explanation(store: &str, database: Database) {
     let plan = Plan::from_env(HISTORIES, TIME);
     println!("{store}: WIZ_HISTORIES_SEED={}", plan.seed);
     let site = Site::open(database).await;
-    let servers = site.servers();
+    let (servers, trouble) = (site.servers(), Arc::clone(&site.trouble));
     let faults = site.break_down(plan.seed);
-    let report = plan.run(servers).await;
+    let report = plan.run(servers, &trouble).await;
     let faults = faults.stop();
     report.print(store);
     println!("{store}: {faults}");

@@ -3,8 +3,9 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -22,14 +23,19 @@ pub(crate) struct Proxy {
     weather: Arc<Weather>,
 }
 
+const NO_SERVER: u16 = 0;
+
 #[derive(Default)]
 struct Weather {
+    /// The port of the server.
+    server: AtomicU16,
     /// So many of the next answers are lost, each with its connection.
     loses: AtomicUsize,
     /// So long takes each answer.
     millis: AtomicU64,
     /// Connections that are older than the last cut are over.
     cuts: AtomicUsize,
+    connected: AtomicUsize,
 }
 
 impl Proxy {
@@ -37,20 +43,42 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let weather = Arc::new(Weather::default());
+        weather.server.store(server, Ordering::SeqCst);
         let proxy = Self {
             port,
             weather: Arc::clone(&weather),
         };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                // The client finds its connection closed while the server is down.
-                let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {
-                    continue;
-                };
-                tokio::spawn(connect(client, server, Arc::clone(&weather)));
+                let weather = Arc::clone(&weather);
+                weather.connected.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let server = weather.server.load(Ordering::SeqCst);
+                    // The client finds its connection closed while the server is down.
+                    if server != NO_SERVER
+                        && let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await
+                    {
+                        connect(client, server, &weather).await;
+                    }
+                    weather.connected.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         proxy
+    }
+
+    /// When it returns, nothing comes through, until it [leads](Self::lead_to) somewhere again.
+    pub(crate) fn close(&self) {
+        self.weather.server.store(NO_SERVER, Ordering::SeqCst);
+        while self.weather.connected.load(Ordering::SeqCst) > 0 {
+            // Also those who are just connecting.
+            self.cut();
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub(crate) fn lead_to(&self, server: u16) {
+        self.weather.server.store(server, Ordering::SeqCst);
     }
 
     pub(crate) fn lose_answers(&self, count: usize) {
@@ -66,7 +94,7 @@ impl Proxy {
     }
 }
 
-async fn connect(client: TcpStream, server: TcpStream, weather: Arc<Weather>) {
+async fn connect(client: TcpStream, server: TcpStream, weather: &Weather) {
     // Without a delay of TCP's own.
     for socket in [&client, &server] {
         let _ = socket.set_nodelay(true);
@@ -75,8 +103,8 @@ async fn connect(client: TcpStream, server: TcpStream, weather: Arc<Weather>) {
     let (from_server, to_server) = server.into_split();
     let cuts = weather.cuts.load(Ordering::SeqCst);
     tokio::select! {
-        () = pump(from_client, to_server, &weather, false) => {}
-        () = pump(from_server, to_client, &weather, true) => {}
+        () = pump(from_client, to_server, weather, false) => {}
+        () = pump(from_server, to_client, weather, true) => {}
         () = async {
             while weather.cuts.load(Ordering::SeqCst) == cuts {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 /// An id of a session, numbered as the history met its cookie.
 pub(crate) type Id = usize;
 
+/// A guest of the example server, by number. Each history has users of its own, so that what ends all sessions of a user
+/// ends none of another history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum User {
-    Alice,
-    Bob,
-}
+pub(crate) struct User(pub(crate) u64);
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +31,12 @@ pub(crate) enum Kind {
     Prefer(Preference),
     LogIn(User),
     LogOut,
+    /// A new id, and all else stays.
+    Regenerate,
     /// Ends another session of the same user.
     Revoke(Id),
+    /// Ends all others.
+    RevokeOthers,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +60,25 @@ pub(crate) struct Request {
     pub(crate) kind: Kind,
     /// The id in its cookie.
     pub(crate) id: Option<Id>,
+    /// The server that it went to may answer from its near cache.
+    pub(crate) is_cached: bool,
     pub(crate) outcome: Outcome,
+}
+
+impl Request {
+    /// Whether the answer may be what was true some time before the request: a read that changed nothing. Whatever is
+    /// stored is stored on the newest record.
+    pub(crate) fn may_be_old(&self) -> bool {
+        let Outcome::Answered(200, body, None) = &self.outcome else {
+            return false;
+        };
+        let is_read = match self.kind {
+            Kind::Read => true,
+            Kind::Take => body.is_null(),
+            _ => false,
+        };
+        self.is_cached && is_read
+    }
 }
 
 impl Kind {
@@ -71,23 +92,16 @@ impl Kind {
 }
 
 impl User {
-    pub(crate) fn credentials(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Alice => ("alice@example.com", "wonderland"),
-            Self::Bob => ("bob@example.com", "builder"),
-        }
+    pub(crate) fn email(self) -> String {
+        format!("guest{}@example.com", self.0)
     }
 
     /// What a login writes.
     pub(crate) fn keys(self) -> [(String, Value); 3] {
-        let (id, is_admin) = match self {
-            Self::Alice => (123, true),
-            Self::Bob => (456, false),
-        };
         [
-            ("user_id".to_owned(), json!(id)),
-            ("user_email".to_owned(), json!(self.credentials().0)),
-            ("is_admin".to_owned(), json!(is_admin)),
+            ("user_id".to_owned(), json!(1_000_000 + self.0)),
+            ("user_email".to_owned(), json!(self.email())),
+            ("is_admin".to_owned(), json!(false)),
         ]
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use crate::{http, visitors};
+use crate::{faults::Trouble, http, site::Address, visitors};
 
 /// So many at a time meet each fault.
 const AT_ONCE: usize = 24;
@@ -31,6 +31,9 @@ pub(crate) struct Report {
     histories: u64,
     requests: usize,
     unknown: usize,
+    /// Histories that met a fault, and those with a request whose outcome is unknown.
+    met: u64,
+    unsure: u64,
     took: Duration,
     /// The first that has no explanation: which one it is, counted from 0, and what happened.
     violation: Option<(u64, String)>,
@@ -48,8 +51,8 @@ impl Plan {
         }
     }
 
-    pub(crate) async fn run(&self, servers: Vec<String>) -> Report {
-        let servers: Arc<[String]> = servers.into();
+    pub(crate) async fn run(&self, servers: Vec<Address>, trouble: &Arc<Trouble>) -> Report {
+        let servers: Arc<[Address]> = servers.into();
         let (began, time, histories) = (Instant::now(), self.time, self.histories);
         let next = Arc::new(AtomicU64::new(0));
         let is_over = Arc::new(AtomicBool::new(false));
@@ -59,23 +62,41 @@ impl Plan {
         for _ in 0..AT_ONCE {
             let (next, is_over) = (Arc::clone(&next), Arc::clone(&is_over));
             let (report, client) = (Arc::clone(&report), client.clone());
-            let (servers, seed) = (Arc::clone(&servers), self.seed);
+            let (servers, trouble) = (Arc::clone(&servers), Arc::clone(trouble));
+            let seed = self.seed;
             workers.spawn(async move {
-                while !is_over.load(Ordering::Relaxed) && began.elapsed() < time {
+                let goes_on = || {
+                    let has_failed = is_over.load(Ordering::Relaxed) || trouble.is_over();
+                    !has_failed && began.elapsed() < time
+                };
+                while goes_on() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= histories {
                         return;
                     }
                     let seed = seed.wrapping_add(number);
-                    let recording = visitors::history(seed, &client, Arc::clone(&servers)).await;
+                    let before = trouble.begun();
+                    let recording =
+                        visitors::history(number, seed, &client, Arc::clone(&servers)).await;
+                    let has_met_a_fault =
+                        trouble.ended() < trouble.begun() || before < trouble.begun();
                     let judged = tokio::task::spawn_blocking(move || {
                         (recording.is_linearizable(), recording)
                     });
                     let (is_linearizable, recording) = judged.await.expect("no panic");
                     let mut report = report.lock();
                     report.histories += 1;
+                    if report.histories % 1_000 == 0 {
+                        println!(
+                            "{} histories after {:.0?}",
+                            report.histories,
+                            began.elapsed()
+                        );
+                    }
                     report.requests += recording.requests();
                     report.unknown += recording.unknown();
+                    report.met += u64::from(has_met_a_fault);
+                    report.unsure += u64::from(recording.unknown() > 0);
                     if !is_linearizable {
                         is_over.store(true, Ordering::Relaxed);
                         report.violation.get_or_insert((number, recording.story()));
@@ -99,11 +120,14 @@ impl Report {
             histories,
             requests,
             unknown,
+            met,
+            unsure,
             took,
             ..
         } = self;
         println!(
-            "{name}: {histories} histories from seed {seed}, {requests} requests, {unknown} of them unknown, in {took:.1?}"
+            "{name}: {histories} histories from seed {seed}, {met} met a fault; {requests} requests, {unknown} of them \
+             unknown, in {unsure} histories; in {took:.1?}"
         );
     }
 

@@ -1,53 +1,42 @@
 //! Processes of the example server on one store, and what happens to them.
 
-use std::{
-    path::Path,
-    process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
-    time::Duration,
-};
-
-use fastrand::Rng;
+use std::{path::Path, process::Stdio, sync::Arc};
 
 use crate::{
     database::Database,
+    faults::Trouble,
     proxy::Proxy,
     server::{self, Server},
     support,
 };
+
+/// A server, as clients know it.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    pub(crate) url: String,
+    /// It has a near cache.
+    pub(crate) is_cached: bool,
+}
 
 pub(crate) struct Site {
     store: String,
     ports: Vec<u16>,
     /// None while it is being started again.
     servers: Vec<Option<Server>>,
-    database: Database,
-    proxy: Option<Proxy>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    KillServer,
-    FreezeServer,
-    KillDatabase,
-    FreezeDatabase,
-    FillDatabase,
-    Cut,
-    LoseAnswers,
-    SlowAnswers,
+    pub(crate) database: Database,
+    /// Before each of its servers.
+    pub(crate) proxies: Vec<Proxy>,
+    pub(crate) trouble: Arc<Trouble>,
 }
 
 impl Site {
     pub(crate) async fn open(database: Database) -> Self {
-        let proxy = match database.port() {
-            Some(port) => Some(Proxy::before(port).await),
-            None => None,
-        };
-        let store = database.store(proxy.as_ref().map(|proxy| proxy.port));
+        let mut proxies = Vec::new();
+        for port in database.ports() {
+            proxies.push(Proxy::before(port).await);
+        }
+        let ports: Vec<u16> = proxies.iter().map(|proxy| proxy.port).collect();
+        let store = database.store(&ports);
         // Without a database there is no second process that could share the store.
         let count = if let Database::Memory = database {
             1
@@ -55,153 +44,60 @@ impl Site {
             3
         };
         let ports: Vec<u16> = (0..count).map(|_| support::free_port()).collect();
-        let servers = ports
-            .iter()
-            .map(|port| Some(start(&store, *port)))
+        let servers = ports.iter().enumerate();
+        let servers = servers
+            .map(|(at, port)| Some(start(&store, *port, at == CACHED)))
             .collect();
         Self {
+            trouble: Arc::default(),
             store,
             ports,
             servers,
             database,
-            proxy,
+            proxies,
         }
     }
 
-    pub(crate) fn servers(&self) -> Vec<String> {
-        let servers = self.servers.iter().flatten();
-        servers.map(|server| server.url("")).collect()
+    pub(crate) fn servers(&self) -> Vec<Address> {
+        let servers = self.servers.iter().flatten().enumerate();
+        servers
+            .map(|(at, server)| Address {
+                url: server.url(""),
+                is_cached: at == CACHED,
+            })
+            .collect()
     }
 
-    /// One fault after the other, with a pause between, until this is dropped.
-    pub(crate) fn break_down(self, seed: u64) -> Faults {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&is_over);
-        let thread = thread::spawn(move || {
-            let (mut site, mut rng) = (self, Rng::with_seed(seed));
-            let faults = site.faults();
-            let mut told = vec![0; faults.len()];
-            while !stop.load(Ordering::Relaxed) {
-                wait(rng.u64(100..500));
-                let chosen = rng.usize(..faults.len());
-                told[chosen] += 1;
-                site.happen(faults[chosen], &mut rng);
-            }
-            faults
-                .into_iter()
-                .zip(told)
-                .map(|(fault, times)| format!("{times} × {fault:?}"))
-                .collect()
-        });
-        Faults {
-            is_over,
-            thread: Some(thread),
-        }
+    pub(crate) fn count(&self) -> usize {
+        self.servers.len()
     }
 
-    fn faults(&self) -> Vec<Fault> {
-        let mut faults = vec![Fault::FreezeServer];
-        if !matches!(self.database, Database::Memory) {
-            faults.push(Fault::KillServer);
-        }
-        if self.proxy.is_some() {
-            faults.extend([
-                Fault::Cut,
-                Fault::Cut,
-                Fault::LoseAnswers,
-                Fault::LoseAnswers,
-            ]);
-            faults.extend([
-                Fault::SlowAnswers,
-                Fault::FreezeDatabase,
-                Fault::KillDatabase,
-            ]);
-        }
-        if self.database.can_be_filled() {
-            faults.push(Fault::FillDatabase);
-        }
-        faults
+    pub(crate) fn signal(&self, at: usize, signal: &str) {
+        let server = self.servers[at].as_ref().expect("it was started");
+        server.signal(signal);
     }
 
-    fn happen(&mut self, fault: Fault, rng: &mut Rng) {
-        let chosen = rng.usize(..self.servers.len());
-        match fault {
-            Fault::KillServer => {
-                self.servers[chosen] = None;
-                wait(rng.u64(..200));
-                if let Some(proxy) = &self.proxy {
-                    // A server that does not find its database does not start.
-                    proxy.lose_answers(0);
-                }
-                self.servers[chosen] = Some(start(&self.store, self.ports[chosen]));
-            }
-            Fault::FreezeServer => {
-                let server = self.servers[chosen].as_ref().expect("it was started");
-                server.signal("STOP");
-                wait(rng.u64(20..300));
-                server.signal("CONT");
-            }
-            Fault::KillDatabase => self.database.kill_and_start_again(),
-            Fault::FreezeDatabase => {
-                self.database.freeze();
-                // Now and then for longer than the servers wait.
-                wait(if rng.u8(..10) == 0 {
-                    5_500
-                } else {
-                    rng.u64(20..600)
-                });
-                self.database.thaw();
-            }
-            Fault::FillDatabase => {
-                self.database.fill();
-                wait(rng.u64(20..300));
-                self.database.make_room();
-            }
-            Fault::Cut => self.proxy().cut(),
-            Fault::LoseAnswers => self.proxy().lose_answers(rng.usize(1..=8)),
-            Fault::SlowAnswers => {
-                self.proxy().slow_down(rng.u64(2..40));
-                wait(rng.u64(100..600));
-                self.proxy().slow_down(0);
-            }
-        }
+    pub(crate) fn kill(&mut self, at: usize) {
+        self.servers[at] = None;
     }
 
-    fn proxy(&self) -> &Proxy {
-        self.proxy.as_ref().expect("a database of its own process")
+    pub(crate) fn start(&mut self, at: usize) {
+        self.servers[at] = Some(start(&self.store, self.ports[at], at == CACHED));
     }
 }
 
-/// Stops when it is told to, or dropped.
-pub(crate) struct Faults {
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Vec<String>>>,
-}
+/// The server that has a near cache, where there are several.
+const CACHED: usize = 2;
 
-impl Faults {
-    /// Returns what happened, for people.
-    pub(crate) fn stop(mut self) -> String {
-        self.is_over.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().expect("it was not stopped");
-        thread.join().expect("no panic").join(", ")
-    }
-}
-
-impl Drop for Faults {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Time is what the processes meet each other in: there is no clock to move.
-fn wait(millis: u64) {
-    thread::sleep(Duration::from_millis(millis));
-}
-
-fn start(store: &str, port: u16) -> Server {
+fn start(store: &str, port: u16, is_cached: bool) -> Server {
     let mut command = server::command();
     command.env("STORE", store).env("PORT", port.to_string());
+    command.env("GUESTS", "1");
+    if is_cached {
+        command.env("CACHE", "1");
+    }
     // It tells the operator of each fault.
     command.stderr(Stdio::null()).current_dir(Path::new("/"));
-    Server::spawn(&mut command)
+    // Its port may be taken for a moment by one who looks for a free one, or the database be slow on a busy machine.
+    support::wait_for("a server", || Server::try_spawn(&mut command).ok())
 }

@@ -1,34 +1,14 @@
 //! The model: what the example server's sessions do when requests come one after the other. It follows `docs/design.md`
 //! and the routes in `examples/server`.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use todc_utils::Specification;
 
 use crate::{
     request::{Id, Kind, Outcome, Request, User},
+    sessions::{Life, Session, Sessions},
     values::{Values, change},
 };
-
-/// All sessions of a history.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Sessions(BTreeMap<Id, Session>);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Session {
-    user: Option<User>,
-    life: Life,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Life {
-    Live(Values),
-    /// It has a new id, and a tombstone under this one.
-    Moved,
-    /// It was ended, and nothing is stored under the id.
-    Ended,
-}
 
 /// The answer that a request has to get, and the sessions after it. `None` stands for any.
 struct Effect {
@@ -44,31 +24,52 @@ enum Cookie {
     New(Session),
 }
 
+/// What happens at one time.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Request(Request),
+    /// A part of [`Kind::RevokeOthers`], which ends one session after the other: this one, if its user is that of the
+    /// session that asks.
+    EndOther {
+        asking: Id,
+        other: Id,
+    },
+}
+
 impl Specification for Sessions {
     type State = Self;
-    type Operation = Request;
+    type Operation = Step;
 
     fn init() -> Self {
-        Self(BTreeMap::new())
+        Self::default()
     }
 
-    fn apply(request: &Request, before: &Self) -> (bool, Self) {
+    fn apply(step: &Step, before: &Self) -> (bool, Self) {
+        let request = match step {
+            Step::Request(request) => request,
+            Step::EndOther { asking, other } => return (true, before.without(*asking, *other)),
+        };
+        if request.id.is_some_and(|id| !before.contains(id)) {
+            // So far back goes no answer of a cache.
+            return (false, before.clone());
+        }
+        let about = (&request.kind, request.id);
         match &request.outcome {
             // Neither its answer is known, nor the id of a session that it began.
-            Outcome::Unknown => (true, before.after(&request.kind, request.id, None).after),
+            Outcome::Unknown => (true, before.after(about, None, None).after),
             Outcome::Answered(409, ..) => (before.may_have_ended_under(request), before.clone()),
             Outcome::Answered(status, body, new) => {
                 if before.is_discarded(request, *status, *new) {
                     return (true, before.clone());
                 }
-                let effect = before.after(&request.kind, request.id, Some(*status));
+                let effect = before.after(about, Some(*status), *new);
                 let is_right = effect.status == *status
                     && effect.body.is_none_or(|expected| expected == *body)
                     && matches!(effect.cookie, Cookie::None) == new.is_none();
                 let mut after = effect.after;
                 if let (Cookie::New(session), Some(new)) = (effect.cookie, new) {
                     // An id is given once.
-                    if after.0.insert(*new, session).is_some() {
+                    if !after.insert(*new, session) {
                         return (false, before.clone());
                     }
                 }
@@ -79,35 +80,64 @@ impl Specification for Sessions {
 }
 
 impl Sessions {
-    fn find(&self, id: Option<Id>) -> Option<&Session> {
-        id.map(|id| self.0.get(&id).expect("its cookie was given out"))
-    }
-
     /// A transaction says so if the session that it was to run on has ended or moved.
     fn may_have_ended_under(&self, request: &Request) -> bool {
         let session = self.find(request.id);
-        request.kind.is_transaction() && session.is_some_and(|session| !session.is_live())
+        let says_so = request.kind.is_transaction() || request.kind == Kind::RevokeOthers;
+        says_so && session.is_some_and(|session| !session.is_live())
     }
 
     /// A write that found its session alive, and finds it ended when it commits, is dropped in silence.
     fn is_discarded(&self, request: &Request, status: u16, new: Option<Id>) -> bool {
-        let is_write = matches!(request.kind, Kind::Set(..) | Kind::Flash(_));
+        let is_write = matches!(
+            request.kind,
+            Kind::Set(..) | Kind::Flash(_) | Kind::Regenerate
+        );
         let session = self.find(request.id);
         let is_over = session.is_some_and(|session| !session.is_live());
         is_write && is_over && status == 200 && new.is_none()
     }
 
-    /// The status that was answered, if one was, tells which of several right answers it is.
-    fn after(&self, kind: &Kind, id: Option<Id>, status: Option<u16>) -> Effect {
+    /// The status that was answered, if one was, tells which of several right answers it is. `new` is the id in the
+    /// answer's cookie.
+    fn after(
+        &self,
+        (kind, id): (&Kind, Option<Id>),
+        status: Option<u16>,
+        new: Option<Id>,
+    ) -> Effect {
         match (kind, self.find(id)) {
             (Kind::Revoke(target), _) => self.revoke(*target, id, status),
-            (Kind::LogIn(user), session) => self.log_in(*user, id, session),
-            (_, Some(session)) if session.life == Life::Moved => self.nothing_but_read(kind),
+            (Kind::RevokeOthers, session) => {
+                let is_logged_in = session.is_some_and(Session::is_logged_in);
+                Effect::new(if is_logged_in { 200 } else { 401 }, None, self.clone())
+            }
+            (Kind::LogIn(user), session) => {
+                let mut values = match session {
+                    Some(Session {
+                        user: former,
+                        life: Life::Live(values),
+                    }) if former.is_none_or(|former| former == *user) => values.clone(),
+                    _ => Values::new(),
+                };
+                values.extend(user.keys());
+                self.moved(id, new, Some(*user), values)
+            }
+            (_, Some(session)) if matches!(session.life, Life::Moved(_)) => {
+                self.nothing_but_read(kind)
+            }
             (Kind::LogOut, _) => {
                 let mut after = self.clone();
                 after.end(id, Life::Ended);
                 Effect::new(200, None, after)
             }
+            (
+                Kind::Regenerate,
+                Some(Session {
+                    user,
+                    life: Life::Live(values),
+                }),
+            ) => self.moved(id, new, *user, values.clone()),
             (
                 _,
                 Some(Session {
@@ -119,9 +149,7 @@ impl Sessions {
                 let body = change(kind, &mut values);
                 let mut after = self.clone();
                 let life = Life::Live(values);
-                after
-                    .0
-                    .insert(id.expect("it was found"), Session { user: *user, life });
+                after.replace(id.expect("it was found"), Session { user: *user, life });
                 Effect::new(200, body, after)
             }
             _ => {
@@ -151,23 +179,13 @@ impl Sessions {
         }
     }
 
-    fn log_in(&self, user: User, id: Option<Id>, session: Option<&Session>) -> Effect {
+    /// A new session, which the one with this id goes on in, if it lives.
+    fn moved(&self, id: Option<Id>, new: Option<Id>, user: Option<User>, values: Values) -> Effect {
         let mut after = self.clone();
-        after.end(id, Life::Moved);
-        let mut values = match session {
-            Some(Session {
-                user: former,
-                life: Life::Live(values),
-            }) if former.is_none_or(|former| former == user) => values.clone(),
-            _ => Values::new(),
-        };
-        values.extend(user.keys());
+        after.end(id, Life::Moved(new));
         let mut effect = Effect::new(200, None, after);
-        let user = Some(user);
-        effect.cookie = Cookie::New(Session {
-            user,
-            life: Life::Live(values),
-        });
+        let life = Life::Live(values);
+        effect.cookie = Cookie::New(Session { user, life });
         effect
     }
 
@@ -175,8 +193,7 @@ impl Sessions {
     /// answer is right if it was so at one of these times.
     fn revoke(&self, target: Id, id: Option<Id>, status: Option<u16>) -> Effect {
         let session = self.find(id);
-        let is_logged_in =
-            session.is_some_and(|session| session.is_live() && session.user.is_some());
+        let is_logged_in = session.is_some_and(Session::is_logged_in);
         let user = session.and_then(|session| session.user);
         let other = self.find(Some(target)).expect("its cookie was given out");
         let is_there = other.is_live() && other.user == user;
@@ -193,19 +210,6 @@ impl Sessions {
             _ => 401,
         };
         Effect::new(status, None, after)
-    }
-
-    fn end(&mut self, id: Option<Id>, life: Life) {
-        let session = id.and_then(|id| self.0.get_mut(&id));
-        if let Some(session) = session.filter(|session| session.is_live()) {
-            session.life = life;
-        }
-    }
-}
-
-impl Session {
-    fn is_live(&self) -> bool {
-        matches!(self.life, Life::Live(_))
     }
 }
 

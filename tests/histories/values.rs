@@ -57,6 +57,8 @@ pub(crate) fn change(kind: &Kind, values: &mut Values) -> Option<Value> {
             values.insert("preferences".to_owned(), all.clone());
             Some(all)
         }
-        Kind::LogIn(_) | Kind::LogOut | Kind::Revoke(_) => None,
+        Kind::LogIn(_) | Kind::LogOut | Kind::Regenerate | Kind::Revoke(_) | Kind::RevokeOthers => {
+            None
+        }
     }
 }

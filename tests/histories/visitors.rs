@@ -11,11 +11,13 @@ use std::{
 
 use fastrand::Rng;
 use reqwest::Client;
+use serde_json::Map;
 
 use crate::{
     http,
-    recorder::{Recorder, Recording},
+    recorder::{OLDEST, Recorder, Recording},
     request::{Id, Kind, Outcome, Preference, User},
+    site::Address,
 };
 
 /// A tombstone lives for half a minute, and the model knows no time.
@@ -24,13 +26,19 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// Each of them may have happened in between any others, which soon is more than can be looked at.
 const MOST_UNKNOWN: usize = 6;
 
-/// Runs the history with this seed against these servers.
-pub(crate) async fn history(seed: u64, client: &Client, servers: Arc<[String]>) -> Recording {
+/// Runs the history of this number, with this seed, against these servers.
+pub(crate) async fn history(
+    number: u64,
+    seed: u64,
+    client: &Client,
+    servers: Arc<[Address]>,
+) -> Recording {
     let mut rng = Rng::with_seed(seed);
     let shared = Arc::new(Shared {
         client: client.clone(),
         servers,
-        recorder: Recorder::default(),
+        users: [User(2 * number), User(2 * number + 1)],
+        recorder: Recorder::begin(),
         next: AtomicU32::new(1),
         unknown: AtomicUsize::new(0),
         began: Instant::now(),
@@ -38,7 +46,7 @@ pub(crate) async fn history(seed: u64, client: &Client, servers: Arc<[String]>) 
     let mut first = Visitor::new(&shared, rng.fork());
     for _ in 0..10 {
         let kind = match rng.u8(..10) {
-            0..3 => Kind::LogIn(User::Alice),
+            0..3 => Kind::LogIn(shared.users[0]),
             3..7 => Kind::Set("a", shared.number(), 0),
             _ => Kind::Add(1),
         };
@@ -57,10 +65,15 @@ pub(crate) async fn history(seed: u64, client: &Client, servers: Arc<[String]>) 
     for visitor in visitors.collect::<Vec<_>>() {
         visitor.await.expect("no panic");
     }
+    if rng.u8(..8) == 0 {
+        // By now no cache may hold what was before.
+        tokio::time::sleep(OLDEST).await;
+    }
     for (id, _) in shared.recorder.cookies() {
-        first.request(Kind::Read, Some(id)).await;
-        // Later histories have the same users, whose sessions are listed.
-        first.request(Kind::LogOut, Some(id)).await;
+        if first.request(Kind::Read, Some(id)).await == Seen::Something {
+            // Later histories need the room.
+            first.request(Kind::LogOut, Some(id)).await;
+        }
     }
     first.request(Kind::Read, first.jar).await;
     drop(first);
@@ -70,7 +83,8 @@ pub(crate) async fn history(seed: u64, client: &Client, servers: Arc<[String]>) 
 
 struct Shared {
     client: Client,
-    servers: Arc<[String]>,
+    servers: Arc<[Address]>,
+    users: [User; 2],
     recorder: Recorder,
     /// No value is written twice.
     next: AtomicU32,
@@ -86,6 +100,13 @@ impl Shared {
     fn has_gone_on_for_long_enough(&self) -> bool {
         self.unknown.load(Ordering::Relaxed) >= MOST_UNKNOWN || self.began.elapsed() > LONGEST
     }
+}
+
+/// Whether there is something in a session, as far as an answer tells.
+#[derive(PartialEq)]
+enum Seen {
+    Nothing,
+    Something,
 }
 
 struct Visitor {
@@ -140,21 +161,23 @@ impl Visitor {
             74..77 => Kind::Clear,
             77..81 => Kind::Prefer(Preference::Theme(self.shared.number())),
             81..85 => Kind::Prefer(Preference::Language(self.shared.number())),
-            85..89 => Kind::LogIn(User::Alice),
-            89 => Kind::LogIn(User::Bob),
-            90..95 => Kind::LogOut,
-            _ => self.any(known).map_or(Kind::Read, Kind::Revoke),
+            85..88 => Kind::LogIn(self.shared.users[0]),
+            88 => Kind::LogIn(self.shared.users[1]),
+            89..92 => Kind::Regenerate,
+            92..95 => Kind::LogOut,
+            95..98 => self.any(known).map_or(Kind::Read, Kind::Revoke),
+            _ => Kind::RevokeOthers,
         }
     }
 
     /// Sends a request to any of the servers, and writes down what comes of it.
-    async fn request(&mut self, kind: Kind, id: Option<Id>) {
+    async fn request(&mut self, kind: Kind, id: Option<Id>) -> Seen {
         let recorder = &self.shared.recorder;
         let cookies = recorder.cookies();
         for _ in 0..20 {
             let server = &self.shared.servers[self.rng.usize(..self.shared.servers.len())];
-            let request = http::build(&self.shared.client, server, &kind, id, &cookies);
-            let sent = recorder.call(kind.clone(), id);
+            let request = http::build(&self.shared.client, &server.url, &kind, id, &cookies);
+            let sent = recorder.call(kind.clone(), id, server.is_cached);
             match http::answer(request).await {
                 Ok((503, ..)) => {}
                 // Its outcome can no longer be told: so many commits came after it.
@@ -165,13 +188,18 @@ impl Visitor {
                         assert!(is_end || !cookie.is_empty(), "{kind:?} removes the cookie");
                         !cookie.is_empty()
                     });
-                    let new = new.map(|cookie| recorder.id(&cookie));
+                    let new = new.map(|cookie| recorder.id(&cookie, sent));
                     self.jar = new.or(self.jar.filter(|_| !is_end));
+                    let is_empty = body.as_object().is_none_or(Map::is_empty);
                     recorder.answer(
                         sent,
                         Outcome::Answered(status, http::seen(&kind, body), new),
                     );
-                    return;
+                    return if is_empty {
+                        Seen::Nothing
+                    } else {
+                        Seen::Something
+                    };
                 }
                 Err(error) if error.is_connect() => {
                     recorder.forget(sent);
@@ -181,10 +209,15 @@ impl Visitor {
                 }
                 Err(_) => {}
             }
-            if !kind.is_read() {
-                self.shared.unknown.fetch_add(1, Ordering::Relaxed);
-            }
-            return;
+            let weight = match kind {
+                Kind::Read => 0,
+                // It may have ended some sessions and not the others.
+                Kind::RevokeOthers => 3,
+                _ => 1,
+            };
+            self.shared.unknown.fetch_add(weight, Ordering::Relaxed);
+            break;
         }
+        Seen::Something
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{Cmd, FromRedisValue};
+use redis::{Cmd, FromRedisValue, RedisResult};
 use tempfile::TempDir;
 use wiz_session::RedisStore;
 
@@ -238,10 +238,16 @@ impl Redis {
         self.ask_now(redis::cmd("CLUSTER").arg("INFO"))
     }
 
-    fn ask_now(&self, command: &Cmd) -> String {
+    /// For a thread that may wait.
+    pub(crate) fn ask_now<T: FromRedisValue>(&self, command: &Cmd) -> T {
+        self.try_now(command).expect("an answer")
+    }
+
+    /// It may refuse.
+    pub(crate) fn try_now<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let client = redis::Client::open(self.url()).expect("a valid URL");
         let mut connection = client.get_connection().expect("the server is there");
-        command.query(&mut connection).expect("an answer")
+        command.query(&mut connection)
     }
 }
 

@@ -88,6 +88,32 @@ impl Mortal {
         }
     }
 
+    /// A replica of this PostgreSQL server, on a port of its own, which may be `promoted` in its place.
+    #[allow(dead_code, reason = "not every test has a need of it")]
+    pub(crate) fn standby_of(primary: &Self, port: u16) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let data = support::folder();
+        let own_alone = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(data.path(), own_alone).expect("its mode");
+        own(data.path());
+        let engine = Engine::Postgres;
+        let copy = format!(
+            "{} --pgdata={} --host=127.0.0.1 --port={} --username=postgres --checkpoint=fast --write-recovery-conf --no-sync",
+            engine.program("pg_basebackup"),
+            data.path().display(),
+            primary.port
+        );
+        run(&copy.split(' ').collect::<Vec<_>>());
+        let running = Running::run(&engine, support::folder(), data.path(), port);
+        Self {
+            engine,
+            running: Some(running),
+            data,
+            port,
+        }
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.running().url
     }
@@ -233,7 +259,7 @@ impl Engine {
             let hba = "local all all trust\n\
                 host all wiz_password 127.0.0.1/32 scram-sha-256\n\
                 hostnossl all wiz_encrypted 127.0.0.1/32 reject\n\
-                host all all 127.0.0.1/32 trust\n";
+                host all,replication all 127.0.0.1/32 trust\n";
             fs::write(data.join("pg_hba.conf"), hba).expect("pg_hba.conf is written");
         }
     }
@@ -288,14 +314,17 @@ impl Engine {
 
     /// Waits until it answers, and gives the address of a database; or nothing if the server has ended.
     fn wait(&self, server: &Server, port: u16) -> Option<String> {
-        let says = match self {
-            Self::Postgres => "ready to accept connections",
-            Self::Mysql => "ready for connections",
+        let is_ready = |log: &str| match self {
+            Self::Postgres => {
+                let mut kinds = ["connections", "read-only connections"].into_iter();
+                kinds.any(|kind| log.contains(&format!("ready to accept {kind}")))
+            }
+            Self::Mysql => log.contains("ready for connections"),
         };
         let ready = || {
             let process = format!("/proc/{}/stat", server.pid());
             let ended = fs::read_to_string(process).map_or(true, |stat| stat.contains(") Z "));
-            match server.log().contains(says) {
+            match is_ready(&server.log()) {
                 true => Some(true),
                 false => ended.then_some(false),
             }
