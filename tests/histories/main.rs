@@ -1,10 +1,11 @@
 //! Recorded histories of the example server, judged for linearizability.
 //!
-//! Three processes of the example server share a store. Clients who know the same sessions send them requests at random
-//! while servers and database are killed and frozen, connections break, answers are slow or lost, and disks are full.
-//! Each history, of a session and what comes of it, has to have an explanation: an order of its requests, none before
-//! one that was answered when it was sent, in which the model (`spec.rs`) gives the very answers that were recorded. A
-//! request that was answered 503, or not at all, may have happened at any time since, or never.
+//! Three processes of the example server share a store, one of them with a near cache. Clients who know the same sessions
+//! send them requests at random while servers and database are killed and frozen, a replica takes the place of its
+//! primary, connections break, answers are slow or lost, and disks are full. Each history, of a session and what comes of
+//! it, has to have an explanation: an order of its requests, none before one that was answered when it was sent, in which
+//! the model (`spec.rs`) gives the very answers that were recorded. A request that was answered 503, or not at all, may
+//! have happened at any time since, or never. A read that the cache answered may be as old as the cache keeps anything.
 //!
 //! `planted.rs` shows that histories which are wrong are found. The long form, and how to see a failure again:
 //! `CONTRIBUTING.md`.
