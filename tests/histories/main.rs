@@ -73,7 +73,7 @@ use crate::{
 
 /// The short form, which runs beside all other tests.
 const HISTORIES: u64 = 100;
-const TIME: Duration = Duration::from_secs(3);
+const TIME: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_memory_store() {

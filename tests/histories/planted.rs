@@ -94,7 +94,7 @@ async fn a_cache_that_never_ages_is_found() {
 /// What fails is not what is found.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_without_a_planted_fault_is_clean() {
-    let plan = Plan::from_env(100, Duration::from_secs(3));
+    let plan = Plan::from_env(100, Duration::from_secs(2));
     let report = plan.run(servers(Fault::None).await, &Arc::default()).await;
     report.print("without a fault");
     report.assert_is_clean("without a fault");

@@ -1,13 +1,13 @@
 //! Processes of the example server on one store, and what happens to them.
 
-use std::{path::Path, process::Stdio, sync::Arc};
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use crate::{
     database::Database,
     faults::Trouble,
     proxy::Proxy,
     server::{self, Server},
-    support,
+    support::{self, poll_for},
 };
 
 /// A server, as clients know it.
@@ -89,6 +89,9 @@ impl Site {
 /// The server that has a near cache, where there are several.
 const CACHED: usize = 2;
 
+/// A machine that has much else to do may starve a long run.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 fn start(store: &str, port: u16, is_cached: bool) -> Server {
     let mut command = server::command();
     command.env("STORE", store).env("PORT", port.to_string());
@@ -99,5 +102,6 @@ fn start(store: &str, port: u16, is_cached: bool) -> Server {
     // It tells the operator of each fault.
     command.stderr(Stdio::null()).current_dir(Path::new("/"));
     // Its port may be taken for a moment by one who looks for a free one, or the database be slow on a busy machine.
-    support::wait_for("a server", || Server::try_spawn(&mut command).ok())
+    let started = poll_for(PATIENCE, || Server::try_spawn(&mut command).ok());
+    started.expect("a server")
 }
