@@ -6,7 +6,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fastrand::Rng;
@@ -73,8 +73,11 @@ impl Site {
                 let chosen = rng.usize(..faults.len());
                 told[chosen] += 1;
                 site.trouble.begun.fetch_add(1, Ordering::Relaxed);
+                let began = Instant::now();
                 site.happen(faults[chosen], &mut rng);
                 site.trouble.ended.fetch_add(1, Ordering::Relaxed);
+                // What comes of it is seen when all works again: a database takes seconds to be back.
+                thread::sleep(began.elapsed().min(Duration::from_secs(2)));
             }
             faults
                 .into_iter()
