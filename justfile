@@ -1,5 +1,5 @@
 # Each recipe is a step of scripts/check, which runs without `just` as well. `check` is what CI runs: all
-# steps but `quick`, `advisories`, `histories` and `fuzz`.
+# steps but `quick`, `advisories`, `histories`, `soak` and `fuzz`.
 
 # Lists the recipes.
 default:
@@ -56,6 +56,10 @@ quick:
 # Ten thousand recorded histories on each store, under faults.
 histories:
     ./scripts/check histories
+
+# Ten million requests on PostgreSQL and on Redis, under faults: does memory stay flat, and is anything left over?
+soak:
+    ./scripts/check soak
 
 # Known weaknesses of the dependencies. Takes GitHub's list of them.
 advisories:

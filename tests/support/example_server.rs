@@ -65,6 +65,12 @@ impl Server {
         format!("ws{}/ws", self.origin.trim_start_matches("http"))
     }
 
+    /// Its process id.
+    #[allow(dead_code, reason = "for the tests that measure the process")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks the server to stop, as an operator would: with `SIGTERM` or `SIGINT`.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill")
