@@ -1,5 +1,5 @@
 # Each recipe is a step of scripts/check, which runs without `just` as well. `check` is what CI runs: all
-# steps but `quick`, `advisories`, `histories`, `soak` and `fuzz`.
+# steps but `quick`, `advisories`, `histories`, `soak`, `fuzz` and `mutants`.
 
 # Lists the recipes.
 default:
@@ -68,6 +68,10 @@ advisories:
 # Random input for the readers, guided by what it reaches: a minute for each.
 fuzz:
     ./scripts/check fuzz
+
+# Alters the library a change at a time, and sees that a test fails: a night for all of them.
+mutants:
+    ./scripts/check mutants
 
 # Has the library grown beyond benches/baseline.csv? That is the same compiler's.
 bench-check:

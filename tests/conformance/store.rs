@@ -453,8 +453,9 @@ impl SessionStore for Store {
         let mut expired = self.rows().expired(is_expired, limit);
         if matches!(self.fault, SweepByFirstEnd | SweepOfMovedByFirstEnd) {
             let (rows, first) = (self.rows(), self.first.lock().unwrap());
-            let is_meant = |handle| self.fault == SweepByFirstEnd || rows.0[handle].is_tombstone;
-            let has_passed = |handle| first.get(handle).is_none_or(|row| row.end <= now);
+            let is_meant =
+                |handle: &Handle| self.fault == SweepByFirstEnd || rows.0[handle].is_tombstone;
+            let has_passed = |handle: &Handle| first.get(handle).is_none_or(|row| row.end <= now);
             expired.retain(|handle| !is_meant(handle) || has_passed(handle));
         }
         if matches!(self.fault, SweepInSteps | SweepUnderTwoLocks) {

@@ -175,3 +175,12 @@ fn an_immediate_stores_error_leaves_nothing_in_doubt() {
         .fails(is_plain_store_error)
         .sees(r#"{"a":1}"#);
 }
+
+#[test]
+fn a_user_counts_as_data_do() {
+    let longest = "u".repeat(100);
+    let scenario = Scenario::new().log_in(&longest).commits();
+    scenario.asks(Create(New(0), "{}"));
+    let scenario = Scenario::new().log_in(&(longest + "u")).commits();
+    scenario.fails(crate::Error::is_too_large);
+}

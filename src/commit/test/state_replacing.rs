@@ -218,3 +218,33 @@ fn a_session_that_moved_takes_the_changes_along() {
         .asks(Load);
     loads.at(31).loads(tombstone(v(2))).discards();
 }
+
+#[test]
+fn a_label_is_stored_once() {
+    let scenario = Scenario::new().loaded(record(v(1), "{}"));
+    let stored = scenario
+        .change(|state| state.set_label("desk".into()))
+        .commits()
+        .asks(Replace(v(1), "{}"))
+        .answers(IsStored(v(2)))
+        .tells(Told::Replaced)
+        .settles(v(2), None);
+    assert_eq!(stored.written.as_ref().unwrap().label(), Some("desk"));
+    stored.has_nothing_pending();
+}
+
+#[test]
+fn a_label_that_comes_while_another_is_stored_is_stored_after_it() {
+    let scenario = Scenario::new().loaded(record(v(1), "{}"));
+    let stored = scenario
+        .change(|state| state.set_label("desk".into()))
+        .commits()
+        .asks(Replace(v(1), "{}"))
+        .change(|state| state.set_label("phone".into()))
+        .answers(IsStored(v(2)))
+        .tells(Told::Replaced)
+        .settles(v(2), None)
+        .commits()
+        .asks(Replace(v(2), "{}"));
+    assert_eq!(stored.written.unwrap().label(), Some("phone"));
+}

@@ -224,7 +224,7 @@ impl Sessions {
         let (mut work, mut returned) = unit.with(run);
         let fails = matches!(run, Some(Run::Fail));
         if let Some((name, snapshot)) = work.live()
-            && (work.writes() || run.is_some())
+            && (work.writes() || work.has_to_look() || run.is_some())
         {
             let swaps = work.writes() && !fails;
             let current = self.stored.get(&name);

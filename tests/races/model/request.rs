@@ -22,8 +22,11 @@ pub(super) struct Request {
     pub(super) data: Data,
     /// Data operations that changed what this request saw, to be done again on what is there at the commit.
     pub(super) log: Vec<Op>,
-    /// It has logged in: it may go on in a session of its own, where what changed nothing would be missing.
+    /// What changes nothing is kept. It has logged in, and may go on in a session of its own, where that would be missing; or
+    /// what it saw was from a cache.
     pub(super) keeps_all: bool,
+    /// What it sees is from a cache.
+    pub(super) is_cached: bool,
     /// What its response does to the client's cookie, so far.
     pub(super) cookie: Option<Cookie>,
 }
@@ -58,8 +61,13 @@ impl Request {
             data: Data::new(),
             log: Vec::new(),
             keeps_all: false,
+            is_cached: false,
             cookie: None,
         }
+    }
+
+    pub(super) fn found_in_cache(&mut self) {
+        (self.is_cached, self.keeps_all) = (true, true);
     }
 
     pub(super) fn live(&self) -> Option<(Name, &Stored)> {
@@ -100,6 +108,11 @@ impl Request {
 
     pub(super) fn changes_data(&self) -> bool {
         self.data != self.base_data()
+    }
+
+    /// Whether a commit has to look at the newest data, though it may have nothing to store.
+    pub(super) fn has_to_look(&self) -> bool {
+        self.is_cached && !self.log.is_empty()
     }
 
     fn has_intent(&self) -> bool {
@@ -193,7 +206,7 @@ impl Request {
     /// Does what is pending again on what the store has now. Whether it keeps what changes nothing there does not
     /// matter to a commit, which decides by the data.
     pub(super) fn rebase(&mut self, base: Base) {
-        self.base = base;
+        (self.base, self.is_cached) = (base, false);
         self.data = self.base_data();
         for op in &self.log {
             op.apply(&mut self.data);
@@ -227,7 +240,7 @@ impl Request {
 
     /// All that was pending is stored.
     pub(super) fn settle(&mut self, base: Base) {
-        self.base = base;
+        (self.base, self.is_cached) = (base, false);
         self.drop_pending();
     }
 }

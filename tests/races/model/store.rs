@@ -1,4 +1,10 @@
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::SystemTime,
+};
 
 use fastrand::Rng;
 use parking_lot::Mutex;
@@ -16,16 +22,24 @@ use crate::feeds::{Feeds, News};
 pub(super) struct Checked<const IMMEDIATE: bool> {
     sessions: MemoryStore,
     pub(super) feeds: Arc<Feeds>,
+    /// How often it was asked for a session.
+    loads: Arc<AtomicUsize>,
     rng: Arc<Mutex<Rng>>,
     /// No session of this schedule is remembered.
     forgets: bool,
 }
 
 impl<const IMMEDIATE: bool> Checked<IMMEDIATE> {
-    pub(super) fn new(rng: Rng, forgets: bool, feeds: &Arc<Feeds>) -> Self {
+    pub(super) fn new(
+        rng: Rng,
+        forgets: bool,
+        feeds: &Arc<Feeds>,
+        loads: &Arc<AtomicUsize>,
+    ) -> Self {
         Self {
             sessions: MemoryStore::new(),
             feeds: Arc::clone(feeds),
+            loads: Arc::clone(loads),
             rng: Arc::new(Mutex::new(rng)),
             forgets,
         }
@@ -70,13 +84,18 @@ impl<const IMMEDIATE: bool> SessionStore for Checked<IMMEDIATE> {
 
     forward_session_store!(
         self => self.sessions,
-        except [create, replace, regenerate, touch, delete, push]
+        except [create, load, replace, regenerate, touch, delete, push]
     );
 
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         self.check(record);
         let created = self.sessions.create(handle, record).await?;
         self.answer(created)
+    }
+
+    async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
+        self.loads.fetch_add(1, Relaxed);
+        self.sessions.load(handle).await
     }
 
     async fn replace(

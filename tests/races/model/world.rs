@@ -2,7 +2,10 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     ops::Range,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -41,6 +44,8 @@ pub(super) struct World {
     began: SystemTime,
     processes: Vec<Process>,
     feeds: Arc<Feeds>,
+    /// How often the store was asked for a session.
+    loads: Arc<AtomicUsize>,
     model: Sessions,
     /// Every cookie that was ever sent, in this order.
     cookies: Vec<String>,
@@ -70,13 +75,14 @@ impl World {
         let clock = Clock::manual();
         let feeds = Arc::new(Feeds::new(Delivery::random(&mut rng)));
         let binds = rng.u8(..3) == 0;
+        let loads = Arc::default();
         let processes = match rng.bool() {
             true => {
-                let store = Checked::<true>::new(rng.fork(), forgets, &feeds);
+                let store = Checked::<true>::new(rng.fork(), forgets, &feeds, &loads);
                 processes(&mut rng, &store, &clock, binds)
             }
             false => {
-                let store = Checked::<false>::new(rng.fork(), forgets, &feeds);
+                let store = Checked::<false>::new(rng.fork(), forgets, &feeds, &loads);
                 processes(&mut rng, &store, &clock, binds)
             }
         };
@@ -90,6 +96,7 @@ impl World {
             clock,
             processes,
             feeds,
+            loads,
             model: Sessions::default(),
             cookies: Vec::new(),
             names: BTreeMap::new(),
@@ -181,6 +188,7 @@ impl World {
         }
         let process = self.rng.usize(..self.processes.len());
         let service = self.processes[process].layer.layer(handler);
+        let loads = self.loads.load(Relaxed);
         let response =
             tokio::spawn(async move { service.oneshot(request).await.expect("infallible") });
         let session = session.await.expect("the handler gives its session");
@@ -206,6 +214,9 @@ impl World {
             }
             if let Some(which) = found.iter().position(is_seen) {
                 open.model = found.swap_remove(which);
+            }
+            if self.loads.load(Relaxed) == loads && open.model.live().is_some() {
+                open.model.found_in_cache();
             }
         }
         open.check(self.began);
