@@ -15,6 +15,7 @@ mod memory;
 mod plan;
 mod plot;
 mod process;
+#[allow(dead_code, reason = "the recorded histories use the rest")]
 #[path = "../histories/proxy.rs"]
 mod proxy;
 mod reckoning;

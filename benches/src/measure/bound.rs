@@ -26,7 +26,10 @@ pub fn measure() {
     let runtime = runtime();
     let mut rows = [
         ("the feature, and no `device_bound`", None),
-        ("bound, with a good bound cookie", Some(DeviceBinding::offer())),
+        (
+            "bound, with a good bound cookie",
+            Some(DeviceBinding::offer()),
+        ),
     ]
     .map(|(name, binding)| {
         let counted = TestStore::new();
@@ -73,7 +76,9 @@ fn logged_in(
         .layer(layer.build().expect("it makes sense"))
         .with_state(());
     let mut browser = DeviceBrowser::new(&Clock::system());
-    let request = Request::post("/log_in").body(Body::empty()).expect("a request");
+    let request = Request::post("/log_in")
+        .body(Body::empty())
+        .expect("a request");
     runtime.block_on(browser.send(&app, request));
     assert_eq!(browser.is_bound(), is_bound);
     (app, browser.cookies().expect("a session"))

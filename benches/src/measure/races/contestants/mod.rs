@@ -18,9 +18,11 @@ use super::{routes::Meeting, way::Way};
 
 pub struct Contestant {
     pub name: &'static str,
-    /// Three processes on one store: a layer each.
-    pub apps: fn(Way, Meeting) -> Pin<Box<dyn Future<Output = [Router; 3]>>>,
+    pub apps: fn(Way, Meeting) -> Apps,
 }
+
+/// Three processes on one store: a layer each.
+type Apps = Pin<Box<dyn Future<Output = [Router; 3]>>>;
 
 /// The library comes last.
 pub const ALL: [Contestant; 5] = [
