@@ -11,8 +11,15 @@ use crate::{
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.csv");
 const HEAD: &str = "scenario;allocations;instructions without SHA-256;instructions of SHA-256";
-/// How much more is no failure.
-const SLACK: f64 = 1.05;
+/// How much more is no failure. Sessions that move leave tombstones, which expire after 30 s: on a busy machine some do while
+/// they are counted, and with sessions of 100 keys one and the same program takes 25,300 to 35,100 instructions.
+fn slack(scenario: &str) -> f64 {
+    if scenario.contains("regenerate") {
+        1.4
+    } else {
+        1.05
+    }
+}
 
 struct Row {
     scenario: String,
@@ -43,8 +50,9 @@ pub fn check() -> ExitCode {
     let baseline = read();
     let has_grown = |row: &Row, former: &Row| {
         let mut pairs = former.figures.iter().zip(&row.figures);
+        let slack = slack(&row.scenario);
         // Rounding is no growth.
-        pairs.any(|(before, now)| *now > before * SLACK + 0.1)
+        pairs.any(|(before, now)| *now > before * slack + 0.1)
     };
     let mut table = Table::new(["scenario", "allocations", "instructions", "of SHA-256", ""]);
     let mut grown = 0;
@@ -72,7 +80,7 @@ pub fn check() -> ExitCode {
     table.print("Beside the baseline");
     if grown > 0 {
         println!(
-            "\n{grown} scenarios grew by more than 5 %. If that is wanted: `-- check --update`"
+            "\n{grown} scenarios grew by more than 5 %, or with a new id by 40 %. If that is wanted: `-- check --update`"
         );
         return ExitCode::FAILURE;
     }
