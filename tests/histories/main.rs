@@ -18,6 +18,7 @@ mod faulty_store;
 mod http;
 mod planted;
 mod postgres_pair;
+#[path = "../support/proxy.rs"]
 mod proxy;
 mod recorder;
 mod redis_pair;

@@ -16,7 +16,7 @@ mod plan;
 mod plot;
 mod process;
 #[allow(dead_code, reason = "the recorded histories use the rest")]
-#[path = "../histories/proxy.rs"]
+#[path = "../support/proxy.rs"]
 mod proxy;
 mod reckoning;
 #[allow(dead_code, reason = "the Redis store's tests use the rest")]

@@ -32,7 +32,7 @@ impl Server {
         Self::try_spawn(command).unwrap_or_else(|line| panic!("the server said {line:?}"))
     }
 
-    /// The same, or what it said where it does not listen.
+    /// Starts it, or answers what it printed if it does not listen.
     pub(crate) fn try_spawn(command: &mut Command) -> Result<Self, String> {
         let mut process = command
             .stdout(Stdio::piped())

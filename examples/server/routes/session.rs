@@ -69,7 +69,7 @@ async fn slow_set(session: WizSession, input: SlowSet<Box<RawValue>>) -> Result<
     Ok(Json(json!({ "ok": true })))
 }
 
-/// The same session under a new id, as after anything that gives it more rights.
+/// Gives the session a new id, as is due whenever its rights change.
 async fn regenerate(session: WizSession) -> Json<Value> {
     session.regenerate();
     Json(json!({ "ok": true }))

@@ -115,7 +115,7 @@ enum Change {
     OwnKey,
     /// Each adds one to the same number.
     AddOne,
-    /// The same, and reads it before some work and writes it after.
+    /// Adds one to the number, with some work between the read and the write.
     AddOneSlowly,
 }
 

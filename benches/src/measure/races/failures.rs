@@ -40,7 +40,7 @@ pub fn measure(runtime: &Runtime) -> Target {
     }
     table.print("A store that fails");
     println!(
-        "\nStatus, and what is left when the store works again. Somebody is logged in; the failing request is with a \
+        "\nStatus, and what is left when the store works again. A user is logged in; the failing request is with a \
          process that has just started."
     );
     target("a failing store: 503, nothing else".to_owned(), told)

@@ -97,7 +97,7 @@ fn of(all: &[Late], is: fn(&Late) -> bool) -> String {
 struct Late {
     /// With the cookie from before there is a session again,
     old_lives: bool,
-    /// in which somebody is logged in.
+    /// in which the user is logged in.
     old_logged_in: bool,
     sets_cookie: bool,
     /// Once the late answer has arrived, too: what it wrote is in the browser's session,
