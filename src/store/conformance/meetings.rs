@@ -38,7 +38,8 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
     if store.settings().engine_expires {
         return;
     }
-    // Each sweep is of the whole store, so one after the other.
+    // Each sweep is of the whole store, so one after the other, and what else is there must not expire meanwhile: the
+    // tombstones of a minute ago.
     for part in PARTS.into_iter().chain([SWEEP]) {
         meet(store, [part, SWEEP], true).await;
         meet(store, [SWEEP, part], true).await;
@@ -48,6 +49,9 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
 /// Pauses the first call at each of its waits.
 async fn meet<S: SessionStore>(store: &Subject<S>, pair: [Part; 2], is_expired: bool) {
     for waits in 1..=MOST_WAITS {
+        if is_expired {
+            store.empty().await;
+        }
         let scene = Scene::begin(store, is_expired).await;
         let [first, second] = pair.map(|(_, call)| call(&scene));
         let mut paused = pin!(first.ask(store));

@@ -171,9 +171,12 @@ impl<S: SessionStore> Subject<S> {
 
     /// Empties a store whose lists would otherwise take longer and longer.
     pub(super) async fn tidy(&self) {
-        if !self.settings().lists_read_all {
-            return;
+        if self.settings().lists_read_all {
+            self.empty().await;
         }
+    }
+
+    pub(super) async fn empty(&self) {
         let late = Timestamp::from_millis(Timestamp::LATEST).into();
         while self.delete_expired(late, 10_000).await > 0 {}
     }
