@@ -21,10 +21,11 @@ pin_project! {
     /// Dropped while the handler runs, nothing is committed. Dropped during the commit, it has happened completely or not
     /// at all. Either way no cookie is sent, so a task that kept the session can no longer begin one or change its id.
     pub struct ResponseFuture<F, B, E> {
-        // `None` if a layer further out commits.
-        pub(super) context: Option<ResponseContext>,
+        // Dropped before the session, so that a handler that is cut off lets go of it first.
         #[pin]
         pub(super) phase: Phase<F, B, E>,
+        // `None` if a layer further out commits.
+        pub(super) context: Option<ResponseContext>,
     }
 }
 

@@ -233,7 +233,8 @@ async fn an_alias_is_refused_clearly() {
                     .is_too_large()
             );
         }
-        for n in 0..8 {
+        session.alias(&"n".repeat(64), &"v".repeat(512)).await?;
+        for n in 1..8 {
             session.alias(&n.to_string(), "v").await?;
         }
         session.alias("7", "another value").await?;

@@ -77,6 +77,28 @@ async fn a_call_that_nobody_polls_does_not_fail_a_request_with_nothing_to_store(
     reply.is_ok_without_cookie();
 }
 
+/// Its changes cannot be committed while the call holds the session, and are not lost in silence.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_polls_makes_a_request_with_changes_503() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut kept = None;
+    let reply = browser
+        .visit(async |session| {
+            let gate = site.store.pause(StoreMethod::Load);
+            let held = session.clone();
+            let mut reload = Box::pin(async move { held.reload().await });
+            tokio::select! { _ = &mut reload => panic!("it did not wait"), () = gate.reached() => {} }
+            session.set("a", 2).unwrap();
+            kept = Some(reload);
+        })
+        .await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    drop(kept);
+    site.store.heal();
+    assert_eq!(browser.read("a").await, Some(1));
+}
+
 #[tokio::test]
 async fn what_undoes_the_commit_after_the_handler_is_kept_for_a_save() {
     let site = Site::new();

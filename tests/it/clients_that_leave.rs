@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use tower::{Layer, service_fn};
 use wiz_session::WizSession;
 
-use crate::support::Site;
+use crate::support::{Log, Site};
 
 #[tokio::test]
 async fn once_a_client_has_left_before_the_head_no_session_begins() {
@@ -26,6 +26,18 @@ async fn once_a_client_has_left_before_the_head_no_session_begins() {
         assert!(kept.save().await.unwrap_err().is_headers_sent());
         assert_eq!(site.store.take_calls(), []);
     }
+}
+
+/// Nobody could have saved them: no `save()` is missing.
+#[tokio::test]
+async fn changes_that_are_dropped_with_their_request_are_no_event() {
+    let log = Log::capture();
+    let site = Site::new();
+    site.visitor().await.visit_and_leave(async |session| {
+        session.set("a", 2).unwrap();
+        std::future::pending::<()>().await;
+    });
+    assert_eq!(log.count("dropped without save()"), 0);
 }
 
 #[tokio::test]

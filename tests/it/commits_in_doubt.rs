@@ -1,7 +1,7 @@
 //! Commits in doubt that others commit after: whether they were done can be told, up to a point.
 
 use http::StatusCode;
-use wiz_session::Error;
+use wiz_session::{Error, WizSession};
 
 use crate::support::{Fault, Site, StoreMethod};
 
@@ -60,5 +60,62 @@ async fn a_commit_that_was_not_done_is_done_unless_too_many_others_came_after_it
         let (error, a) = resolved_after(others, Fault::Fail).await;
         assert!(error.is_some_and(|error| error.is_in_doubt()), "{others}");
         assert_eq!(a, Some(1), "{others}");
+    }
+}
+
+/// An update in doubt, of which nothing can be learned.
+async fn in_doubt(site: &Site, session: &WizSession) {
+    session.update("a", |a: &mut u32| *a += 1).unwrap();
+    site.store.fault(StoreMethod::Replace, Fault::DoneThenFail);
+    site.store.fault(StoreMethod::Load, Fault::Fail);
+    assert!(session.save().await.unwrap_err().is_in_doubt());
+}
+
+#[tokio::test]
+async fn what_is_still_in_doubt_after_the_handler_is_503() {
+    for changes_more in [false, true] {
+        for is_kept in [false, true] {
+            let case = format!("changes more: {changes_more}, kept: {is_kept}");
+            let site = Site::new();
+            let mut browser = site.visitor().await;
+            let mut kept = None;
+            let reply = browser
+                .visit(async |session| {
+                    in_doubt(&site, &session).await;
+                    if changes_more {
+                        session.set("b", 2).unwrap();
+                    }
+                    site.store.heal();
+                    site.store.fault(StoreMethod::Load, Fault::Fail);
+                    kept = is_kept.then(|| session.clone());
+                })
+                .await;
+            site.store.heal();
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{case}");
+            assert_eq!(browser.read("a").await, Some(2), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_after_a_commit_in_doubt_on_a_session_that_others_end_begins_another_one() {
+    for is_kept in [false, true] {
+        for site in Site::with_and_without_cache() {
+            let mut browser = site.visitor().await;
+            let mut tab = browser.through(site.unwatched());
+            let mut kept = None;
+            let reply = browser
+                .visit(async |session| {
+                    in_doubt(&site, &session).await;
+                    site.store.heal();
+                    tab.visit(async |session| session.clear()).await;
+                    session.log_in("alice");
+                    kept = is_kept.then(|| session.clone());
+                })
+                .await;
+            assert_eq!(reply.status, StatusCode::OK, "kept: {is_kept}");
+            let user = browser.visit(async |session| session.user().unwrap_or_default());
+            assert_eq!(user.await.body, "alice", "kept: {is_kept}");
+        }
     }
 }

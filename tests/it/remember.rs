@@ -199,3 +199,23 @@ async fn a_session_is_remembered_for_a_second_at_least() {
         assert_eq!(site.sessions().await, 1);
     }
 }
+
+/// What the request takes after the commit costs the cookie no second.
+#[tokio::test]
+async fn the_rest_of_a_second_counts_as_one() {
+    for (later, expected) in [(0, 60), (1, 60), (999, 60), (1_000, 59), (1_001, 59)] {
+        let site = Site::new();
+        let reply = site
+            .browser()
+            .visit(async |session| {
+                session.set("a", 1).unwrap();
+                session.remember(Duration::from_secs(60));
+                session.save().await.unwrap();
+                site.clock.advance(Duration::from_millis(later));
+            })
+            .await;
+        let max_age = reply.cookie().max_age();
+        let expected = cookie::time::Duration::seconds(expected);
+        assert_eq!(max_age, Some(expected), "{later} ms later");
+    }
+}
