@@ -347,3 +347,21 @@ async fn a_forged_cookie_is_an_anonymous_visitor() {
     );
     assert_eq!(site.store.take_calls(), []);
 }
+
+/// A clear ends what the client could send next: its session, and the two after it.
+#[tokio::test]
+async fn a_clear_of_a_hundred_cookies_ends_three_sessions() {
+    let site = Site::new();
+    let mut values = Vec::new();
+    for _ in 0..100 {
+        values.push(format!("{NAME}={}", site.visitor().await.value()));
+    }
+    let clear = async |session: WizSession| session.clear();
+    let all = values.join("; ").into_bytes();
+    site.visit_with(&[&all], clear).await;
+    assert_eq!(site.sessions().await, 97);
+    for (n, value) in values.iter().enumerate().take(5) {
+        let left = a(&site, &[value.as_bytes()]).await;
+        assert_eq!(left.is_some(), n >= 3, "the cookie of place {n}");
+    }
+}

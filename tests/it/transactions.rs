@@ -48,6 +48,13 @@ async fn a_transaction_answers_from_what_was_committed() {
             tab.write("a", 7).await;
             let read = session.transaction(|tx| tx.get::<u32>("a")).await?;
             assert_eq!(read, Some(7), "reading, too, sees the newest");
+            let looks = session.transaction(|tx| {
+                let of = |key| (tx.get_value(key), tx.contains_key(key));
+                Ok::<_, Error>((of("a"), of("missing"), tx.keys()))
+            });
+            let (a, missing, keys) = looks.await?;
+            assert_eq!((a, missing), ((Some(7.into()), true), (None, false)));
+            assert_eq!(keys, ["a"]);
             Ok::<_, Error>(())
         })
         .await

@@ -177,3 +177,58 @@ async fn an_update_that_is_refused_takes_back_what_its_closure_did_with_the_sess
         assert_eq!(browser.read("a").await, Some(1));
     }
 }
+
+/// What was done meanwhile by another thread cannot be told from it any more.
+#[tokio::test]
+async fn an_update_that_is_refused_takes_back_nothing_that_others_have_done() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            let same = session.clone();
+            let refused = session.update("price", move |price: &mut f64| {
+                same.set("own", 1).unwrap();
+                std::thread::scope(|scope| {
+                    scope.spawn(|| same.set("others", 2).unwrap());
+                });
+                *price = f64::NAN;
+            });
+            assert!(refused.unwrap_err().is_encode());
+            Ok::<_, Error>(())
+        })
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(browser.read("others").await, Some(2));
+    assert_eq!(browser.read::<f64>("price").await, None);
+}
+
+/// The closure's own writes make its replay on what others stored begin anew each time.
+#[tokio::test]
+async fn what_is_stored_is_not_stored_again_though_a_later_update_never_comes_to_rest() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    browser
+        .visit(async |session| {
+            session.update("a", |a: &mut u32| *a += 1)?;
+            tab.write("n", 10).await;
+            let replace = site.store.pause(StoreMethod::Replace);
+            let later = async {
+                replace.reached().await;
+                let same = session.clone();
+                let count = move |n: &mut u32| {
+                    same.update("runs", |runs: &mut u32| *runs += 1).unwrap();
+                    *n += 1;
+                };
+                session.update("n", count).unwrap();
+                replace.open();
+            };
+            let (saved, ()) = tokio::join!(session.save(), later);
+            assert!(saved.unwrap_err().is_conflict());
+            session.set("n", 5)
+        })
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(tab.read("a").await, Some(2));
+    assert_eq!(tab.read("n").await, Some(5));
+}
