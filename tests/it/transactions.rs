@@ -1,7 +1,8 @@
 //! `transaction`: run on the newest data, and answered from what was committed.
 
 use futures_util::future::join_all;
-use wiz_session::Error;
+use serde_json::{Map, json};
+use wiz_session::{Error, FlashLevel};
 
 use crate::support::{Site, StoreMethod};
 
@@ -48,17 +49,44 @@ async fn a_transaction_answers_from_what_was_committed() {
             tab.write("a", 7).await;
             let read = session.transaction(|tx| tx.get::<u32>("a")).await?;
             assert_eq!(read, Some(7), "reading, too, sees the newest");
-            let looks = session.transaction(|tx| {
-                let of = |key| (tx.get_value(key), tx.contains_key(key));
-                Ok::<_, Error>((of("a"), of("missing"), tx.keys()))
-            });
-            let (a, missing, keys) = looks.await?;
-            assert_eq!((a, missing), ((Some(7.into()), true), (None, false)));
-            assert_eq!(keys, ["a"]);
             Ok::<_, Error>(())
         })
         .await
         .is_ok_without_cookie();
+}
+
+#[tokio::test]
+async fn a_transaction_reads_and_writes_as_the_session_does() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    browser
+        .visit(async |session| {
+            let done = session.transaction(|tx| {
+                let of = |key| (tx.get_value(key), tx.contains_key(key));
+                let (a, missing) = (of("a"), of("missing"));
+                let before = (tx.len(), tx.is_empty(), tx.to_map());
+                tx.extend(json!({ "b": 2, "c": 3 }))?;
+                let deleted = [tx.delete("a"), tx.delete("b"), tx.delete("missing")];
+                let left = tx.keys();
+                tx.delete("c");
+                let is_empty = tx.is_empty();
+                tx.flash(FlashLevel::Info, "hello")?;
+                Ok::<_, Error>((a, missing, before, deleted, left, is_empty))
+            });
+            let (a, missing, before, deleted, left, is_empty) = done.await?;
+            assert_eq!((a, missing), ((Some(json!(1)), true), (None, false)));
+            let map = Map::from_iter([("a".to_owned(), json!(1))]);
+            assert_eq!(before, (1, false, map));
+            assert_eq!(deleted, [true, true, false]);
+            assert_eq!((left, is_empty), (vec!["c".to_owned()], true));
+            let flashes = session.take_flashes()?;
+            assert_eq!(flashes.len(), 1);
+            assert_eq!(flashes[0].message(), "hello");
+            Ok::<_, Error>(())
+        })
+        .await
+        .is_ok_without_cookie();
+    assert_eq!(browser.read::<u32>("a").await, None);
 }
 
 #[tokio::test]
