@@ -70,7 +70,8 @@ use crate::{
 /// - **A look agrees with a load.** [`look`](Self::look) answers once for each handle, in the order asked, with the version
 ///   and the expiry that a `load` would give, also of a tombstone or of what has expired.
 /// - **A scan misses nothing.** What is there while a [`scan`](Self::scan) lasts is on a page, whatever appears and ends
-///   between two pages, and whoever resumes it by the text of a cursor. A record on it is as a `load` would give it.
+///   between two pages, and whoever resumes it by the text of a cursor. A record on it is as a `load` would give it. No
+///   page is much larger than was asked for.
 /// - **A report is true.** What a store tells a feed by [`push`](Self::push) has happened: it is believed without a look.
 ///   Reports may be late, repeated or missing.
 /// - **Failures are errors.** An engine that fails is an `Err`, never `None`, `Gone` or `false`: those are answers, and

@@ -148,6 +148,7 @@ faults! {
     a_scan_without_tombstones: ScanHidesTombstones, SCAN;
     a_scan_by_offset: ScanByOffset, SCAN;
     a_scan_of_one_page: ScanOfOnePage, SCAN;
+    a_scan_that_knows_no_limit: ScanWithoutLimit, SCAN;
     a_scan_that_takes_any_cursor: ScanTakesAnyCursor, FAILURES;
     // what is kept of a record
     versions_in_a_u8: VersionInU8, ANY;

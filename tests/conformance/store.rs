@@ -620,6 +620,10 @@ impl SessionStore for Store {
             Some(Err(error)) => return Err(Error::store(error)),
             None => {}
         }
+        let limit = match self.fault {
+            ScanWithoutLimit => rows.len(),
+            _ => limit,
+        };
         let is_last = rows.len() <= limit || self.fault == ScanOfOnePage;
         rows.truncate(limit);
         let next = rows
