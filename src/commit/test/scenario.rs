@@ -254,7 +254,9 @@ impl Scenario {
     /// Another try of the commit that failed.
     #[track_caller]
     pub(super) fn resumes(self) -> Self {
-        self.resumes_with(false)
+        let unit = self.in_doubt.as_ref().expect("it is in doubt");
+        let joins = self.state.joins(unit);
+        self.resumes_with(joins)
     }
 
     #[track_caller]

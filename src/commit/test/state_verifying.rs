@@ -331,3 +331,23 @@ fn what_was_cleared_while_it_was_in_flight_ends_what_it_stored() {
         .tells(Told::Ended(New(0)))
         .settles_without(Some(CookieAction::Remove));
 }
+
+/// Under another name it would be done twice.
+#[test]
+fn what_came_later_waits_for_one_that_is_tried_again() {
+    unknown()
+        .count("n")
+        .resumes()
+        .asks(Verify(Own))
+        .loads(record(v(1), r#"{"n":1}"#))
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        // The first call was only late.
+        .answers(Conflict)
+        .waits(1)
+        .waited(None)
+        .asks(Load)
+        .loads_own(0)
+        .tells(Told::Replaced)
+        .settles(v(2), None)
+        .sees(r#"{"n":3}"#);
+}
