@@ -177,8 +177,9 @@ impl SessionState {
         is_cleared
     }
 
-    /// Whether something was changed since a commit began.
-    pub(crate) fn has_changed_since(&self, unit: &Unit) -> bool {
-        self.changes.has_pending() || self.intent != unit.intent
+    /// Whether a unit in doubt is only looked up, and committed together with what came later if it is not stored: a
+    /// session that is not begun yet is begun with all of it, or not at all.
+    pub(crate) fn joins(&self, unit: &Unit) -> bool {
+        unit.may_have_created() && (self.changes.has_pending() || self.intent != unit.intent)
     }
 }

@@ -131,7 +131,7 @@ impl Unit {
     }
 
     /// Whether it may have created a session whose id no one has been told yet.
-    pub(crate) fn may_have_created(&self) -> bool {
+    pub(super) fn may_have_created(&self) -> bool {
         matches!(self.attempt, Some(Attempt::Create))
     }
 

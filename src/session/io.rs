@@ -99,9 +99,7 @@ impl RequestSession {
         if self.edit(|state| state.end_leftovers(&unit)) {
             return Ok(());
         }
-        // A session that is not begun yet is begun with all of it, or not at all.
-        let joins = unit.may_have_created() && self.view(|state| state.has_changed_since(&unit));
-        let only_verified = only_verified || joins;
+        let only_verified = only_verified || self.view(|state| state.joins(&unit));
         self.fly(Commit::resume(*unit, only_verified)).await
     }
 

@@ -254,6 +254,16 @@ async fn an_alias_is_refused_clearly() {
 }
 
 #[tokio::test]
+async fn an_entry_is_swept_once_its_login_cannot_live_any_more() {
+    let site = Site::new();
+    log_in(&site, "alice", "1").await;
+    site.pass(12 * 60 + 6);
+    let (sessions, now) = (site.store.sessions(), site.clock.now());
+    let swept = sessions.delete_expired(now, 100).await.unwrap();
+    assert_eq!(swept, 2, "the session and its entry");
+}
+
+#[tokio::test]
 async fn an_entry_lives_as_long_as_the_longest_login_that_it_leads_to() {
     let site = Site::new();
     let mut remembered = site.browser();

@@ -2,6 +2,8 @@
 //! [diagram](crate::commit) has some. One file for each state; transactions go through several.
 
 mod model;
+mod plain_way;
+mod reload;
 mod scenario;
 mod state_creating;
 mod state_ending;

@@ -251,10 +251,18 @@ impl Scenario {
         self
     }
 
+    /// A look at the newest record.
+    pub(super) fn reloads(mut self) -> Self {
+        self.commit = Some(Commit::reload(self.state.begin_reload()));
+        self
+    }
+
     /// Another try of the commit that failed.
     #[track_caller]
     pub(super) fn resumes(self) -> Self {
-        self.resumes_with(false)
+        let unit = self.in_doubt.as_ref().expect("it is in doubt");
+        let joins = self.state.joins(unit);
+        self.resumes_with(joins)
     }
 
     #[track_caller]
@@ -525,6 +533,19 @@ impl Scenario {
         assert!(!unit.is_in_doubt());
         let _ = self.state.ack(&unit, settled.base.clone(), settled.cookie);
         (self, settled.base, settled.cookie)
+    }
+
+    /// A look at the newest record, which leaves the response this to do to the cookie.
+    #[track_caller]
+    pub(super) fn ends_reloaded(mut self, expected: Option<CookieAction>) -> Self {
+        let Done::Settled(settled) = self.done() else {
+            panic!("it is not settled");
+        };
+        let unit = self.unit();
+        let reloaded = self.state.reloaded(&unit, &settled.base, settled.cookie);
+        reloaded.expect("it is replayed");
+        assert_eq!(self.state.cookie, expected);
+        self
     }
 
     #[track_caller]

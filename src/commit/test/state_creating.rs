@@ -184,3 +184,23 @@ fn a_user_counts_as_data_do() {
     let scenario = Scenario::new().log_in(&(longest + "u")).commits();
     scenario.fails(crate::Error::is_too_large);
 }
+
+/// One part begun and the other refused would be a session without a login, or a login without its values.
+#[test]
+fn one_that_is_not_found_is_begun_with_what_came_later() {
+    type Case = (fn(Scenario) -> Scenario, &'static str);
+    let later: [Case; 2] = [
+        (|scenario| scenario.set("b", "2"), r#"{"a":1,"b":2}"#),
+        (|scenario| scenario.log_in("alice"), r#"{"a":1}"#),
+    ];
+    for (change, all) in later {
+        let scenario = creates().answers(Fails).asks(Verify(New(0))).loads(None);
+        change(scenario.fails_in_doubt(is_plain_store_error))
+            .resumes()
+            .asks(Verify(New(0)))
+            .loads(None)
+            .ends_unstored()
+            .commits()
+            .asks(Create(New(1), all));
+    }
+}

@@ -59,6 +59,26 @@ fn one_that_another_request_ended_first_keeps_its_newer_cookie() {
         .settles_as_gone();
 }
 
+/// Also where the rest is not done before the next commit.
+#[test]
+fn it_keeps_that_cookie_though_the_commit_fails() {
+    Scenario::new()
+        .immediate()
+        .loaded(record(v(1), "{}"))
+        .clear_all()
+        .commits()
+        .asks(Delete(Own))
+        .answers(IsDeleted(false))
+        .asks(Delete(Other))
+        .answers(Fails)
+        .fails(is_plain_store_error)
+        .commits()
+        .asks(Delete(Other))
+        .answers(IsDeleted(true))
+        .tells(Told::Ended(Other))
+        .settles_as_gone();
+}
+
 #[test]
 fn what_is_set_afterwards_begins_another_session() {
     Scenario::new()
@@ -196,4 +216,27 @@ fn what_was_moved_between_two_tries_is_another_requests_work() {
         .asks(Verify(Own))
         .loads(tombstone(v(2)))
         .settles_as_gone();
+}
+
+/// Flask's cookie is removed after the commit.
+#[cfg(feature = "flask")]
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql"
+))]
+#[test]
+fn that_it_was_cleared_is_known_after_it_is_deleted() {
+    Scenario::new()
+        .loaded(record(v(1), "{}"))
+        .change(|state| assert!(!state.is_cleared()))
+        .clear()
+        .change(|state| assert!(state.is_cleared()))
+        .commits()
+        .asks(Delete(Own))
+        .answers(IsDeleted(true))
+        .tells(Told::Ended(Own))
+        .settles_without(Some(Remove))
+        .change(|state| assert!(state.is_cleared()));
 }

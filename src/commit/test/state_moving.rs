@@ -1,3 +1,5 @@
+// Over 250 lines: the scenarios of one state.
+
 use super::scenario::*;
 use crate::{Error, commit::CookieAction::Set};
 
@@ -249,4 +251,23 @@ fn one_whose_session_expired_meanwhile_leaves_no_copy_and_is_an_error() {
         .answers(IsDeleted(true))
         .tells(Told::Ended(New(0)))
         .fails(Error::is_gone);
+}
+
+/// The client may hold a newer cookie than that of the session which ended, so none is removed.
+#[test]
+fn what_is_cleared_while_a_login_begins_another_ends_both() {
+    logs_in()
+        .answers(IsGone)
+        .asks(Create(New(1), r#"{"a":1}"#))
+        .clear()
+        .answers(IsCreated)
+        .tells(Told::Created(New(1)))
+        .settles(v(1), Some(Set))
+        .commits()
+        .asks(Delete(Own))
+        .answers(IsDeleted(false))
+        .asks(Delete(New(1)))
+        .answers(IsDeleted(true))
+        .tells(Told::Ended(New(1)))
+        .settles_as_gone();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::scenario::*;
 use crate::{
     change::Op,
-    commit::{Base, CookieAction, Plan, SessionState, Stored},
+    commit::{Base, Call, Commit, CookieAction, Next, Plan, Policy, SessionState, Stored},
     expiry::Expiry,
     id::SessionId,
     record::Record,
@@ -133,6 +133,30 @@ fn a_clear_takes_all_that_came_before_it_along() {
         });
         assert_eq!(plans, expected);
     }
+}
+
+#[test]
+fn what_is_done_to_a_session_that_has_moved_is_discarded() {
+    let moved = Scenario::new().change(SessionState::found_moved);
+    let commit = moved.set("a", "1").commits();
+    commit.discards().has_nothing_pending();
+}
+
+/// Though its record is to count from a later time.
+#[test]
+fn what_is_planned_already_is_not_planned_again() {
+    let mut state = live(record(v(1), "{}"));
+    let planned = plan(&state, 5);
+    let mut commit = Commit::new(state.take());
+    let policy = Policy {
+        expiry: Expiry::default(),
+        is_immediate: true,
+    };
+    commit.planned(planned, at(6), &policy);
+    let Next::Ask(Call::Touch(_, until)) = commit.next(at(6), false, &policy) else {
+        panic!("it does not touch");
+    };
+    assert_eq!(until, at(35));
 }
 
 #[test]

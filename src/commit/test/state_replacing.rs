@@ -1,3 +1,5 @@
+// Over 250 lines: the scenarios of one state.
+
 use super::scenario::*;
 use crate::{Error, commit::CookieAction::Set};
 
@@ -33,6 +35,24 @@ fn a_renewed_remember_sends_the_cookie_again() {
         .answers(IsStored(v(2)))
         .tells(Told::Replaced)
         .settles(v(2), Some(Set));
+}
+
+#[test]
+fn a_remember_that_is_renewed_while_it_is_stored_counts_from_then() {
+    let scenario = Scenario::new().loaded(record(v(1), "{}"));
+    let renewed = scenario
+        .change(|state| state.remember(WEEK))
+        .commits()
+        .asks(Replace(v(1), "{}"))
+        .at(20)
+        .change(|state| state.remember(WEEK))
+        .answers(IsStored(v(2)))
+        .tells(Told::Replaced)
+        .settles(v(2), Some(Set))
+        .commits()
+        .asks(Replace(v(2), "{}"));
+    let expires = renewed.written.unwrap().expires();
+    assert_eq!(expires, at(20 + 7 * 24 * 60));
 }
 
 #[test]

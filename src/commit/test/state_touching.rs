@@ -74,3 +74,9 @@ fn the_cookie_of_a_session_whose_touch_failed_is_not_sent() {
         .tells(Told::TouchFailed)
         .settles(v(1), None);
 }
+
+#[test]
+fn a_session_that_expired_meanwhile_is_not_kept_alive() {
+    let scenario = Scenario::new().loaded(record(v(1), "{}"));
+    scenario.at(31).commits().settles(v(1), None);
+}

@@ -44,6 +44,20 @@ fn below_eight_nobody_can_tell_and_it_is_an_error_but_never_done_twice() {
 }
 
 #[test]
+fn what_it_was_to_do_beside_the_values_is_not_done_twice_either() {
+    Scenario::new()
+        .loaded(record(v(1), r#"{"n":1}"#))
+        .count("n")
+        .change(|state| state.set_label("desk".into()))
+        .commits()
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        .answers(Fails)
+        .asks(Verify(Own))
+        .loads_own(8)
+        .ends_forgotten();
+}
+
+#[test]
 fn with_eight_commits_of_others_since_it_is_certain_that_it_is_not_stored() {
     lost()
         .loads(record(v(9), r#"{"n":9}"#))
@@ -154,6 +168,20 @@ fn a_commit_that_was_dropped_is_looked_up() {
         .loads_own(0)
         .tells(Told::Replaced)
         .settles(v(2), None);
+}
+
+#[test]
+fn one_that_was_dropped_and_is_below_eight_commits_of_others_is_never_done_twice() {
+    Scenario::new()
+        .loaded(record(v(1), r#"{"n":1}"#))
+        .count("n")
+        .commits()
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        .drops()
+        .resumes()
+        .asks(Verify(Own))
+        .loads_own(8)
+        .ends_forgotten();
 }
 
 #[test]
@@ -281,6 +309,14 @@ fn one_that_was_stored_before_the_session_moved_goes_with_it() {
 }
 
 #[test]
+fn one_whose_id_the_tombstone_has_was_stored_before_the_session_moved() {
+    let scenario = lost();
+    let left = tombstone(v(3)).after(scenario.written.as_ref().unwrap());
+    let found = scenario.loads(left).tells(Told::Replaced);
+    found.settles_as_gone().has_nothing_pending();
+}
+
+#[test]
 fn what_came_later_stays_pending() {
     unknown()
         .count("n")
@@ -330,4 +366,39 @@ fn what_was_cleared_while_it_was_in_flight_ends_what_it_stored() {
         .answers(IsDeleted(true))
         .tells(Told::Ended(New(0)))
         .settles_without(Some(CookieAction::Remove));
+}
+
+/// Under another name it would be done twice.
+#[test]
+fn what_came_later_waits_for_one_that_is_tried_again() {
+    unknown()
+        .count("n")
+        .resumes()
+        .asks(Verify(Own))
+        .loads(record(v(1), r#"{"n":1}"#))
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        // The first call was only late.
+        .answers(Conflict)
+        .waits(1)
+        .waited(None)
+        .asks(Load)
+        .loads_own(0)
+        .tells(Told::Replaced)
+        .settles(v(2), None)
+        .sees(r#"{"n":3}"#);
+}
+
+#[test]
+fn a_try_that_runs_out_of_time_leaves_an_earlier_one_in_doubt() {
+    unknown()
+        .resumes()
+        .asks(Verify(Own))
+        .loads(record(v(1), r#"{"n":1}"#))
+        .asks(Replace(v(1), r#"{"n":2}"#))
+        .answers(Conflict)
+        .waits(1)
+        .runs_out_of_time()
+        .asks(Verify(Own))
+        .answers(Fails)
+        .fails_in_doubt(Error::is_in_doubt);
 }

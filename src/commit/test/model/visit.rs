@@ -205,7 +205,7 @@ impl<'a> Visit<'a> {
         let unit = self.in_doubt.take();
         match unit.filter(|unit| !self.state.end_leftovers(unit)) {
             Some(unit) => {
-                let joins = unit.may_have_created() && self.state.has_changed_since(&unit);
+                let joins = self.state.joins(&unit);
                 self.commit = Some(Commit::resume(unit, joins));
                 self.phase = Phase::Resolve;
             }
