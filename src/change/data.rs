@@ -30,14 +30,16 @@ impl Data {
         if len == 0 {
             return Self::default();
         }
-        let mut sealed = Vec::with_capacity(index_len(len) + bytes);
+        let parts = self.parts();
+        let size = WORD * (1 + 2 * len) + bytes;
+        let mut sealed = Vec::with_capacity(size);
         sealed.extend(word(len));
         let mut end = 0;
-        self.runs(edits.clone(), |run| match run {
+        parts.runs(edits.clone(), |run| match run {
             Run::Kept(entries) => {
                 let kept = sealed.len();
-                sealed.extend_from_slice(self.ends(&entries));
-                let span = self.span(&entries);
+                sealed.extend_from_slice(parts.ends_of(&entries));
+                let span = parts.span(&entries);
                 shift(&mut sealed[kept..], span.start, end);
                 end += span.len();
             }
@@ -48,40 +50,15 @@ impl Data {
                 sealed.extend(word(end));
             }
         });
-        self.runs(edits, |run| match run {
-            Run::Kept(entries) => sealed.extend_from_slice(&self.payload()[self.span(&entries)]),
+        parts.runs(edits, |run| match run {
+            Run::Kept(entries) => sealed.extend_from_slice(&parts.payload[parts.span(&entries)]),
             Run::Put(key, value) => {
                 sealed.extend_from_slice(key.as_bytes());
                 sealed.extend_from_slice(value);
             }
         });
-        debug_assert_eq!(sealed.len(), index_len(len) + bytes);
+        debug_assert_eq!(sealed.len(), size);
         Self(sealed.into_boxed_slice())
-    }
-
-    /// What edits leave and what they put, in order.
-    fn runs<'a>(
-        &self,
-        edits: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
-        mut visit: impl FnMut(Run<'a>),
-    ) {
-        let mut next = 0;
-        for (key, value) in edits {
-            let (place, after) = match self.find(key) {
-                Ok(place) => (place, place + 1),
-                Err(place) => (place, place),
-            };
-            if next < place {
-                visit(Run::Kept(next..place));
-            }
-            if let Some(value) = value {
-                visit(Run::Put(key, value));
-            }
-            next = after;
-        }
-        if next < self.len() {
-            visit(Run::Kept(next..self.len()));
-        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -90,70 +67,33 @@ impl Data {
 
     /// Bytes of all keys and values: what `max_bytes` limits.
     pub(crate) fn bytes(&self) -> usize {
-        self.payload().len()
+        self.parts().payload.len()
     }
 
     /// The raw JSON of a key's value.
     pub(crate) fn get(&self, key: &str) -> Option<&[u8]> {
-        let place = self.find(key).ok()?;
-        Some(&self.payload()[self.end(2 * place)..self.end(2 * place + 1)])
+        let parts = self.parts();
+        let place = parts.find(key).ok()?;
+        Some(parts.value(place))
     }
 
     /// All entries, sorted by key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
-        (0..self.len()).map(|place| {
-            let key = str::from_utf8(self.key(place)).expect("keys are sealed from str");
-            let value = &self.payload()[self.end(2 * place)..self.end(2 * place + 1)];
-            (key, value)
+        let parts = self.parts();
+        (0..self.len()).map(move |place| {
+            let key = str::from_utf8(parts.key(place)).expect("keys are sealed from str");
+            (key, parts.value(place))
         })
     }
 
-    /// Where the key is, or where it would be.
-    fn find(&self, key: &str) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.key(middle).cmp(key.as_bytes()) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return Ok(middle),
-            }
-        }
-        Err(low)
-    }
-
     #[inline]
-    fn key(&self, place: usize) -> &[u8] {
-        &self.payload()[self.start(place)..self.end(2 * place)]
-    }
-
-    #[inline]
-    fn payload(&self) -> &[u8] {
-        self.0.get(index_len(self.len())..).unwrap_or_default()
-    }
-
-    /// Where these entries are in the payload.
-    fn span(&self, entries: &Range<usize>) -> Range<usize> {
-        self.start(entries.start)..self.start(entries.end)
-    }
-
-    fn ends(&self, entries: &Range<usize>) -> &[u8] {
-        &self.0[index_len(entries.start)..index_len(entries.end)]
-    }
-
-    #[inline]
-    fn start(&self, place: usize) -> usize {
-        match (2 * place).checked_sub(1) {
-            None => 0,
-            Some(before) => self.end(before),
-        }
-    }
-
-    /// The end of a key (even) or of a value (odd).
-    #[inline]
-    fn end(&self, index: usize) -> usize {
-        let end = self.0[WORD * (1 + index)..].first_chunk();
-        unword(end.expect("the index is whole"))
+    fn parts(&self) -> Parts<'_> {
+        let Some((len, rest)) = self.0.split_first_chunk() else {
+            return Parts::default();
+        };
+        let (ends, payload) = rest.split_at(2 * WORD * unword(len));
+        let (ends, _whole) = ends.as_chunks();
+        Parts { ends, payload }
     }
 
     /// A JSON object as a person would want to read it in a database.
@@ -189,16 +129,97 @@ impl Data {
     }
 }
 
+/// A block of data, taken apart.
+#[derive(Clone, Copy, Default)]
+struct Parts<'d> {
+    /// Of keys (even) and of values (odd).
+    ends: &'d [[u8; WORD]],
+    payload: &'d [u8],
+}
+
+impl<'d> Parts<'d> {
+    #[inline]
+    fn len(self) -> usize {
+        self.ends.len() / 2
+    }
+
+    /// What edits leave and what they put, in order.
+    fn runs<'a>(
+        self,
+        edits: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
+        mut visit: impl FnMut(Run<'a>),
+    ) {
+        let mut next = 0;
+        for (key, value) in edits {
+            let (place, after) = match self.find(key) {
+                Ok(place) => (place, place + 1),
+                Err(place) => (place, place),
+            };
+            if next < place {
+                visit(Run::Kept(next..place));
+            }
+            if let Some(value) = value {
+                visit(Run::Put(key, value));
+            }
+            next = after;
+        }
+        if next < self.len() {
+            visit(Run::Kept(next..self.len()));
+        }
+    }
+
+    /// Where the key is, or where it would be.
+    #[inline]
+    fn find(self, key: &str) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.key(middle).cmp(key.as_bytes()) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(middle),
+            }
+        }
+        Err(low)
+    }
+
+    #[inline]
+    fn key(self, place: usize) -> &'d [u8] {
+        &self.payload[self.start(place)..self.end(2 * place)]
+    }
+
+    #[inline]
+    fn value(self, place: usize) -> &'d [u8] {
+        &self.payload[self.end(2 * place)..self.end(2 * place + 1)]
+    }
+
+    /// Where these entries are in the payload.
+    fn span(self, entries: &Range<usize>) -> Range<usize> {
+        self.start(entries.start)..self.start(entries.end)
+    }
+
+    fn ends_of(self, entries: &Range<usize>) -> &'d [u8] {
+        self.ends[2 * entries.start..2 * entries.end].as_flattened()
+    }
+
+    #[inline]
+    fn start(self, place: usize) -> usize {
+        match (2 * place).checked_sub(1) {
+            None => 0,
+            Some(before) => self.end(before),
+        }
+    }
+
+    #[inline]
+    fn end(self, index: usize) -> usize {
+        unword(&self.ends[index])
+    }
+}
+
 /// A stretch of the entries after edits.
 enum Run<'a> {
     Kept(Range<usize>),
     Put(&'a str, &'a [u8]),
-}
-
-/// Bytes of the index of so many entries.
-#[inline]
-fn index_len(len: usize) -> usize {
-    WORD * (1 + 2 * len)
 }
 
 fn word(value: usize) -> [u8; WORD] {
@@ -215,9 +236,8 @@ fn unword(word: &[u8; WORD]) -> usize {
 /// Moves ends that were counted from one place to another.
 fn shift(ends: &mut [u8], from: usize, to: usize) {
     let by = (to as u32).wrapping_sub(from as u32);
-    for end in ends.chunks_exact_mut(WORD) {
-        let moved = u32::from_ne_bytes([end[0], end[1], end[2], end[3]]).wrapping_add(by);
-        end.copy_from_slice(&moved.to_ne_bytes());
+    for end in ends.as_chunks_mut().0 {
+        *end = u32::from_ne_bytes(*end).wrapping_add(by).to_ne_bytes();
     }
 }
 
