@@ -51,14 +51,6 @@ impl Changes {
         }
     }
 
-    /// Starts from this data, where there are no operations yet.
-    #[inline]
-    pub(crate) fn attach(&mut self, base: &Data) {
-        debug_assert!(self.ops.is_empty() && self.held.is_none());
-        self.len = base.len();
-        self.bytes = base.bytes();
-    }
-
     /// Gives the pending operations up, and those in flight, and starts again from this data.
     pub(crate) fn reset(&mut self, base: Option<&Data>) {
         let mut fresh = Self::new(base, self.max_bytes);

@@ -4,9 +4,10 @@ use crate::{
 };
 
 /// Where the session stands in the store, as far as the request knows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Base {
     /// Nowhere yet.
+    #[default]
     New,
     Live(Stored),
     /// It has ended or moved to another id. The client may hold a newer cookie by now, so only a login may store

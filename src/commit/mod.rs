@@ -33,6 +33,7 @@ mod cookie_action;
 mod creating;
 mod ending;
 mod endings;
+mod found;
 mod intent;
 mod machine;
 mod moving;
@@ -55,6 +56,7 @@ pub(crate) use self::{
     base::{Base, Stored},
     call::{Answer, Call, Done, Event, Next, Policy, Ran, Settled},
     cookie_action::CookieAction,
+    found::Found,
     machine::Commit,
     plan::Plan,
     state::SessionState,

@@ -1,6 +1,7 @@
 use super::{
     base::Base,
     cookie_action::CookieAction,
+    found::Found,
     intent::{Intent, Login},
     state::SessionState,
 };
@@ -29,6 +30,29 @@ pub(crate) enum Plan {
     Refresh,
     /// Delete this session, then plan again.
     End(Handle),
+}
+
+impl Found {
+    /// What has to be done for a request that only read.
+    #[inline]
+    pub(crate) fn plan(&self, now: impl FnOnce() -> Timestamp, expiry: &Expiry) -> Plan {
+        match self.stored() {
+            None => Plan::Nothing,
+            Some(_) if self.outdated => Plan::Reissue,
+            Some(stored) => plan_use(&stored.record, now(), expiry),
+        }
+    }
+}
+
+/// What a use of the session takes, where nothing is to be written.
+#[inline]
+fn plan_use(record: &Record, now: Timestamp, expiry: &Expiry) -> Plan {
+    match expiry.touch_due(record, now) {
+        // Its client has to be told that the cookie lasts longer.
+        Some(_) if record.body().remember.is_some() => Plan::Reissue,
+        Some(end) if expiry.is_live(record, now) => Plan::Touch(end),
+        _ => Plan::Nothing,
+    }
 }
 
 /// The decision, and what is to be stored. Pure: the time is an argument, and nothing is asked or done.
@@ -76,18 +100,10 @@ impl SessionState {
         if self.is_cached && self.changes.has_pending() {
             return Plan::Refresh;
         }
-        if self.outdated {
-            return Plan::Reissue;
-        }
-        if self.skip_touch {
-            return Plan::Nothing;
-        }
-        let now = now();
-        match expiry.touch_due(&stored.record, now) {
-            // Its client has to be told that the cookie lasts longer.
-            Some(_) if stored.record.body().remember.is_some() => Plan::Reissue,
-            Some(end) if expiry.is_live(&stored.record, now) => Plan::Touch(end),
-            _ => Plan::Nothing,
+        match self.outdated {
+            true => Plan::Reissue,
+            false if self.skip_touch => Plan::Nothing,
+            false => plan_use(&stored.record, now(), expiry),
         }
     }
 

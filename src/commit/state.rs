@@ -4,6 +4,7 @@ use super::{
     base::{Base, Stored},
     cookie_action::CookieAction,
     endings::Endings,
+    found::Found,
     intent::{Intent, Login, Remember},
 };
 #[cfg(feature = "dbsc")]
@@ -49,60 +50,36 @@ pub(crate) struct SessionState {
 }
 
 impl SessionState {
-    /// Nothing to do, with a session that is nowhere yet.
-    pub(crate) fn new(max_bytes: usize) -> Self {
+    /// Nothing to do yet, with the session that a request has found.
+    #[inline]
+    pub(crate) fn of(found: &Found, max_bytes: usize) -> Self {
+        let base = found.base.clone();
+        let mut changes = Changes::new(base.live().map(|stored| stored.record.data()), max_bytes);
+        if found.is_cached {
+            changes.keep_redundant();
+        }
         Self {
-            base: Base::New,
-            changes: Changes::new(None, max_bytes),
+            base,
+            changes,
             intent: Intent::default(),
             endings: Endings::default(),
             clear_epoch: 0,
             user_epoch: 0,
             remembered: 0,
-            outdated: false,
+            outdated: found.outdated,
             skip_touch: false,
-            came_with_ended: false,
-            unbound: None,
-            in_time: None,
+            came_with_ended: found.came_with_ended,
+            unbound: found.unbound,
+            in_time: found.at,
             headers_sent: false,
-            is_cached: false,
+            is_cached: found.is_cached,
             cookie: None,
         }
     }
 
-    /// The session is this one, found alive at this time.
-    #[inline]
-    pub(crate) fn attach(&mut self, stored: Stored, found_at: Timestamp, outdated: bool) {
-        self.changes.attach(stored.record.data());
-        self.base = Base::Live(stored);
-        self.in_time = Some(found_at);
-        self.outdated = outdated;
-        self.unbound = None;
-    }
-
-    /// What was [attached](Self::attach) is from a near cache. As it may be old, what "already there" means is decided
-    /// against the record at the commit.
-    pub(crate) fn found_in_cache(&mut self) {
-        self.is_cached = true;
-        self.changes.keep_redundant();
-    }
-
-    /// The client presented a session that is over.
-    pub(crate) fn found_ended(&mut self) {
-        self.came_with_ended = true;
-    }
-
-    /// The client presented a session that has moved to another id.
-    pub(crate) fn found_moved(&mut self) {
-        self.base = Base::Gone;
-        self.came_with_ended = true;
-    }
-
-    /// The client presented a session that it may not use, as its device has not vouched for the request. It can be ended
-    /// all the same.
-    pub(crate) fn found_unbound(&mut self, handle: Handle) {
-        self.base = Base::Gone;
-        self.unbound = Some(handle);
+    /// Nothing to do, with a session that is nowhere yet.
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self::of(&Found::default(), max_bytes)
     }
 
     #[cfg(feature = "dbsc")]

@@ -71,6 +71,13 @@ where
                     context.is_finished = true;
                     return Poll::Ready(result);
                 }
+                Finish::Unchanged => {
+                    context.is_finished = true;
+                    if let Ok(response) = &mut result {
+                        context.vary(response);
+                    }
+                    return Poll::Ready(result);
+                }
                 Finish::Done(finished) => {
                     context.is_finished = true;
                     context.apply(&mut result, finished);

@@ -49,16 +49,9 @@ impl ResponseContext {
         if let Some(status) = refused {
             refuse(response, status);
         }
-        let headers = response.headers_mut();
-        if !lists(headers, VARY, &["cookie", "*"]) {
-            headers.append(VARY, VARY_COOKIE);
-        }
-        if self.session.config.cookie.is_bearer() && !lists(headers, VARY, &["authorization", "*"])
-        {
-            headers.append(VARY, VARY_AUTHORIZATION);
-        }
+        self.vary(response);
         if has_given_token {
-            keep_out_of_caches(headers);
+            keep_out_of_caches(response.headers_mut());
         }
         for cookie in cookies.into_iter().flatten() {
             if !cookie.is_removal() && self.session.is_of_insecure_origin() {
@@ -69,6 +62,18 @@ impl ResponseContext {
         if let Some(device) = device {
             let (name, value) = *device;
             response.headers_mut().append(name, value);
+        }
+    }
+
+    /// The response depends on who asks.
+    pub(super) fn vary<B>(&self, response: &mut Response<B>) {
+        let headers = response.headers_mut();
+        if !lists(headers, VARY, &["cookie", "*"]) {
+            headers.append(VARY, VARY_COOKIE);
+        }
+        if self.session.config.cookie.is_bearer() && !lists(headers, VARY, &["authorization", "*"])
+        {
+            headers.append(VARY, VARY_AUTHORIZATION);
         }
     }
 

@@ -21,6 +21,8 @@ use crate::{
 pub(crate) enum Finish {
     /// The session was not asked for.
     Untouched,
+    /// It was read, and there is nothing to store or to send.
+    Unchanged,
     /// It was used, and there is nothing to store, or it is stored already.
     Done(Finished),
     Commit(CommitFuture),
@@ -57,6 +59,12 @@ impl RequestSession {
             _ => self.config.clock.timestamp(),
         };
         let is_last = self.is_last_handle();
+        if is_last
+            && let Some(found) = self.unchanged()
+            && found.plan(now, &self.config.policy.expiry) == Plan::Nothing
+        {
+            return Finish::Unchanged;
+        }
         let io = match is_last {
             true => None,
             false => loaded.io.try_lock().ok(),

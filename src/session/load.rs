@@ -2,9 +2,9 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use parking_lot::Mutex;
 
-use super::{config::LayerConfig, shared::Shared};
+use super::{config::LayerConfig, shared::LazyShared};
 use crate::{
-    commit::{SessionState, Stored},
+    commit::{Found, Stored},
     cookie::{CookieHeader, Verified},
     error::Error,
     id::Handle,
@@ -15,8 +15,11 @@ use crate::{
 };
 
 /// What there is of a session once it was asked for.
+#[derive(Default)]
 pub(super) struct Loaded {
-    pub(super) shared: Mutex<Shared>,
+    pub(super) found: Found,
+    /// What the request makes of it.
+    pub(super) shared: LazyShared,
     /// Held across I/O, so that `save` and its like go one after the other.
     pub(super) io: tokio::sync::Mutex<()>,
     /// The client sent a cookie of our name, of whatever worth.
@@ -41,16 +44,7 @@ pub(super) async fn load(
     is_gated: bool,
 ) -> Result<Box<Loaded>, Error> {
     // Filled in where it stays.
-    let mut loaded = Box::new(Loaded {
-        shared: Mutex::new(Shared::new(SessionState::new(config.max_bytes))),
-        io: tokio::sync::Mutex::default(),
-        presented: false,
-        has_given_token: AtomicBool::new(false),
-        is_insecure: AtomicBool::new(false),
-        at: None,
-        lookups: Lookups::default(),
-        watch: Mutex::new(None),
-    });
+    let mut loaded = Box::<Loaded>::default();
     let mut forged = false;
     let mut presented = config.cookie.presented(cookies);
     loop {
@@ -89,28 +83,29 @@ pub(super) async fn load(
                 record
             }
         };
-        let state = &mut loaded.shared.get_mut().state;
+        let found = &mut loaded.found;
         match record.filter(|record| is_live(config, record, now)) {
             None => {
-                state.found_ended();
+                found.ended();
                 observe::unknown_id(handle);
             }
-            Some(record) if record.is_tombstone() => state.found_moved(),
+            Some(record) if record.is_tombstone() => found.moved(),
             Some(record)
                 if is_gated && !is_cached && !config.device.admits(&record, cookies, now) =>
             {
-                state.found_unbound(handle);
+                found.unbound(handle);
                 observe::device_unbound(handle);
             }
             Some(record) => {
                 observe::loaded();
-                let stored = Stored { id, handle, record };
                 // A token is renewed by the application alone.
-                let outdated = verified.outdated && !cookies.is_bearer();
-                state.attach(stored, now, outdated);
-                if is_cached {
-                    state.found_in_cache();
+                if verified.outdated && !cookies.is_bearer() {
+                    found.outdated();
                 }
+                if is_cached {
+                    found.cached();
+                }
+                found.live(Stored { id, handle, record }, now);
                 break;
             }
         }

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  request ──▶ layer ──▶ RequestSession (unread) ──▶ handler
-//!                              │  first use: load, Cookie header ▶ Base
-//!                              │  get, set, …: the state, under a lock
+//!                              │  first use: load, Cookie header ▶ Found
+//!                              │  get, user, …: what was found, as long as nothing is changed
+//!                              │  set, …: the state that is made of it, under a lock
 //!                              │  save, reload, transaction: io
 //!  response ◀── layer ◀── finish ◀── handler answered
 //!                              │  nothing pending: done

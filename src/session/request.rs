@@ -9,7 +9,7 @@ use super::{
     config::LayerConfig,
     headers_sent::HeadersSent,
     load::{self, Loaded},
-    shared::Locked,
+    shared::{Locked, Shared},
 };
 #[cfg(any(
     feature = "redis",
@@ -20,7 +20,7 @@ use super::{
 #[cfg(feature = "flask")]
 use crate::id::{Handle, SessionId};
 use crate::{
-    commit::SessionState,
+    commit::{Found, SessionState},
     cookie::{CookieHeader, Verified},
     drive::{Driver, UserLimit},
     error::Error,
@@ -118,10 +118,30 @@ impl RequestSession {
             .expect("a session is loaded before anybody gets hold of it")
     }
 
+    /// The session as it was found, as long as nobody asks for more than that. It takes no lock.
+    #[inline]
+    pub(super) fn unchanged(&self) -> Option<&Found> {
+        let loaded = self.loaded();
+        (!loaded.shared.is_made()).then_some(&loaded.found)
+    }
+
     /// Looks at the state, under its lock: `look` must neither run code of the application's nor wait.
     #[inline]
     pub(crate) fn view<R>(&self, look: impl FnOnce(&mut SessionState) -> R) -> R {
         look(&mut self.lock().state)
+    }
+
+    /// Looks at the session as it was found, or at the [state](Self::view) that was made of it.
+    #[inline]
+    pub(super) fn look<R>(
+        &self,
+        found: impl FnOnce(&Found) -> R,
+        state: impl FnOnce(&mut SessionState) -> R,
+    ) -> R {
+        match self.unchanged() {
+            Some(unchanged) => found(unchanged),
+            None => self.view(state),
+        }
     }
 
     /// Changes the state, under the same conditions.
@@ -140,7 +160,11 @@ impl RequestSession {
 
     #[inline]
     pub(super) fn lock(&self) -> Locked<'_> {
-        Locked::new(self.loaded().shared.lock())
+        let loaded = self.loaded();
+        loaded.shared.lock(|| {
+            let state = SessionState::of(&loaded.found, self.config.max_bytes);
+            Shared::new(state)
+        })
     }
 
     pub(super) fn note_insecure_origin(&self) {
@@ -248,12 +272,11 @@ pub(crate) struct Savepoint {
 
 impl Drop for RequestSession {
     fn drop(&mut self) {
-        if self.headers_sent.get_mut()
-            && let Some(loaded) = self.loaded.get()
+        if self.headers_sent.get_mut() && self.loaded.get().is_some() && self.unchanged().is_none()
         {
             // The lock is let go of before the event, as everywhere.
             let unsaved = {
-                let shared = loaded.shared.lock();
+                let shared = self.lock();
                 let handle = shared.state.base.live().map(|stored| stored.handle);
                 shared.state.has_changes().then_some(handle)
             };

@@ -1,6 +1,9 @@
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use parking_lot::MutexGuard;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::{
     change::Op,
@@ -19,6 +22,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    #[inline]
     pub(super) fn new(state: SessionState) -> Self {
         Self {
             state,
@@ -40,17 +44,43 @@ impl Shared {
     }
 }
 
+/// Made by whoever is the first to lock it: a request that only reads what was found takes no lock, and needs none of it.
+#[derive(Default)]
+pub(super) struct LazyShared {
+    is_made: AtomicBool,
+    shared: Mutex<Option<Shared>>,
+}
+
+impl LazyShared {
+    /// Until it is, nothing has been changed. Who sees it unmade reads what was found; a change that another thread makes at
+    /// that moment comes after.
+    #[inline]
+    pub(super) fn is_made(&self) -> bool {
+        self.is_made.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(super) fn lock(&self, make: impl FnOnce() -> Shared) -> Locked<'_> {
+        Locked::new(MutexGuard::map(self.shared.lock(), |shared| {
+            shared.get_or_insert_with(|| {
+                self.is_made.store(true, Ordering::Release);
+                make()
+            })
+        }))
+    }
+}
+
 /// The locked state. Closures that are no longer needed are dropped after the lock is released: they are the
 /// application's, and the `Drop` of what they captured may use the session.
 pub(super) struct Locked<'a> {
     // In this order.
-    shared: MutexGuard<'a, Shared>,
+    shared: MappedMutexGuard<'a, Shared>,
     discarded: Option<Vec<Op>>,
 }
 
 impl<'a> Locked<'a> {
     #[inline]
-    pub(super) fn new(shared: MutexGuard<'a, Shared>) -> Self {
+    fn new(shared: MappedMutexGuard<'a, Shared>) -> Self {
         Self {
             shared,
             discarded: None,

@@ -173,6 +173,7 @@ impl WizSession {
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         // Parsed without the lock: the type's `Deserialize` is the application's code.
         match self.raw(key) {
+            Raw::Found(raw) => raw.map(|raw| change::decode(key, raw)).transpose(),
             Raw::Stored(record) => {
                 let raw = record.as_ref().and_then(|record| record.data().get(key));
                 raw.map(|raw| change::decode(key, raw)).transpose()
@@ -236,7 +237,10 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
-        self.session.view(|state| state.draft().contains_key(key))
+        self.session.look(
+            |found| found.raw(key).is_some(),
+            |state| state.draft().contains_key(key),
+        )
     }
 
     /// All keys, sorted.
@@ -528,7 +532,10 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn user(&self) -> Option<String> {
-        self.session.view(|state| state.user().map(str::to_owned))
+        self.session.look(
+            |found| found.record()?.user().map(str::to_owned),
+            |state| state.user().map(str::to_owned),
+        )
     }
 
     /// The user who [logged in](Self::log_in), parsed as the type of the application's user ids.
@@ -562,8 +569,10 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
-        self.session
-            .view(|state| state.authenticated_at().map(SystemTime::from))
+        self.session.look(
+            |found| found.record()?.authenticated_at(),
+            |state| state.authenticated_at().map(SystemTime::from),
+        )
     }
 }
 
@@ -725,7 +734,10 @@ impl WizSession {
     /// ```
     #[must_use]
     pub fn handle(&self) -> Option<Handle> {
-        self.session.view(|state| Some(state.base.live()?.handle))
+        self.session.look(
+            |found| Some(found.stored()?.handle),
+            |state| Some(state.base.live()?.handle),
+        )
     }
 }
 
@@ -982,16 +994,19 @@ impl WizSession {
 }
 
 /// Where the value of a key is to be read from.
-enum Raw {
+enum Raw<'a> {
+    /// In the record that the request has found, if there is one, and nothing has been changed.
+    Found(Option<&'a [u8]>),
     /// In the stored record, if there is one.
     Stored(Option<Record>),
     /// This request has changed it.
     Changed(Option<Vec<u8>>),
 }
 
-impl Raw {
+impl Raw<'_> {
     fn into_bytes(self, key: &str) -> Option<Vec<u8>> {
         match self {
+            Self::Found(raw) => raw.map(<[u8]>::to_vec),
             Self::Stored(record) => record?.data().get(key).map(<[u8]>::to_vec),
             Self::Changed(raw) => raw,
         }
@@ -999,7 +1014,10 @@ impl Raw {
 }
 
 impl WizSession {
-    fn raw(&self, key: &str) -> Raw {
+    fn raw(&self, key: &str) -> Raw<'_> {
+        if let Some(found) = self.session.unchanged() {
+            return Raw::Found(found.raw(key));
+        }
         self.session.view(|state| match state.draft().op(key) {
             Some(op) => Raw::Changed(op.value().map(<[u8]>::to_vec)),
             None => Raw::Stored(state.record().cloned()),

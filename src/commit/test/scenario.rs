@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{
     change::{Data, update_op, updated},
     commit::{
-        Answer, Base, Call, Commit, CookieAction, Done, Event, Next, Policy, Ran, SessionState,
-        Stored, Unit,
+        Answer, Base, Call, Commit, CookieAction, Done, Event, Found, Next, Policy, Ran,
+        SessionState, Stored, Unit,
     },
     error::Error,
     expiry::Expiry,
@@ -180,7 +180,15 @@ impl Scenario {
         let handle = id.handle();
         self.own = handle;
         let stored = Stored { id, handle, record };
-        self.state.attach(stored, self.now, false);
+        let now = self.now;
+        self.found(|found| found.live(stored, now))
+    }
+
+    /// How the request found its session, before it did anything.
+    pub(super) fn found(mut self, find: impl FnOnce(&mut Found)) -> Self {
+        let mut found = Found::default();
+        find(&mut found);
+        self.state = SessionState::of(&found, MAX_BYTES);
         self
     }
 

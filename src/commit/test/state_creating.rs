@@ -1,7 +1,7 @@
 use super::scenario::*;
 use crate::{
     Error,
-    commit::{CookieAction::Set, SessionState},
+    commit::{CookieAction::Set, Found},
 };
 
 fn creates() -> Scenario {
@@ -21,7 +21,7 @@ fn the_first_value_begins_a_session() {
 
 #[test]
 fn a_login_on_a_session_that_has_ended_begins_one() {
-    let scenario = Scenario::new().change(SessionState::found_moved);
+    let scenario = Scenario::new().found(Found::moved);
     let scenario = scenario.log_in("alice").commits();
     let scenario = scenario.asks(Create(New(0), "{}"));
     assert_eq!(scenario.written.as_ref().unwrap().user(), Some("alice"));

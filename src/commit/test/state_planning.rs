@@ -5,18 +5,22 @@ use std::time::Duration;
 use super::scenario::*;
 use crate::{
     change::Op,
-    commit::{Base, Call, Commit, CookieAction, Next, Plan, Policy, SessionState, Stored},
+    commit::{Base, Call, Commit, CookieAction, Found, Next, Plan, Policy, SessionState, Stored},
     expiry::Expiry,
     id::SessionId,
     record::Record,
 };
 
-fn live(record: Record) -> SessionState {
+fn found(record: Record) -> Found {
     let id = SessionId::random();
     let handle = id.handle();
-    let mut state = SessionState::new(1_000);
-    state.attach(Stored { id, handle, record }, at(1), false);
-    state
+    let mut found = Found::default();
+    found.live(Stored { id, handle, record }, at(1));
+    found
+}
+
+fn live(record: Record) -> SessionState {
+    SessionState::of(&found(record), 1_000)
 }
 
 fn gone() -> SessionState {
@@ -137,7 +141,7 @@ fn a_clear_takes_all_that_came_before_it_along() {
 
 #[test]
 fn what_is_done_to_a_session_that_has_moved_is_discarded() {
-    let moved = Scenario::new().change(SessionState::found_moved);
+    let moved = Scenario::new().found(Found::moved);
     let commit = moved.set("a", "1").commits();
     commit.discards().has_nothing_pending();
 }
@@ -217,6 +221,36 @@ fn a_cookie_is_sent_again_if_it_is_outdated_or_lasts_longer() {
 }
 
 #[test]
+fn a_request_that_only_read_is_planned_without_a_state() {
+    let remembered = with_body(&record(v(1), "{}"), |body| {
+        body.remember = Some(WEEK);
+        body.deadline = at(400 * 24 * 60);
+    });
+    let [live, cached, outdated, moved] = [(); 4].map(|()| found(record(v(1), "{}")));
+    let mut all = [
+        Found::default(),
+        live,
+        found(remembered),
+        cached,
+        outdated,
+        moved,
+    ];
+    all[3].cached();
+    all[4].outdated();
+    all[5].moved();
+    for (index, found) in all.iter().enumerate() {
+        let expiry = Expiry::default();
+        let plans = [1, 5, 29, 31].map(|minute| found.plan(|| at(minute), &expiry));
+        let state = SessionState::of(found, 1_000);
+        assert_eq!(
+            plans,
+            [1, 5, 29, 31].map(|minute| plan(&state, minute)),
+            "{index}"
+        );
+    }
+}
+
+#[test]
 fn a_handle_that_outlived_its_request_does_not_trust_its_snapshot() {
     use Plan::{Create, Move, Nothing, Refresh, Replace};
     type Case = (fn(&mut SessionState), [Plan; 2]);
@@ -255,8 +289,9 @@ fn what_a_cache_may_have_old_is_looked_at_before_a_write_is_left_out() {
         (SessionState::regenerate, Move),
     ];
     for (change, expected) in table {
-        let mut state = live(record(v(1), r#"{"a":1}"#));
-        state.found_in_cache();
+        let mut found = found(record(v(1), r#"{"a":1}"#));
+        found.cached();
+        let mut state = SessionState::of(&found, 1_000);
         change(&mut state);
         assert_eq!(plan(&state, 1), expected);
     }

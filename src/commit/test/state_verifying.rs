@@ -3,7 +3,7 @@
 use super::scenario::*;
 use crate::{
     Error,
-    commit::{Base, CookieAction, SessionState},
+    commit::{Base, CookieAction, Found},
 };
 
 /// An update whose answer was lost.
@@ -333,7 +333,7 @@ fn what_came_later_stays_pending() {
 
 #[test]
 fn what_was_cleared_later_ends_with_all_that_it_may_have_left() {
-    let scenario = Scenario::new().change(SessionState::found_ended);
+    let scenario = Scenario::new().found(Found::ended);
     scenario
         .set("a", "1")
         .commits()

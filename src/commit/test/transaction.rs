@@ -3,7 +3,7 @@ use crate::{
     Error,
     commit::{
         CookieAction::{Remove, Set},
-        Ran, SessionState,
+        Found, Ran, SessionState,
     },
 };
 
@@ -160,7 +160,7 @@ fn a_login_in_it_moves_the_session() {
 
 #[test]
 fn a_session_that_ended_takes_it_along() {
-    let gone = Scenario::new().change(SessionState::found_moved);
+    let gone = Scenario::new().found(Found::moved);
     gone.begins_transaction().settles_as_gone();
     let replaces = || begun().runs(counts).asks(Replace(v(1), r#"{"n":2}"#));
     replaces().answers(IsGone).discards();

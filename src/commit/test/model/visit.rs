@@ -5,7 +5,8 @@ use super::{
 use crate::{
     change::{update_op, updated},
     commit::{
-        Answer, Base, Commit, CookieAction, Done, Next, Policy, Ran, SessionState, Stored, Unit,
+        Answer, Base, Commit, CookieAction, Done, Found, Next, Policy, Ran, SessionState, Stored,
+        Unit,
     },
     error::Error,
     id::{Handle, SessionId},
@@ -84,15 +85,15 @@ impl<'a> Visit<'a> {
         now: Timestamp,
         (policy, is_careless): (&'a Policy, bool),
     ) -> Self {
-        let mut state = SessionState::new(MAX_BYTES);
+        let mut finding = Found::default();
         let found = found.map(|kept| &kept.record);
         match (
             presented,
             found.filter(|record| policy.expiry.is_live(record, now)),
         ) {
             (None, _) => {}
-            (Some(_), None) => state.found_ended(),
-            (Some(_), Some(record)) if record.is_tombstone() => state.found_moved(),
+            (Some(_), None) => finding.ended(),
+            (Some(_), Some(record)) if record.is_tombstone() => finding.moved(),
             (Some(handle), Some(record)) => {
                 let stored = Stored {
                     // Nothing but the cookie needs it, which is a handle here.
@@ -100,14 +101,14 @@ impl<'a> Visit<'a> {
                     handle,
                     record: record.clone(),
                 };
-                state.attach(stored, now, false);
+                finding.live(stored, now);
             }
         }
         Self {
             script,
             at: 0,
             tokens: tokens_of(client),
-            state,
+            state: SessionState::of(&finding, MAX_BYTES),
             commit: None,
             in_doubt: None,
             phase: Phase::Save,
