@@ -147,3 +147,21 @@ async fn what_another_tab_stores_meanwhile_is_no_reason_to_fail() {
     assert_eq!(here.user().await.as_deref(), Some("alice"));
     assert_eq!(there.user().await, None);
 }
+
+/// There is nothing of it in the store yet.
+#[tokio::test]
+async fn a_login_that_is_about_to_be_stored_ends_the_users_other_sessions() {
+    let site = Site::new();
+    let sessions = site.layer.sessions();
+    let mut elsewhere = site.logged_in("alice").await;
+    let mut browser = site.browser();
+    browser
+        .visit(async |session| {
+            session.log_in("alice");
+            assert_eq!(sessions.revoke_others(&session).await.unwrap(), 1);
+        })
+        .await
+        .is_ok();
+    assert_eq!(browser.user().await.as_deref(), Some("alice"));
+    assert_eq!(elsewhere.user().await, None);
+}

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{
+    parallel::in_parallel,
     rule,
     samples::{HOUR, MINUTE, SECOND, kept, record, tombstone, user},
     subject::Subject,
@@ -17,6 +18,7 @@ use crate::{
 pub(super) async fn check(store: &Subject<impl SessionStore>) {
     what_just_expired_is_kept(store).await;
     only_live_sessions_count(store).await;
+    what_becomes_a_tombstone_with_others_does_not_count(store).await;
     the_time_that_is_passed_counts(store).await;
     all_that_expired_is_swept(store).await;
     what_lives_survives(store).await;
@@ -70,6 +72,25 @@ async fn only_live_sessions_count(store: &Subject<impl SessionStore>) {
     counts(before + 2, "count with a tombstone").await;
     store.replace(lives, Version::FIRST, &tombstone(now)).await;
     counts(before + 1, "count after a session became a tombstone").await;
+}
+
+/// A store may write together what it is asked at once.
+async fn what_becomes_a_tombstone_with_others_does_not_count(store: &Subject<impl SessionStore>) {
+    const SESSIONS: u64 = 20;
+    let now = store.now();
+    let before = store.count(now).await;
+    let mut sessions = Vec::new();
+    for _ in 0..SESSIONS {
+        sessions.push(store.insert(&record(now, Some("alice"), "{}")).await);
+    }
+    in_parallel(store, sessions, |store, session| async move {
+        let tombstone = tombstone(store.now());
+        store.replace(session, Version::FIRST, &tombstone).await;
+    })
+    .await;
+    let left = store.count(now).await;
+    let what = "count after sessions became tombstones at once";
+    rule::TOMBSTONES.equal(left, before, what);
 }
 
 /// Whatever the store's own clock says.
