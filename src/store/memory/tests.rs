@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    MemoryStore,
     capacity::{Limits, cost},
     sessions::Sessions,
     shards::Shards,
@@ -594,4 +595,65 @@ fn a_load_copies_nothing() {
     let cart = site.cart();
     let (one, two) = (site.store.load(cart), site.store.load(cart));
     assert!(std::ptr::eq(one.unwrap().body(), two.unwrap().body()));
+}
+
+/// The room for it was reserved before.
+#[test]
+fn what_is_refused_takes_no_room() {
+    let site = Site::new(100);
+    let (a, b, large) = (
+        site.cart(),
+        site.cart(),
+        format!(r#"{{"a":"{}"}}"#, "x".repeat(1_000)),
+    );
+    let record = site.record_of(None, MINUTE, &large);
+    let stone = Record::tombstone(Version::FIRST, site.clock.timestamp());
+    let (missing, new) = (SessionId::random().handle(), SessionId::random().handle());
+    let moves = |old, version, new| {
+        let answer = site.store.regenerate(old, version, &stone, new, &record);
+        answer.unwrap()
+    };
+    let replaces = |handle, version| site.store.replace(handle, version, &record).unwrap();
+    for _ in 0..100 {
+        assert_eq!(site.store.create(a, &record).unwrap(), Created::Exists);
+        assert_eq!(replaces(a, Version::new(7)), Replaced::Conflict);
+        assert_eq!(replaces(missing, Version::FIRST), Replaced::Gone);
+        assert_eq!(moves(a, Version::new(7), new), Replaced::Conflict);
+        assert_eq!(moves(a, Version::FIRST, b), Replaced::Conflict);
+        assert_eq!(moves(missing, Version::FIRST, new), Replaced::Gone);
+    }
+    assert_eq!((site.len(), site.left(&[a, b])), (2, 2));
+}
+
+#[test]
+fn a_store_has_the_limits_that_it_is_built_with() {
+    let built = MemoryStore::builder().max_sessions(7).max_bytes(4096);
+    let store = built.build();
+    let text = format!("{store:?}");
+    assert!(text.contains("max_sessions: 7"), "{text}");
+    assert!(text.contains("max_bytes: 4096"), "{text}");
+}
+
+/// What is weighed is what the limit on bytes bounds: it must not be less than what a record takes.
+#[test]
+fn a_record_weighs_at_least_what_it_holds() {
+    let site = Site::new(100);
+    let weight = |user: Option<&str>, data: &str| cost(&site.record_of(user, MINUTE, data));
+    let empty = weight(None, "{}");
+    assert!((200..600).contains(&empty), "{empty}");
+    let named = weight(Some(&"u".repeat(100)), "{}");
+    assert!((empty + 200..empty + 400).contains(&named), "{named}");
+    let text = format!(r#"{{"a":"{}"}}"#, "x".repeat(1_000));
+    let with_text = weight(None, &text);
+    assert!(
+        (empty + 1_000..empty + 1_100).contains(&with_text),
+        "{with_text}"
+    );
+    let keys: Vec<_> = (0..100).map(|n| format!(r#""{n:02}":1"#)).collect();
+    let with_keys = weight(None, &format!("{{{}}}", keys.join(",")));
+    let of_keys = 100 * (8 + 3);
+    assert!(
+        (empty + of_keys..empty + of_keys + 200).contains(&with_keys),
+        "{with_keys}"
+    );
 }
