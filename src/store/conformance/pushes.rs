@@ -55,6 +55,8 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
 struct Sessions {
     now: SystemTime,
     lives: Handle,
+    /// To another user.
+    given: Handle,
     touched: Handle,
     left: Handle,
     moved: Handle,
@@ -68,6 +70,7 @@ impl Sessions {
         Self {
             now,
             lives: store.insert(&stored).await,
+            given: store.insert(&stored).await,
             touched: store.insert(&stored).await,
             left: store.insert(&stored).await,
             moved: store.insert(&stored).await,
@@ -75,9 +78,10 @@ impl Sessions {
         }
     }
 
-    fn all(&self) -> [Handle; 5] {
+    fn all(&self) -> [Handle; 6] {
         [
             self.lives,
+            self.given,
             self.touched,
             self.left,
             self.moved,
@@ -92,6 +96,8 @@ impl Sessions {
         store.replace(self.lives, first, &stored).await;
         // A conflict.
         store.replace(self.lives, first, &stored).await;
+        let bobs = record(self.now, Some("bob"), r#"{"n":1}"#);
+        store.replace(self.given, first, &bobs).await;
         store.delete(self.left).await;
         store
             .regenerate(self.moved, first, &stone, self.moved_to, &stored)
@@ -109,7 +115,7 @@ impl Sessions {
             rule::PUSH.holds(is_true, what);
         }
         for (handle, version) in &told.changed {
-            let stored = match *handle == self.lives || *handle == self.moved {
+            let stored = match [self.lives, self.given, self.moved].contains(handle) {
                 true => Version::FIRST.next(),
                 false => Version::FIRST,
             };
@@ -121,7 +127,7 @@ impl Sessions {
 
 struct Reports {
     told: Mutex<Told>,
-    watched: [Handle; 5],
+    watched: [Handle; 6],
     /// Kept, so that the feed waits for further requests.
     asks: Mutex<Option<UnboundedSender<FeedRequest>>>,
 }
@@ -134,7 +140,7 @@ struct Told {
 }
 
 impl Reports {
-    fn of(watched: [Handle; 5]) -> Self {
+    fn of(watched: [Handle; 6]) -> Self {
         Self {
             told: Mutex::default(),
             watched,
