@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::task::JoinHandle;
-use wiz_session::Error;
+use wiz_session::{Error, WizSession};
 
-use crate::support::{Fault, Gate, Site, StoreMethod};
+use crate::support::{Fault, Gate, Reply, Site, StoreMethod};
 
 /// Spawns a call that waits for the store until the handler has answered. The response has to wait for it.
 async fn beside(
@@ -61,42 +61,37 @@ async fn a_new_id_that_is_saved_beside_a_handler_that_fails_gets_its_cookie() {
     assert_eq!(browser.read("a").await, Some(1));
 }
 
+/// The answer to a request that does this while a call of its session waits for the store, and is polled no more.
+async fn beside_a_call_that_nobody_polls(deed: fn(&WizSession)) -> Reply {
+    let (site, mut kept) = (Site::new(), None);
+    let mut browser = site.visitor().await;
+    let reply = browser.visit(async |session| {
+        let gate = site.store.pause(StoreMethod::Load);
+        let held = session.clone();
+        let mut reload = Box::pin(async move { held.reload().await });
+        tokio::select! { _ = &mut reload => panic!("it did not wait"), () = gate.reached() => {} }
+        deed(&session);
+        kept = Some(reload);
+    });
+    let reply = reply.await;
+    drop(kept);
+    site.store.heal();
+    assert_eq!(browser.read("a").await, Some(1));
+    reply
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_nobody_polls_does_not_fail_a_request_with_nothing_to_store() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    let mut kept = None;
-    let reply = browser
-        .visit(async |session| {
-            let gate = site.store.pause(StoreMethod::Load);
-            let mut reload = Box::pin(async move { session.reload().await });
-            tokio::select! { _ = &mut reload => panic!("it did not wait"), () = gate.reached() => {} }
-            kept = Some(reload);
-        })
-        .await;
+    let reply = beside_a_call_that_nobody_polls(|_session| {}).await;
     reply.is_ok_without_cookie();
 }
 
 /// Its changes cannot be committed while the call holds the session, and are not lost in silence.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_nobody_polls_makes_a_request_with_changes_503() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
-    let mut kept = None;
-    let reply = browser
-        .visit(async |session| {
-            let gate = site.store.pause(StoreMethod::Load);
-            let held = session.clone();
-            let mut reload = Box::pin(async move { held.reload().await });
-            tokio::select! { _ = &mut reload => panic!("it did not wait"), () = gate.reached() => {} }
-            session.set("a", 2).unwrap();
-            kept = Some(reload);
-        })
-        .await;
+    let changes = |session: &WizSession| session.set("a", 2).unwrap();
+    let reply = beside_a_call_that_nobody_polls(changes).await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
-    drop(kept);
-    site.store.heal();
-    assert_eq!(browser.read("a").await, Some(1));
 }
 
 #[tokio::test]
