@@ -27,6 +27,7 @@
 //! - The driver, in [`drive`](crate::drive), carries out what [`next`](Commit::next) says, tells
 //!   [`answered`](Commit::answered) what came of it, and publishes the [`Event`]s.
 
+mod abandoned;
 mod base;
 mod call;
 mod cookie_action;

@@ -127,6 +127,7 @@ impl SessionState {
         // Without a session, `remember` and `regenerate` stay, for one that begins later in this request.
         if !matches!(base, Base::New) {
             self.intent.ack(&unit.intent);
+            self.abandoned = None;
         }
         self.endings = Endings::default();
         self.outdated = false;
@@ -139,6 +140,12 @@ impl SessionState {
     /// A commit is over and has stored nothing of these changes, but it may have ended what was cleared.
     pub(crate) fn abort(&mut self, unit: &Unit) {
         self.sync_endings(unit);
+        if let Some(abandoned) = unit.abandoned() {
+            match self.clear_epoch == unit.state.clear_epoch {
+                true => self.abandoned = Some(Box::new(abandoned)),
+                false => self.endings.others.push(abandoned.handle()),
+            }
+        }
         let data = record(&self.base, &self.intent).map(Record::data);
         self.changes.abort(&unit.in_flight, data);
     }

@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    abandoned::Abandoned,
     base::{Base, Stored},
     cookie_action::CookieAction,
     endings::Endings,
@@ -30,6 +31,8 @@ pub(crate) struct SessionState {
     pub(super) clear_epoch: u32,
     user_epoch: u32,
     remembered: u32,
+    /// The create of an earlier commit. Boxed, as it is rare.
+    pub(super) abandoned: Option<Box<Abandoned>>,
     /// The client's cookie was signed by a previous key.
     pub(crate) outdated: bool,
     /// The request does not count as a use of the session.
@@ -66,6 +69,7 @@ impl SessionState {
             clear_epoch: 0,
             user_epoch: 0,
             remembered: 0,
+            abandoned: None,
             outdated: found.outdated,
             skip_touch: false,
             came_with_ended: found.came_with_ended,
@@ -197,6 +201,10 @@ impl SessionState {
         let removes = presented && matches!(base, Base::New);
         self.cookie = removes.then_some(CookieAction::Remove);
         self.endings.others.extend(others);
+        let abandoned = self.abandoned.take();
+        self.endings
+            .others
+            .extend(abandoned.map(|abandoned| abandoned.handle()));
         self.clear_epoch += 1;
         self.intent = Intent::default();
         self.changes.reset(None);

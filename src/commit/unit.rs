@@ -1,4 +1,4 @@
-use super::{intent::Intent, state::SessionState};
+use super::{abandoned::Abandoned, intent::Intent, state::SessionState};
 use crate::{
     change::InFlight,
     error::Error,
@@ -66,9 +66,13 @@ impl Unit {
     }
 
     pub(super) fn new_id(&mut self) -> (SessionId, Handle) {
-        *self.new_id.get_or_insert_with(|| {
-            let id = SessionId::random();
-            (id, id.handle())
+        let abandoned = &self.state.abandoned;
+        *self.new_id.get_or_insert_with(|| match abandoned {
+            Some(abandoned) => abandoned.new_id(),
+            None => {
+                let id = SessionId::random();
+                (id, id.handle())
+            }
         })
     }
 
@@ -76,6 +80,7 @@ impl Unit {
     pub(super) fn rename(&mut self) {
         self.commit = None;
         self.new_id = None;
+        self.state.abandoned = None;
         self.was_unknown = false;
     }
 
@@ -133,6 +138,23 @@ impl Unit {
     /// Whether it may have created a session whose id no one has been told yet.
     pub(super) fn may_have_created(&self) -> bool {
         matches!(self.attempt, Some(Attempt::Create))
+    }
+
+    /// Its create, if that may still be under way.
+    pub(super) fn abandoned(&self) -> Option<Abandoned> {
+        let is_under_way = self.is_in_doubt() && self.may_have_created();
+        let (new_id, commit) = self.new_id.zip(self.commit).filter(|_| is_under_way)?;
+        let before = self.state.abandoned.as_deref();
+        Some(Abandoned::new(new_id, commit, before))
+    }
+
+    /// What stands under the new id is not this unit's. If it is of the create that was abandoned, it is ended first.
+    pub(super) fn end_abandoned(&mut self, record: &Record) {
+        if let Some(abandoned) = self.state.abandoned.take()
+            && abandoned.has_stored(record)
+        {
+            self.state.endings.others.push(abandoned.handle());
+        }
     }
 
     /// Whether it may have left a copy of its session under the new id, in a store that moves in two steps.

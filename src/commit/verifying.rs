@@ -74,8 +74,13 @@ impl Verifying {
                     return (Turn::Plan, by_us.then_some(Event::Ended(handle)));
                 }
             },
-            Some(Attempt::Create) if loaded.is_some() => work.id_taken(),
-            Some(Attempt::Create) => not_found(work, after),
+            Some(Attempt::Create) => match loaded {
+                Some(record) => {
+                    work.unit.end_abandoned(&record);
+                    work.id_taken()
+                }
+                None => not_found(work, after),
+            },
             Some(Attempt::Replace(_)) => return not_replaced(work, loaded, after, now, policy),
             Some(Attempt::Move(expected, _)) => {
                 return not_moved(work, loaded, expected, after, now, policy);

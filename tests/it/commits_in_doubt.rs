@@ -1,9 +1,17 @@
 //! Commits in doubt that others commit after: whether they were done can be told, up to a point.
 
-use http::StatusCode;
-use wiz_session::{Error, WizSession};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
-use crate::support::{Fault, Site, StoreMethod};
+use http::StatusCode;
+use wiz_session::{
+    Error, Handle, Key, MemoryStore, Record, SessionStore, WizSession, WizSessionLayer,
+    forward_session_store, store::Created,
+};
+
+use crate::support::{Browser, Fault, Site, StoreMethod};
 
 /// How an update in doubt, done or not, ends if so many others commit before anybody looks.
 async fn resolved_after(others: u32, fault: Fault) -> (Option<Error>, Option<u32>) {
@@ -116,6 +124,80 @@ async fn a_login_after_a_commit_in_doubt_on_a_session_that_others_end_begins_ano
             assert_eq!(reply.status, StatusCode::OK, "kept: {is_kept}");
             let user = browser.visit(async |session| session.user().unwrap_or_default());
             assert_eq!(user.await.body, "alice", "kept: {is_kept}");
+        }
+    }
+}
+
+/// A store that answers the first `create` with an error, and does it when it comes to it.
+#[derive(Clone, Default)]
+struct Late {
+    store: MemoryStore,
+    is_called: Arc<AtomicBool>,
+    under_way: Arc<Mutex<Option<(Handle, Record)>>>,
+    moment: Moment,
+}
+
+/// When the late call is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Moment {
+    /// Before the next one.
+    BeforeTheNext,
+    #[default]
+    AfterTheNext,
+}
+
+impl Late {
+    async fn arrive(&self, at: Moment) {
+        let late = self
+            .under_way
+            .lock()
+            .unwrap()
+            .take_if(|_| at == self.moment);
+        if let Some((handle, record)) = late {
+            self.store.create(handle, &record).await.unwrap();
+        }
+    }
+}
+
+impl SessionStore for Late {
+    forward_session_store!(self => self.store, except [create]);
+
+    async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
+        if !self.is_called.swap(true, Ordering::Relaxed) {
+            *self.under_way.lock().unwrap() = Some((handle, record.clone()));
+            return Err(Error::store("the connection broke"));
+        }
+        self.arrive(Moment::BeforeTheNext).await;
+        let created = self.store.create(handle, record).await;
+        self.arrive(Moment::AfterTheNext).await;
+        created
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_begun_late_leaves_no_second_one_behind() {
+    for moment in [Moment::BeforeTheNext, Moment::AfterTheNext] {
+        for logs_in in [false, true] {
+            let case = format!("{moment:?}, logs in: {logs_in}");
+            let late = Late {
+                moment,
+                ..Late::default()
+            };
+            let layer = WizSessionLayer::new(late.clone(), Key::generate());
+            let mut browser = Browser::new(layer.clone());
+            let reply = browser
+                .visit(async |session| {
+                    session.update("a", |a: &mut u32| *a += 1).unwrap();
+                    assert!(session.save().await.unwrap_err().is_store());
+                    session.update("a", |a: &mut u32| *a += 1).unwrap();
+                    if logs_in {
+                        session.log_in(7);
+                    }
+                })
+                .await;
+            assert_eq!(reply.cookies().len(), 1, "{case}");
+            assert_eq!(browser.read("a").await, Some(2), "{case}");
+            assert_eq!(layer.sessions().count().await.unwrap(), 1, "{case}");
         }
     }
 }

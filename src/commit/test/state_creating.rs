@@ -2,6 +2,7 @@ use super::scenario::*;
 use crate::{
     Error,
     commit::{CookieAction::Set, Found},
+    record::Record,
 };
 
 fn creates() -> Scenario {
@@ -201,6 +202,104 @@ fn one_that_is_not_found_is_begun_with_what_came_later() {
             .loads(None)
             .ends_unstored()
             .commits()
-            .asks(Create(New(1), all));
+            .asks(Create(New(0), all))
+            .answers(IsCreated)
+            .tells(Told::Created(New(0)))
+            .settles(v(1), Some(Set));
     }
+}
+
+/// One that was not found, and is to be begun with what came later.
+fn begins_again() -> (Scenario, Record) {
+    let scenario = creates();
+    let first = scenario.written.clone().unwrap();
+    let scenario = scenario.answers(Fails).asks(Verify(New(0))).loads(None);
+    let scenario = scenario.fails_in_doubt(is_plain_store_error).set("b", "2");
+    let scenario = scenario.resumes().asks(Verify(New(0))).loads(None);
+    let scenario = scenario.ends_unstored().commits();
+    let scenario = scenario.asks(Create(New(0), r#"{"a":1,"b":2}"#));
+    assert!(!scenario.written.as_ref().unwrap().is_same_commit(&first));
+    (scenario, first)
+}
+
+#[test]
+fn one_that_is_stored_late_all_the_same_is_ended() {
+    let (scenario, first) = begins_again();
+    scenario
+        .answers(Exists)
+        .asks(Verify(New(0)))
+        .loads(first)
+        .asks(Delete(New(0)))
+        .answers(IsDeleted(true))
+        .tells(Told::Ended(New(0)))
+        .asks(Create(New(1), r#"{"a":1,"b":2}"#))
+        .answers(IsCreated)
+        .tells(Told::Created(New(1)))
+        .settles(v(1), Some(Set))
+        .has_nothing_pending();
+}
+
+#[test]
+fn the_first_of_two_that_were_given_up_is_known_too() {
+    let (scenario, first) = begins_again();
+    let scenario = scenario.answers(Fails).asks(Verify(New(0))).loads(None);
+    let scenario = scenario.fails_in_doubt(is_plain_store_error).set("c", "3");
+    let scenario = scenario.resumes().asks(Verify(New(0))).loads(None);
+    let scenario = scenario.ends_unstored().commits();
+    let scenario = scenario.asks(Create(New(0), r#"{"a":1,"b":2,"c":3}"#));
+    let scenario = scenario.answers(Exists).asks(Verify(New(0))).loads(first);
+    scenario.asks(Delete(New(0)));
+}
+
+#[test]
+fn another_session_under_the_id_of_one_that_was_given_up_is_left_alone() {
+    let (scenario, _) = begins_again();
+    let scenario = scenario.answers(Exists).asks(Verify(New(0)));
+    let scenario = scenario.loads(record(v(1), "{}"));
+    scenario.asks(Create(New(1), r#"{"a":1,"b":2}"#));
+}
+
+#[test]
+fn one_that_was_given_up_is_ended_with_the_session() {
+    let (scenario, _) = begins_again();
+    scenario
+        .answers(Fails)
+        .asks(Verify(New(0)))
+        .loads(None)
+        .fails_in_doubt(is_plain_store_error)
+        .set("c", "3")
+        .resumes()
+        .asks(Verify(New(0)))
+        .loads(None)
+        .ends_unstored()
+        .clear()
+        .set("d", "4")
+        .commits()
+        .asks(Delete(New(0)))
+        .answers(IsDeleted(false))
+        .asks(Create(New(1), r#"{"d":4}"#));
+}
+
+#[test]
+fn a_clear_while_one_is_given_up_ends_it() {
+    let scenario = creates().answers(Fails).asks(Verify(New(0))).loads(None);
+    let scenario = scenario.fails_in_doubt(is_plain_store_error).set("b", "2");
+    scenario
+        .resumes()
+        .asks(Verify(New(0)))
+        .loads(None)
+        .clear()
+        .ends_unstored()
+        .commits()
+        .asks(Delete(New(0)));
+}
+
+#[test]
+fn once_another_session_has_begun_none_is_under_its_id() {
+    let (scenario, _) = begins_again();
+    let scenario = scenario.answers(IsCreated).tells(Told::Created(New(0)));
+    let scenario = scenario.settles(v(1), Some(Set)).clear().set("c", "3");
+    let scenario = scenario.commits().asks(Delete(New(0)));
+    let scenario = scenario.answers(IsDeleted(true)).tells(Told::Ended(New(0)));
+    scenario.asks(Create(New(1), r#"{"c":3}"#));
 }
