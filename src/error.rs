@@ -28,7 +28,7 @@ use http::StatusCode;
 /// | [`is_conflict`](Self::is_conflict) | other requests were faster each time; nothing was stored | try again |
 /// | [`is_store`](Self::is_store) | the store failed; nothing was stored, unless in doubt | try again later |
 /// | [`is_in_doubt`](Self::is_in_doubt) | the change may have been stored | `save` again; after a `transaction`, `reload` and look |
-/// | [`is_gone`](Self::is_gone) | the session is over for this handle; nothing will be stored | close the socket, let the user log in |
+/// | [`is_gone`](Self::is_gone) | the session is over for this handle; nothing was stored, unless in doubt | close the socket, let the user log in |
 /// | [`is_decode`](Self::is_decode), [`is_too_large`](Self::is_too_large) | the changes do not fit what another request stored | mend the value |
 #[derive(Debug)]
 pub struct Error(Box<Kind>);
@@ -170,7 +170,7 @@ impl Error {
         Self::from(Kind::RolledBack)
     }
 
-    /// The store's answer was lost, and the look-up failed too.
+    /// The store's answer was lost, and the look-up failed too; or the session has ended since.
     pub(crate) fn in_doubt(error: Self) -> Self {
         Self::from(Kind::InDoubt(error))
     }
@@ -244,7 +244,9 @@ impl Error {
     /// longer tell.
     ///
     /// Calling [`save`](crate::WizSession::save) again is right: it looks the commit up again and applies it once. Running
-    /// a [transaction](crate::WizSession::transaction) again is a new transaction, which may count a second time.
+    /// a [transaction](crate::WizSession::transaction) again is a new transaction, which may count a second time. If it
+    /// [`is_gone`](Self::is_gone) too, the session ended before the look-up, and what was stored ended with it; but others
+    /// may have seen it.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         matches!(*self.0, Kind::InDoubt(_) | Kind::Forgotten)
@@ -277,13 +279,15 @@ impl Error {
     /// id; it expired and was swept while the request was at work; the handler answered with 5xx or 408, which discarded
     /// the changes; or the [response headers are sent](Self::is_headers_sent) and a session cannot begin any more.
     ///
-    /// What was [cleared](crate::WizSession::clear) is deleted all the same.
+    /// What was [cleared](crate::WizSession::clear) is deleted all the same. Nothing of the changes was stored, unless it
+    /// [`is_in_doubt`](Self::is_in_doubt) too.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(
-            *self.0,
-            Kind::Gone | Kind::HeadersSent | Kind::Expired | Kind::RolledBack
-        )
+        match &*self.0 {
+            Kind::Gone | Kind::HeadersSent | Kind::Expired | Kind::RolledBack => true,
+            Kind::InDoubt(error) => error.is_gone(),
+            _ => false,
+        }
     }
 
     /// A session was to begin or to move to a new id after the response headers, which would have carried its cookie, were
@@ -323,7 +327,11 @@ impl Error {
 
     /// Whether the commit after the handler ignores it: the client has a newer session, or the handler had failed anyway.
     pub(crate) fn is_silent(&self) -> bool {
-        matches!(*self.0, Kind::Gone | Kind::RolledBack)
+        match &*self.0 {
+            Kind::Gone | Kind::RolledBack => true,
+            Kind::InDoubt(error) => error.is_silent(),
+            _ => false,
+        }
     }
 
     /// What to do about a store failure, if the store knows.
@@ -347,12 +355,11 @@ impl Error {
     /// ```
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match *self.0 {
-            Kind::Store { .. }
-            | Kind::Timeout(_)
-            | Kind::Corrupt(_)
-            | Kind::Conflict
-            | Kind::InDoubt(_) => StatusCode::SERVICE_UNAVAILABLE,
+        match &*self.0 {
+            Kind::InDoubt(error) => error.status(),
+            Kind::Store { .. } | Kind::Timeout(_) | Kind::Corrupt(_) | Kind::Conflict => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Kind::TooLarge { .. } | Kind::AliasTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Kind::Gone | Kind::HeadersSent | Kind::Expired | Kind::RolledBack | Kind::Forgotten => {
@@ -425,6 +432,10 @@ impl fmt::Display for Error {
             Kind::RolledBack => f.write_str(
                 "the handler answered with an error, which dropped the changes of its session: `reload` to go on with \
                  what is stored",
+            ),
+            Kind::InDoubt(error) if error.is_gone() => write!(
+                f,
+                "{error}; whether the change was stored before can no longer be told"
             ),
             Kind::InDoubt(error) => write!(
                 f,

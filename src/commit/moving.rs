@@ -88,7 +88,7 @@ impl Moving {
         match answer {
             Ok(Answer::Replaced(Replaced::Stored(version))) => self.written(version).settle(),
             Ok(Answer::Replaced(Replaced::Conflict)) => (work.conflict(policy), None),
-            Ok(Answer::Replaced(Replaced::Gone)) => (work.lost(true, now, policy), None),
+            Ok(Answer::Replaced(Replaced::Gone)) => (work.lost(None, now, policy), None),
             Ok(_) => unreachable!("a regenerate is answered by what became of it"),
             Err(error) => (work.unknown(error, policy), None),
         }

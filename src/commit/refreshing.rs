@@ -48,9 +48,9 @@ impl Refreshing {
         {
             return work.found(record, now, policy);
         }
-        let is_missing = loaded.is_none();
-        let Some(record) = loaded.filter(|record| work.is_live(record, now, policy)) else {
-            return (work.lost(is_missing, now, policy), None);
+        let record = match loaded {
+            Some(record) if work.is_live(&record, now, policy) => record,
+            left => return (work.lost(left.as_ref(), now, policy), None),
         };
         if work.unit.may_be_forgotten(&record) {
             return (work.forgotten(), None);

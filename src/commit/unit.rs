@@ -39,6 +39,12 @@ pub(super) enum Attempt {
     Move(Version, Record),
 }
 
+/// How many commits came after the version that a write expects.
+fn commits_since(expected: Version, record: &Record) -> usize {
+    let since = record.version().get().saturating_sub(expected.get());
+    since.try_into().unwrap_or(usize::MAX)
+}
+
 impl Unit {
     #[inline]
     pub(super) fn new(
@@ -120,13 +126,26 @@ impl Unit {
         let (Some(Attempt::Replace(expected)), true) = (&self.attempt, self.was_unknown) else {
             return false;
         };
-        let commits_since = record.version().get().saturating_sub(expected.get());
-        commits_since > CommitIds::MOST as u64
+        commits_since(*expected, record) > CommitIds::MOST
+    }
+
+    /// Whether this record, which does not have its id, proves that it is not stored and cannot be stored any more.
+    pub(super) fn is_refuted_by(&self, record: &Record) -> bool {
+        let (Some(Attempt::Replace(expected)) | Some(Attempt::Move(expected, _))) = &self.attempt
+        else {
+            return false;
+        };
+        record.has_commits() && (1..=CommitIds::MOST).contains(&commits_since(*expected, record))
     }
 
     /// Whether a write may have happened of which no answer tells.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.attempt.is_some() && (!self.is_refused || self.was_unknown)
+    }
+
+    /// Whether it may have been stored before its session ended, which nobody can tell any more.
+    pub(crate) fn may_have_been_stored(&self) -> bool {
+        self.was_unknown
     }
 
     /// A write is about to be asked for. Gives the one before it, of which the outcome is not known.

@@ -111,14 +111,16 @@ fn not_replaced(
     now: Timestamp,
     policy: &Policy,
 ) -> (Turn, Option<Event>) {
-    let is_missing = loaded.is_none();
-    match loaded.filter(|record| work.is_live(record, now, policy)) {
-        None => (work.lost(is_missing, now, policy), None),
-        Some(record) if work.unit.may_be_forgotten(&record) => (work.forgotten(), None),
-        Some(record) if work.unit.version() == Some(record.version()) => {
-            (not_found(work, after), None)
-        }
-        Some(record) => not_found_below(work, record, after),
+    let record = match loaded {
+        Some(record) if work.is_live(&record, now, policy) => record,
+        left => return (work.lost(left.as_ref(), now, policy), None),
+    };
+    if work.unit.may_be_forgotten(&record) {
+        return (work.forgotten(), None);
+    }
+    match work.unit.version() == Some(record.version()) {
+        true => (not_found(work, after), None),
+        false => not_found_below(work, record, after),
     }
 }
 
@@ -132,21 +134,21 @@ fn not_moved(
     policy: &Policy,
 ) -> (Turn, Option<Event>) {
     let new = work.unit.new_id().1;
-    let is_missing = loaded.is_none();
-    match loaded.filter(|record| work.is_live(record, now, policy)) {
-        None => {
+    let record = match loaded {
+        Some(record) if work.is_live(&record, now, policy) => record,
+        left => {
             work.unit.state.endings.others.push(new);
-            (work.lost(is_missing, now, policy), None)
+            return (work.lost(left.as_ref(), now, policy), None);
         }
-        Some(record) if record.version() == expected => (not_found(work, after), None),
-        Some(record) => {
-            // What comes next is another attempt.
-            work.unit.state.endings.others.push(new);
-            work.unit.attempt = None;
-            work.unit.rename();
-            not_found_below(work, record, after)
-        }
+    };
+    if record.version() == expected {
+        return (not_found(work, after), None);
     }
+    // What comes next is another attempt.
+    work.unit.state.endings.others.push(new);
+    work.unit.attempt = None;
+    work.unit.rename();
+    not_found_below(work, record, after)
 }
 
 /// No record carries the commit id, and this one is newer than the version that the write expects: a call that is still

@@ -124,14 +124,21 @@ impl Work {
 
     /// The session ended before its changes could be stored. A login goes on, without what was there before.
     ///
-    /// One that is missing, and not moved, may have been swept for its age while the request was at work. The client
-    /// has no newer session then, so it is told.
-    pub(super) fn lost(&mut self, is_missing: bool, now: Timestamp, policy: &Policy) -> Turn {
+    /// Of a session that ended nothing may be left, or its tombstone. One that is missing may have been swept for its age
+    /// while the request was at work. The client has no newer session then, so it is told.
+    pub(super) fn lost(&mut self, left: Option<&Record>, now: Timestamp, policy: &Policy) -> Turn {
+        if left.is_some_and(|left| self.unit.is_refuted_by(left)) {
+            self.unit.was_unknown = false;
+        }
+        let is_missing = left.is_none();
         self.unit.attempt = None;
         let state = self.state();
         if !state.has_login() {
             let is_too_old = is_missing && state.has_expired_meanwhile(now, &policy.expiry);
             let turn = match state.has_changes() && is_too_old {
+                true if self.unit.may_have_been_stored() => {
+                    Turn::Fail(Error::in_doubt(Error::expired()))
+                }
                 true => Turn::Fail(Error::expired()),
                 false => Turn::Discard,
             };

@@ -209,6 +209,9 @@ impl<'a> Flight<'a> {
             }) => match session.ack(&unit, &base, cookie) {
                 // All of it is stored. The next call reports that the session has ended.
                 Err(error) if error.is_gone() && has_moved => Ok(()),
+                Err(error) if error.is_gone() && unit.may_have_been_stored() => {
+                    Err(Error::in_doubt(error))
+                }
                 acked => acked,
             },
             Done::Unstored | Done::Aborted => {

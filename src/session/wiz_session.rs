@@ -908,7 +908,8 @@ impl WizSession {
     /// A conflict costs one `load` and one more write. A write whose answer was lost costs one `load`, the look-up.
     ///
     /// # Errors
-    /// The closure's own. [`Error::is_gone`] if the session has ended or the handler's failure discarded its changes.
+    /// The closure's own. [`Error::is_gone`] if the session has ended or the handler's failure discarded its changes;
+    /// then nothing was stored, unless it is an [`Error::is_in_doubt`] too.
     /// [`Error::is_conflict`] if other requests kept committing first for `store_timeout`, or another `save`, `reload` or
     /// `transaction` of this session did not finish in that time. [`Error::is_store`]: nothing was stored, unless
     /// [`Error::is_in_doubt`] says that it may have been. A transaction that is in doubt and is then run again is a new
@@ -946,10 +947,11 @@ impl WizSession {
     /// answer one `load`.
     ///
     /// # Errors
-    /// [`Error::is_gone`]: nothing was stored, and nothing will be. Either the session has ended and reads as empty from
-    /// now on; or [`Error::is_headers_sent`]: a session was to begin or to move to a new id after the response headers,
-    /// which would have carried its cookie, were sent; or the handler answered with 5xx or 408, which discarded the
-    /// changes of all handles, and `save` keeps failing until [`reload`](Self::reload) or [`clear`](Self::clear).
+    /// [`Error::is_gone`]: nothing was stored, unless it is an [`Error::is_in_doubt`] too, and nothing will be. Either the
+    /// session has ended and reads as empty from now on; or [`Error::is_headers_sent`]: a session was to begin or to move
+    /// to a new id after the response headers, which would have carried its cookie, were sent; or the handler answered
+    /// with 5xx or 408, which discarded the changes of all handles, and `save` keeps failing until
+    /// [`reload`](Self::reload) or [`clear`](Self::clear).
     ///
     /// [`Error::is_conflict`], [`Error::is_store`]: the changes stay pending; try again. [`Error::is_in_doubt`]: they may
     /// have been stored, as the look-up failed too; try again all the same, it happens once.

@@ -164,6 +164,13 @@ async fn of_lost_answers() -> Vec<Met> {
                 others.write("b", other).await;
             }
             met.push(failure(session.save().await));
+            session.set("a", 3).unwrap();
+            site.store.fault(StoreMethod::Replace, Fault::DoneThenHang);
+            site.store.fault(StoreMethod::Load, Fault::Hang);
+            session.save().await.unwrap_err();
+            site.store.heal();
+            others.visit(async |session| session.clear()).await;
+            met.push(failure(session.save().await));
         })
         .await;
     met

@@ -180,8 +180,8 @@ impl Visitor {
             let sent = recorder.call(kind.clone(), id, server.is_cached);
             match http::answer(request).await {
                 Ok((503, ..)) => {}
-                // Its outcome can no longer be told: so many commits came after it.
-                Ok((409, body, _)) if !body.to_string().contains("has ended") => {}
+                // So many commits came after it, or its session has ended.
+                Ok((409, body, _)) if body.to_string().contains("can no longer be told") => {}
                 Ok((status, body, set_cookie)) => {
                     let is_end = matches!(kind, Kind::LogOut | Kind::Revoke(_));
                     let new = set_cookie.filter(|cookie| {

@@ -11,7 +11,7 @@ use wiz_session::{
     forward_session_store, store::Created,
 };
 
-use crate::support::{Browser, Fault, Site, StoreMethod};
+use crate::support::{Browser, Fault, Reply, Site, StoreMethod};
 
 /// How an update in doubt, done or not, ends if so many others commit before anybody looks.
 async fn resolved_after(others: u32, fault: Fault) -> (Option<Error>, Option<u32>) {
@@ -198,6 +198,78 @@ async fn a_session_that_is_begun_late_leaves_no_second_one_behind() {
             assert_eq!(reply.cookies().len(), 1, "{case}");
             assert_eq!(browser.read("a").await, Some(2), "{case}");
             assert_eq!(layer.sessions().count().await.unwrap(), 1, "{case}");
+        }
+    }
+}
+
+/// How others end a session between a commit of `b = 2` and its look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Cleared,
+    Moved,
+}
+
+/// What the commit answers, and the tab that ended its session.
+async fn ended_before_the_look_up(
+    write: Fault,
+    end: End,
+    commit: impl AsyncFnOnce(&WizSession) -> Result<(), Error>,
+) -> (Reply, Option<Error>, Browser) {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    let mut error = None;
+    let reply = browser
+        .visit(async |session| {
+            site.store.fault(StoreMethod::Replace, write);
+            let look_up = site.store.pause(StoreMethod::Load);
+            let others = async {
+                look_up.reached().await;
+                site.store.heal();
+                tab.visit(async |session| match end {
+                    End::Cleared => session.clear(),
+                    End::Moved => session.regenerate(),
+                })
+                .await;
+                look_up.open();
+            };
+            let (committed, ()) = tokio::join!(commit(&session), others);
+            error = committed.err();
+        })
+        .await;
+    (reply, error, tab)
+}
+
+/// Others may have seen it: an error that it was not done would be wrong.
+#[tokio::test]
+async fn whether_it_was_done_before_the_session_was_deleted_cannot_be_told() {
+    for write in [Fault::DoneThenFail, Fault::Fail] {
+        for end in [End::Cleared, End::Moved] {
+            for runs in [false, true] {
+                let case = format!("{write:?}, {end:?}, in a transaction: {runs}");
+                let commit = async |session: &WizSession| {
+                    if runs {
+                        return session.transaction(|tx| tx.set("b", 2)).await;
+                    }
+                    session.set("b", 2)?;
+                    session.save().await
+                };
+                let (reply, error, mut tab) =
+                    ended_before_the_look_up(write.clone(), end, commit).await;
+                reply.is_ok_without_cookie();
+                let is_done = matches!(write, Fault::DoneThenFail);
+                let lives_on = is_done && end == End::Moved;
+                assert_eq!(tab.read("b").await, lives_on.then_some(2), "{case}");
+                // What has moved still knows its last commits.
+                if lives_on {
+                    assert!(error.is_none(), "{case}: {error:?}");
+                    continue;
+                }
+                let error = error.expect(&case);
+                assert!(error.is_gone(), "{case}: {error}");
+                assert_eq!(error.is_in_doubt(), end == End::Cleared, "{case}: {error}");
+                assert_eq!(error.status(), StatusCode::CONFLICT, "{case}");
+            }
         }
     }
 }

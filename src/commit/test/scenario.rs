@@ -522,9 +522,22 @@ impl Scenario {
         scenario
     }
 
-    /// The session is over, and took the changes along.
+    /// The session is over, and nothing of the changes was ever stored.
     #[track_caller]
     pub(super) fn discards(self) -> Self {
+        self.discarded(false)
+    }
+
+    /// The session is over, and took along what was stored of the changes, if they were.
+    #[track_caller]
+    pub(super) fn discards_in_doubt(self) -> Self {
+        self.discarded(true)
+    }
+
+    #[track_caller]
+    fn discarded(self, in_doubt: bool) -> Self {
+        let unit = self.commit.as_ref().expect("a commit under way").unit();
+        assert_eq!(unit.may_have_been_stored(), in_doubt);
         let (scenario, base, cookie) = self.settled(true);
         assert!(matches!(base, Base::Gone), "{base:?}");
         assert_eq!(cookie, None);

@@ -217,7 +217,7 @@ fn one_whose_session_ended_leaves_no_copy_and_takes_the_changes_along() {
             .asks(Delete(New(0)))
             .answers(IsDeleted(true))
             .tells(Told::Ended(New(0)))
-            .discards();
+            .discards_in_doubt();
     }
 }
 

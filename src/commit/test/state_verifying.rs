@@ -282,30 +282,40 @@ fn one_that_is_only_verified_and_found_is_done() {
 #[test]
 fn a_session_that_ended_takes_it_along() {
     for ended in [None, Some(tombstone(v(2)))] {
-        lost().loads(ended.clone()).discards();
+        lost().loads(ended.clone()).discards_in_doubt();
         unknown()
             .resumes()
             .asks(Verify(Own))
             .loads(ended)
-            .discards();
+            .discards_in_doubt();
     }
 }
 
 /// The client has no newer session then, so it is told.
 #[test]
 fn a_session_that_expired_meanwhile_is_an_error() {
-    lost().at(31).loads(None).fails(Error::is_gone);
+    let is_gone_in_doubt = |error: &Error| error.is_gone() && error.is_in_doubt();
+    lost().at(31).loads(None).fails(is_gone_in_doubt);
 }
 
 #[test]
 fn a_session_that_moved_meanwhile_is_none() {
-    lost().at(31).loads(tombstone(v(2))).discards();
+    lost().at(31).loads(tombstone(v(2))).discards_in_doubt();
 }
 
 /// The update is stored, and then another request moved the session: nobody can tell from the tombstone.
 #[test]
 fn one_that_was_stored_before_the_session_moved_goes_with_it() {
-    lost().loads(tombstone(v(3))).discards();
+    lost().loads(tombstone(v(3))).discards_in_doubt();
+}
+
+#[test]
+fn one_whose_id_is_not_among_those_of_the_tombstone_was_not_stored() {
+    let (scenario, moved) = (lost(), after_others(&record(v(1), "{}"), 1));
+    let left = tombstone(v(3)).after(&moved);
+    scenario.loads(left.clone()).discards();
+    // So many came since that it would have been forgotten.
+    lost().loads(left.with_version(v(10))).discards_in_doubt();
 }
 
 #[test]
