@@ -245,8 +245,7 @@ impl Error {
     ///
     /// Calling [`save`](crate::WizSession::save) again is right: it looks the commit up again and applies it once. Running
     /// a [transaction](crate::WizSession::transaction) again is a new transaction, which may count a second time. If it
-    /// [`is_gone`](Self::is_gone) too, the session ended before the look-up, and what was stored ended with it; but others
-    /// may have seen it.
+    /// [`is_gone`](Self::is_gone) too, the session ended or moved before the look-up, and others may have seen the change.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         matches!(*self.0, Kind::InDoubt(_) | Kind::Forgotten)

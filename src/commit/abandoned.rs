@@ -3,7 +3,7 @@ use crate::{
     record::{CommitId, CommitIds, Record},
 };
 
-/// A create that was given up though its call may be under way still. The next session of the request begins under the same
+/// A create that was given up though its call may still be in flight. The next session of the request begins under the same
 /// id, so that the store refuses whichever of them comes last.
 #[derive(Debug, Clone)]
 pub(super) struct Abandoned {

@@ -22,7 +22,7 @@ pub(crate) struct Creating(Stored);
 impl Creating {
     pub(super) fn begin(work: &mut Work, now: Timestamp, policy: &Policy) -> Result<Self, Error> {
         let commit = work.commit_id(policy);
-        let new_id = work.unit.new_id();
+        let new_id = work.unit.id_to_create();
         let begun = Self::of(work.state(), commit, new_id, now, policy)?;
         work.unit.attempt(begun.attempt());
         Ok(begun)

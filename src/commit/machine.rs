@@ -52,7 +52,9 @@ impl Commit {
     /// Of a unit that failed or was dropped before, which may be in doubt. If it is not found to be stored, it is
     /// committed again, unless it was a transaction or is `only_verified`.
     pub(crate) fn resume(mut unit: Unit, only_verified: bool) -> Self {
-        unit.was_unknown |= unit.is_in_doubt();
+        if unit.is_in_doubt() {
+            unit.is_unanswered();
+        }
         let mut commit = Self::new(unit);
         let Work { unit, gives_up, .. } = &mut commit.work;
         *gives_up = only_verified || unit.is_transaction;

@@ -187,7 +187,9 @@ impl SessionState {
             }
             _ => expiry.expires_at(now, remember, deadline),
         };
-        let commits = base.map(|base| base.commits.clone()).unwrap_or_default();
+        // Also where another user's session begins empty: a commit of before is looked up in what it leaves.
+        let commits = self.base.live().map(|stored| &stored.record.body().commits);
+        let commits = commits.cloned().unwrap_or_default();
         let body = Body {
             created_at: base.map_or(now, |base| base.created_at),
             authenticated_at,

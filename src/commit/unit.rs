@@ -21,7 +21,7 @@ pub(crate) struct Unit {
     pub(super) attempt: Option<Attempt>,
     /// The store has refused the last attempt, as another request was faster.
     pub(super) is_refused: bool,
-    /// It was asked for more than once, and an earlier call was not answered.
+    /// A call for it was not answered, and may have done its work, or may do it still.
     pub(super) was_unknown: bool,
     /// What was cleared, and is deleted by now.
     pub(super) ended: Vec<Handle>,
@@ -37,12 +37,6 @@ pub(super) enum Attempt {
     Replace(Version),
     /// To the new id, with this record.
     Move(Version, Record),
-}
-
-/// How many commits came after the version that a write expects.
-fn commits_since(expected: Version, record: &Record) -> usize {
-    let since = record.version().get().saturating_sub(expected.get());
-    since.try_into().unwrap_or(usize::MAX)
 }
 
 impl Unit {
@@ -72,21 +66,23 @@ impl Unit {
     }
 
     pub(super) fn new_id(&mut self) -> (SessionId, Handle) {
-        let abandoned = &self.state.abandoned;
-        *self.new_id.get_or_insert_with(|| match abandoned {
-            Some(abandoned) => abandoned.new_id(),
-            None => {
-                let id = SessionId::random();
-                (id, id.handle())
-            }
+        *self.new_id.get_or_insert_with(|| {
+            let id = SessionId::random();
+            (id, id.handle())
         })
+    }
+
+    /// The new id of a create: that of the one that was abandoned, if there is one.
+    pub(super) fn id_to_create(&mut self) -> (SessionId, Handle) {
+        let abandoned = self.state.abandoned.as_deref().map(Abandoned::new_id);
+        self.new_id = self.new_id.or(abandoned);
+        self.new_id()
     }
 
     /// Other names, once it is certain that nothing is, or will be, stored under the present ones.
     pub(super) fn rename(&mut self) {
         self.commit = None;
         self.new_id = None;
-        self.state.abandoned = None;
         self.was_unknown = false;
     }
 
@@ -116,7 +112,8 @@ impl Unit {
     /// one.
     pub(super) fn rebase(&mut self, record: Record) -> Result<(), Error> {
         self.attempt = None;
-        self.was_unknown = false;
+        // A call in flight can still do its work on the record of the same version.
+        self.was_unknown &= self.version() == Some(record.version());
         self.state.changes.keep_redundant();
         self.state.apply_newer(Some(record))
     }
@@ -129,13 +126,14 @@ impl Unit {
         commits_since(*expected, record) > CommitIds::MOST
     }
 
-    /// Whether this record, which does not have its id, proves that it is not stored and cannot be stored any more.
+    /// Whether this record, which does not have its id, proves that it is not stored and cannot be stored any more: it has
+    /// the ids of all commits since. One of them may be that of a move in two steps.
     pub(super) fn is_refuted_by(&self, record: &Record) -> bool {
         let (Some(Attempt::Replace(expected)) | Some(Attempt::Move(expected, _))) = &self.attempt
         else {
             return false;
         };
-        record.has_commits() && (1..=CommitIds::MOST).contains(&commits_since(*expected, record))
+        (1..record.body().commits.len()).contains(&commits_since(*expected, record))
     }
 
     /// Whether a write may have happened of which no answer tells.
@@ -143,7 +141,12 @@ impl Unit {
         self.attempt.is_some() && (!self.is_refused || self.was_unknown)
     }
 
-    /// Whether it may have been stored before its session ended, which nobody can tell any more.
+    /// No answer says what became of its last call.
+    pub(super) fn is_unanswered(&mut self) {
+        self.was_unknown |= !matches!(self.attempt, Some(Attempt::Delete(_)));
+    }
+
+    /// Once its session is over: whether it may have been stored before.
     pub(crate) fn may_have_been_stored(&self) -> bool {
         self.was_unknown
     }
@@ -159,10 +162,10 @@ impl Unit {
         matches!(self.attempt, Some(Attempt::Create))
     }
 
-    /// Its create, if that may still be under way.
+    /// Its create, if that may still be in flight.
     pub(super) fn abandoned(&self) -> Option<Abandoned> {
-        let is_under_way = self.is_in_doubt() && self.may_have_created();
-        let (new_id, commit) = self.new_id.zip(self.commit).filter(|_| is_under_way)?;
+        let is_in_flight = self.is_in_doubt() && self.may_have_created();
+        let (new_id, commit) = self.new_id.zip(self.commit).filter(|_| is_in_flight)?;
         let before = self.state.abandoned.as_deref();
         Some(Abandoned::new(new_id, commit, before))
     }
@@ -207,4 +210,10 @@ impl Unit {
         let endings = self.state.endings.clone();
         new.into_iter().chain(endings.own).chain(endings.others)
     }
+}
+
+/// How many commits came after the version that a write expects.
+fn commits_since(expected: Version, record: &Record) -> usize {
+    let since = record.version().get().saturating_sub(expected.get());
+    since.try_into().unwrap_or(usize::MAX)
 }

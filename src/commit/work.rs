@@ -118,7 +118,7 @@ impl Work {
             self.unit.attempt = None;
             return Turn::Fail(error);
         }
-        self.unit.was_unknown = true;
+        self.unit.is_unanswered();
         Turn::Verify(After::Error(error))
     }
 

@@ -36,6 +36,11 @@ impl CommitIds {
         self.0.is_none()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        let ids = self.0.as_deref().into_iter().flatten();
+        ids.filter(|id| **id != 0).count()
+    }
+
     pub(crate) fn latest(&self) -> Option<CommitId> {
         self.0.as_ref().map(|ids| CommitId(ids[Self::MOST - 1]))
     }
@@ -87,8 +92,7 @@ impl<'de> Deserialize<'de> for CommitIds {
 
 impl fmt::Debug for CommitIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids = self.0.as_deref().into_iter().flatten();
-        write!(f, "CommitIds({})", ids.filter(|id| **id != 0).count())
+        write!(f, "CommitIds({})", self.len())
     }
 }
 

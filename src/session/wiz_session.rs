@@ -954,7 +954,8 @@ impl WizSession {
     /// [`reload`](Self::reload) or [`clear`](Self::clear).
     ///
     /// [`Error::is_conflict`], [`Error::is_store`]: the changes stay pending; try again. [`Error::is_in_doubt`]: they may
-    /// have been stored, as the look-up failed too; try again all the same, it happens once.
+    /// have been stored, as the look-up failed too; try again all the same, it happens once. Where the session has ended,
+    /// no further try can tell.
     ///
     /// [`Error::is_decode`], [`Error::is_too_large`]: the changes cannot be replayed on what another request has stored.
     ///

@@ -131,7 +131,7 @@ pub(super) struct Scenario {
     event: Option<Told>,
     /// The last record that was to be stored, and the last tombstone.
     pub(super) written: Option<Record>,
-    tombstone: Option<Record>,
+    pub(super) tombstone: Option<Record>,
 }
 
 const OTHER: Handle = Handle::from_bytes([7; 16]);
@@ -516,6 +516,13 @@ impl Scenario {
     /// As the session is over, with nothing to be done or lost.
     #[track_caller]
     pub(super) fn settles_as_gone(self) -> Self {
+        self.assert_in_doubt(false);
+        self.settles_as_moved()
+    }
+
+    /// All of it was done before the session moved.
+    #[track_caller]
+    pub(super) fn settles_as_moved(self) -> Self {
         let (scenario, base, cookie) = self.settled(false);
         assert!(matches!(base, Base::Gone), "{base:?}");
         assert_eq!(cookie, None);
@@ -536,12 +543,17 @@ impl Scenario {
 
     #[track_caller]
     fn discarded(self, in_doubt: bool) -> Self {
-        let unit = self.commit.as_ref().expect("a commit under way").unit();
-        assert_eq!(unit.may_have_been_stored(), in_doubt);
+        self.assert_in_doubt(in_doubt);
         let (scenario, base, cookie) = self.settled(true);
         assert!(matches!(base, Base::Gone), "{base:?}");
         assert_eq!(cookie, None);
         scenario
+    }
+
+    #[track_caller]
+    fn assert_in_doubt(&self, in_doubt: bool) {
+        let commit = self.commit.as_ref().expect("a commit under way");
+        assert_eq!(commit.unit().may_have_been_stored(), in_doubt, "in doubt");
     }
 
     #[track_caller]
@@ -606,8 +618,19 @@ impl Scenario {
 
     /// With an error, as nobody will ever know what is stored. It is not tried again.
     #[track_caller]
-    pub(super) fn ends_forgotten(mut self) -> Self {
-        let unit = self.failed(Error::is_in_doubt);
+    pub(super) fn ends_forgotten(self) -> Self {
+        self.gives_up(|error| error.is_in_doubt() && !error.is_gone())
+    }
+
+    /// As the session expired, and took along what was stored of the changes, if they were.
+    #[track_caller]
+    pub(super) fn expires_in_doubt(self) -> Self {
+        self.gives_up(|error| error.is_in_doubt() && error.is_gone())
+    }
+
+    #[track_caller]
+    fn gives_up(mut self, is_expected: fn(&Error) -> bool) -> Self {
+        let unit = self.failed(is_expected);
         assert!(!unit.is_in_doubt());
         self.state.give_up(&unit);
         assert!(!self.state.has_changes(), "it would be done a second time");

@@ -303,3 +303,16 @@ fn once_another_session_has_begun_none_is_under_its_id() {
     let scenario = scenario.answers(IsDeleted(true)).tells(Told::Ended(New(0)));
     scenario.asks(Create(New(1), r#"{"c":3}"#));
 }
+
+#[test]
+fn a_login_on_a_session_that_has_ended_is_begun_under_that_id_too() {
+    let moves = |scenario: Scenario, new, data| scenario.asks(Move(v(1), New(new), data));
+    let scenario = Scenario::new().loaded(record(v(1), "{}")).log_in("alice");
+    let scenario = moves(scenario.commits(), 0, "{}").answers(IsGone);
+    let scenario = scenario.asks(Create(New(1), "{}")).answers(Fails);
+    let scenario = scenario.asks(Verify(New(1))).loads(None);
+    let scenario = scenario.fails_in_doubt(is_plain_store_error).set("b", "2");
+    let scenario = scenario.resumes().asks(Verify(New(1))).loads(None);
+    let scenario = moves(scenario.ends_unstored().commits(), 2, r#"{"b":2}"#);
+    scenario.answers(IsGone).asks(Create(New(1), r#"{"b":2}"#));
+}

@@ -271,3 +271,15 @@ fn what_is_cleared_while_a_login_begins_another_ends_both() {
         .tells(Told::Ended(New(1)))
         .settles_as_gone();
 }
+
+/// A commit of before, whose answer was lost, is looked up there.
+#[test]
+fn the_tombstone_has_the_earlier_commits_where_another_user_begins_empty_too() {
+    let before = after_others(&record(v(1), r#"{"a":1}"#), 1);
+    let before = with_body(&before, |body| body.user = Some("alice".into()));
+    let earlier = before.body().commits.latest().unwrap();
+    let scenario = Scenario::new().loaded(before).log_in("bob").commits();
+    let scenario = scenario.asks(Move(v(2), New(0), "{}"));
+    let left = scenario.tombstone.as_ref().unwrap();
+    assert!(left.body().commits.contains(earlier));
+}

@@ -4,6 +4,7 @@ use super::scenario::*;
 use crate::{
     Error,
     commit::{Base, CookieAction, Found},
+    record::Record,
 };
 
 /// An update whose answer was lost.
@@ -294,8 +295,7 @@ fn a_session_that_ended_takes_it_along() {
 /// The client has no newer session then, so it is told.
 #[test]
 fn a_session_that_expired_meanwhile_is_an_error() {
-    let is_gone_in_doubt = |error: &Error| error.is_gone() && error.is_in_doubt();
-    lost().at(31).loads(None).fails(is_gone_in_doubt);
+    lost().at(31).loads(None).expires_in_doubt();
 }
 
 #[test]
@@ -311,11 +311,17 @@ fn one_that_was_stored_before_the_session_moved_goes_with_it() {
 
 #[test]
 fn one_whose_id_is_not_among_those_of_the_tombstone_was_not_stored() {
-    let (scenario, moved) = (lost(), after_others(&record(v(1), "{}"), 1));
-    let left = tombstone(v(3)).after(&moved);
-    scenario.loads(left.clone()).discards();
-    // So many came since that it would have been forgotten.
-    lost().loads(left.with_version(v(10))).discards_in_doubt();
+    let left_after = |others| {
+        let before = after_others(&record(v(0), "{}"), 1);
+        tombstone(v(1 + others)).after(&after_others(&before, others))
+    };
+    lost().loads(left_after(1)).discards();
+    lost().loads(left_after(7)).discards();
+    // A move in two steps leaves an id of its own beside those of the commits.
+    lost().loads(left_after(8)).discards_in_doubt();
+    let of_the_move_alone = after_others(&record(v(2), "{}"), 1);
+    let left = tombstone(v(3)).after(&of_the_move_alone);
+    lost().loads(left).discards_in_doubt();
 }
 
 #[test]
@@ -323,7 +329,7 @@ fn one_whose_id_the_tombstone_has_was_stored_before_the_session_moved() {
     let scenario = lost();
     let left = tombstone(v(3)).after(scenario.written.as_ref().unwrap());
     let found = scenario.loads(left).tells(Told::Replaced);
-    found.settles_as_gone().has_nothing_pending();
+    found.settles_as_moved().has_nothing_pending();
 }
 
 #[test]
@@ -411,4 +417,17 @@ fn a_try_that_runs_out_of_time_leaves_an_earlier_one_in_doubt() {
         .asks(Verify(Own))
         .answers(Fails)
         .fails_in_doubt(Error::is_in_doubt);
+}
+
+/// It is asked for again, as its session may have ended since: the first call may be done in between.
+#[test]
+fn one_that_was_looked_at_again_may_still_have_been_stored() {
+    let scenario = lost().loads(record(v(1), r#"{"n":1}"#));
+    let scenario = scenario.fails_in_doubt(is_plain_store_error).at(31);
+    let scenario = scenario.headers_sent().resumes().asks(Verify(Own));
+    let before = record(v(1), r#"{"n":1}"#);
+    let kept = Record::new(v(1), at(60), before.body().clone());
+    let scenario = scenario.loads(kept.clone()).asks(Load).loads(kept);
+    let scenario = scenario.asks(Replace(v(1), r#"{"n":2}"#));
+    scenario.answers(IsGone).discards_in_doubt();
 }

@@ -18,8 +18,6 @@ pub(super) struct Log {
     pub(super) began: HashMap<Handle, (Visit, Record)>,
     /// Requests that could not tell what became of their commit, so that they may have left a record.
     pub(super) excused: HashSet<Visit>,
-    /// Requests whose store calls did not all go well.
-    pub(super) unlucky: HashSet<Visit>,
     /// From where to where sessions were asked to move.
     pub(super) moves: Vec<(Handle, Handle)>,
     pub(super) left: HashMap<Handle, Record>,

@@ -154,12 +154,8 @@ impl Told {
                 self.has_tried = false;
             }
             Err(error) => {
-                // Of a transaction that is in doubt the next call finds out, and nobody tells. Nor does a session that
-                // moved before the look-up tell what was done to it before.
-                let log = store.log();
-                let is_known = !error.is_gone() || !log.unlucky.contains(&log.visit);
-                let is_known = is_known && !error.is_in_doubt();
-                self.refused.extend(own.filter(|_| is_known));
+                // Of a transaction that is in doubt the next call finds out, and nobody tells.
+                self.refused.extend(own.filter(|_| !error.is_in_doubt()));
                 self.has_tried = true;
                 if error.is_gone() {
                     self.pending.clear();

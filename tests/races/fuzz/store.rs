@@ -119,11 +119,6 @@ impl Faulty {
     ) -> Result<T, Error> {
         let fault = self.fault();
         let is_load = what.starts_with("load");
-        if !matches!(fault, Fault::None) {
-            let mut log = self.log();
-            let visit = log.visit;
-            log.unlucky.insert(visit);
-        }
         // Where the look-up works, it tells what became of a commit; but a move in two steps may be half done.
         if !matches!(fault, Fault::None) && (is_load || !self.moves_at_once()) {
             let mut log = self.log();

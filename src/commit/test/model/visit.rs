@@ -230,7 +230,12 @@ impl<'a> Visit<'a> {
                 let is_stored = settled.base.live().is_some() || settled.has_moved;
                 match settled.base {
                     _ if is_stored => self.told.stored.extend(tokens),
-                    Base::Gone => self.discard(tokens, handle),
+                    Base::Gone => {
+                        if !unit.may_have_been_stored() {
+                            self.told.refused.extend(tokens);
+                        }
+                        self.discard(tokens, handle);
+                    }
                     // Only what was cleared.
                     Base::New | Base::Live(_) => assert!(tokens.is_empty()),
                 }
