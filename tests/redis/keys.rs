@@ -176,14 +176,16 @@ async fn an_index_forgets_what_has_ended() {
     assert!(listed.expect("the server is there").is_empty());
     assert_eq!(size().await, 0, "a look at it takes out what is no more");
 
-    let _: usize = redis
-        .ask(cmd("ZADD").arg("wiz:u:alice").arg(1).arg("0".repeat(32)))
-        .await;
+    let (seconds, _): (i64, i64) = redis.ask(&cmd("TIME")).await;
+    for (member, end) in [("0", seconds - 1), ("1", seconds + 60)] {
+        let index = cmd("ZADD").arg("wiz:u:alice").arg(1_000 * end).to_owned();
+        let _: usize = redis.ask(index.clone().arg(member.repeat(32))).await;
+    }
     Client::default().visit(&app, "/log_in/alice").await;
     assert_eq!(
         size().await,
-        1,
-        "so does a login, of those whose time is over"
+        2,
+        "so does a login, of those whose time is over, and of no others"
     );
 }
 
