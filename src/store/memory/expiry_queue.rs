@@ -65,6 +65,16 @@ impl ExpiryQueue {
         self.heap.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.heap.iter().map(|Reverse(slot)| *slot)
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.heap.capacity()
+    }
+
     pub(super) fn push(&mut self, expires_at: Timestamp, turn: usize, key: u64) {
         let order = Order::new(expires_at, turn as u64);
         self.restore(Slot { order, key });

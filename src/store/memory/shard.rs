@@ -141,7 +141,12 @@ impl Shard {
 
     #[cfg(test)]
     pub(super) fn slots(&self) -> usize {
-        self.queues.iter().map(ExpiryQueue::len).sum()
+        self.queues.iter().flat_map(ExpiryQueue::slots).count()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.records.capacity()
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {

@@ -1,6 +1,7 @@
 // Over 250 lines: a list of tests of one store.
 
 use std::{
+    hash::{BuildHasher, BuildHasherDefault},
     sync::{
         Barrier,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -9,20 +10,28 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
+
 use super::{
     MemoryStore,
+    board::Board,
     capacity::{Limits, cost},
+    contents::Contents,
+    expiry_queue::ExpiryQueue,
+    key::{KeyIsHash, split},
     sessions::Sessions,
+    shard::Expired,
     shards::Shards,
+    user_sessions::{HandleHasher, UserSessions},
 };
 use crate::{
     change::Data,
     error::Error,
     expiry::GRACE,
     id::{Handle, SessionId},
-    record::{Body, CommitIds, Record, Version},
-    store::{Created, Replaced},
-    time::Clock,
+    record::{Body, CommitId, CommitIds, Record, Version},
+    store::{Created, Replaced, SessionStore},
+    time::{Clock, Timestamp},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -134,6 +143,27 @@ impl Site {
         let names: usize = self.store.contents.users.iter().map(|s| s.len()).sum();
         assert_eq!(names, users.len(), "and no others");
         records.len()
+    }
+
+    /// What a call does that waits for the user's shard of the index while this is done: it has found its session and
+    /// reserved its room by then.
+    fn meanwhile<T: Send>(
+        &self,
+        user: &str,
+        call: impl FnOnce() -> T + Send,
+        done: impl FnOnce(),
+    ) -> T {
+        let index = self.store.contents.users.lock(user);
+        let before = self.store.usage();
+        thread::scope(|scope| {
+            let call = scope.spawn(call);
+            while self.store.usage() == before && !call.is_finished() {
+                thread::yield_now();
+            }
+            done();
+            drop(index);
+            call.join().unwrap()
+        })
     }
 
     fn inspected(&self) -> usize {
@@ -250,6 +280,62 @@ fn what_expired_makes_room_first_then_tombstones() {
 }
 
 #[test]
+fn a_tombstone_makes_room_before_sessions_that_expire_earlier() {
+    let site = Site::new(3);
+    let short = || site.create(&site.record(None, MINUTE / 60)).unwrap();
+    let [first, moves] = [(); 2].map(|()| short());
+    site.regenerate(moves, None);
+    short();
+    assert_eq!((site.is_there(moves), site.is_there(first)), (false, true));
+}
+
+#[test]
+fn a_session_that_changes_hands_makes_room_as_what_it_is_by_then() {
+    let site = Site::new(2);
+    let [one, other] = [(); 2].map(|()| site.cart());
+    let replace = |handle, version, user| {
+        let record = site.record(user, MINUTE);
+        let answer = site.store.replace(handle, Version::new(version), &record);
+        assert!(matches!(answer, Ok(Replaced::Stored(_))));
+    };
+    replace(one, 1, Some("alice"));
+    let last = site.cart();
+    assert_eq!((site.is_there(one), site.is_there(other)), (true, false));
+    replace(last, 1, Some("bob"));
+    assert!(site.cart_or_none().is_none());
+    replace(one, 2, None);
+    site.cart();
+    assert_eq!((site.is_there(one), site.is_there(last)), (false, true));
+    site.len();
+}
+
+#[test]
+fn a_session_that_becomes_a_tombstone_expires_as_one() {
+    let site = Site::new(10);
+    let session = site.create(&site.record(None, MINUTE / 60)).unwrap();
+    let stone = Record::tombstone(Version::FIRST, site.clock.timestamp());
+    let answer = site.store.replace(session, Version::FIRST, &stone);
+    assert!(matches!(answer, Ok(Replaced::Stored(_))));
+    assert_eq!(site.store.delete_expired(stone.expires(), usize::MAX), 1);
+    assert_eq!(site.len(), 0);
+}
+
+/// It leads to a user by its data.
+#[test]
+fn an_alias_makes_room_no_earlier_than_a_session() {
+    let site = Site::new(3);
+    let mut body = Body::clone(site.record_of(None, MINUTE, r#"{"user":"alice"}"#).body());
+    body.tombstone = true;
+    let expires_at = site.clock.timestamp().saturating_add(MINUTE);
+    let alias = Record::new(Version::FIRST, expires_at, body);
+    let alias = site.create(&alias).unwrap();
+    let first = site.create(&site.record(None, MINUTE / 60)).unwrap();
+    site.cart();
+    site.cart();
+    assert_eq!((site.is_there(alias), site.is_there(first)), (true, false));
+}
+
+#[test]
 fn a_store_full_of_users_refuses_and_loses_nobody() {
     let site = Site::new(10);
     let users: Vec<_> = (0..10)
@@ -279,6 +365,61 @@ fn the_user_with_the_most_sessions_makes_room_for_another() {
 }
 
 #[test]
+fn a_crowd_is_more_than_sixteen_sessions_and_one_in_a_hundred() {
+    for (room, crowd) in [(100, 17), (2_000, 21)] {
+        for sessions in [crowd - 1, crowd] {
+            let site = Site::new(room);
+            let first = site.log_in("alice").unwrap();
+            for _ in 1..sessions {
+                site.log_in("alice").unwrap();
+            }
+            for _ in sessions..=room {
+                site.cart();
+            }
+            assert_eq!(site.is_there(first), sessions < crowd, "{sessions}");
+        }
+    }
+}
+
+#[test]
+fn the_tombstone_of_a_login_takes_the_place_of_a_session_of_the_user() {
+    let full = || {
+        let site = Site::new(7);
+        let carts = [(); 2].map(|()| site.cart());
+        let alice = [(); 5].map(|()| site.log_in("alice").unwrap());
+        (site, carts, alice)
+    };
+    let (site, carts, alice) = full();
+    site.regenerate(carts[1], Some("alice"));
+    assert_eq!((site.left(&carts), site.left(&alice)), (2, 4));
+    assert!(!site.is_there(alice[0]));
+
+    let (site, carts, alice) = full();
+    site.regenerate(alice[4], Some("alice"));
+    assert!(!site.is_there(carts[0]), "it is no login");
+    assert_eq!((site.left(&carts), site.left(&alice)), (1, 5));
+}
+
+/// Until the thread that ends a session gets there, the index has it, and the account too.
+#[test]
+fn sessions_that_are_just_ending_push_out_nobody() {
+    let site = Site::new(23);
+    let alice: Vec<_> = (0..20).map(|_| site.log_in("alice").unwrap()).collect();
+    let bob = site.log_in("bob").unwrap();
+    let carol = [(); 2].map(|()| site.log_in("carol").unwrap());
+    let Contents { shards, .. } = &site.store.contents;
+    let end = |handle: &Handle| (*handle, shards.lock(*handle).remove(*handle).unwrap());
+    let ending: Vec<_> = alice.iter().map(end).collect();
+    site.log_in("bob").unwrap();
+    assert_eq!(site.left(&carol), 2, "bob would have as many");
+    assert!(!site.is_there(bob));
+    for (handle, record) in ending {
+        site.store.contents.on_removed(handle, &record);
+    }
+    assert_eq!(site.len(), 3);
+}
+
+#[test]
 fn a_session_that_moves_makes_no_room_for_itself() {
     for max_sessions in [1, 2] {
         let site = Site::new(max_sessions);
@@ -290,6 +431,31 @@ fn a_session_that_moves_makes_no_room_for_itself() {
         assert_eq!(has_tombstone, max_sessions == 2, "if there is one");
         assert_eq!(site.len(), max_sessions);
     }
+}
+
+#[test]
+fn a_session_that_moves_makes_room_by_the_next_of_its_shard() {
+    let moves_beside = |users: [Option<&str>; 2], lives: [Duration; 2]| {
+        let site = Site::new(2);
+        let create = |n: usize| {
+            let handle = in_one_shard(n as u128);
+            let record = site.record(users[n], lives[n]);
+            let answer = site.store.create(handle, &record);
+            assert_eq!(answer.unwrap(), Created::Created);
+            handle
+        };
+        let [old, other] = [0, 1].map(create);
+        site.clock.advance(MINUTE);
+        let new = site.regenerate(old, users[0]);
+        [old, other, new].map(|handle| site.is_there(handle))
+    };
+    let (one, two) = (MINUTE, 2 * MINUTE);
+    let anonymous = moves_beside([None; 2], [two, two]);
+    assert_eq!(anonymous, [true, false, true]);
+    let users = [Some("alice"), Some("bob")];
+    assert_eq!(moves_beside(users, [one, one]), [true, false, true]);
+    let is_alive = moves_beside(users, [one, two]);
+    assert_eq!(is_alive, [false, true, true], "without a tombstone");
 }
 
 #[test]
@@ -310,6 +476,31 @@ fn bytes_are_bounded() {
     let refused = site.create(&site.record_of(None, MINUTE, &whole));
     assert!(refused.unwrap_err().is_store());
     assert_eq!(site.len(), 15, "what never fits pushes out nothing");
+}
+
+#[test]
+fn a_record_may_take_all_there_is() {
+    let record = Site::new(1).record(None, MINUTE);
+    for (spare, fits) in [(0, true), (1, false)] {
+        let site = Site::of_bytes(cost(&record) - spare);
+        for _ in 0..3 {
+            assert_eq!(site.create(&record).is_ok(), fits);
+            assert_eq!(site.len(), usize::from(fits));
+        }
+    }
+}
+
+#[test]
+fn a_tombstone_is_left_where_there_is_room_for_it() {
+    let cart = Site::new(1).record(None, MINUTE);
+    let stone = Record::tombstone(Version::FIRST, Timestamp::from_millis(0));
+    for (spare, is_left) in [(0, true), (1, false)] {
+        let site = Site::of_bytes(cost(&cart) + cost(&stone) - spare);
+        let old = site.cart();
+        let new = site.regenerate(old, None);
+        assert_eq!((site.is_there(new), site.is_there(old)), (true, is_left));
+        site.len();
+    }
 }
 
 #[test]
@@ -338,6 +529,19 @@ fn a_record_that_grows_pushes_out_others_and_not_itself() {
     let answer = full.store.replace(users[7], Version::FIRST, &whole);
     assert!(answer.unwrap_err().is_store());
     assert_eq!((full.left(&users), full.len()), (100, 100));
+}
+
+#[test]
+fn a_record_that_changes_its_size_is_accounted_for() {
+    let site = Site::new(10);
+    let cart = site.cart();
+    for (version, length) in (1..).zip([100, 2_000, 2_000, 10, 1_000]) {
+        let text = format!(r#"{{"a":"{}"}}"#, "x".repeat(length));
+        let record = site.record_of(None, MINUTE, &text);
+        let answer = site.store.replace(cart, Version::new(version), &record);
+        assert!(matches!(answer, Ok(Replaced::Stored(_))));
+        assert_eq!(site.len(), 1);
+    }
 }
 
 /// How many slots are looked at to make room for a session, at the most.
@@ -404,6 +608,89 @@ fn slots_of_sessions_that_ended_are_dropped() {
 }
 
 #[test]
+fn stale_slots_are_dropped_once_they_outnumber_the_records() {
+    let site = Site::new(1_000_000);
+    let handles: Vec<_> = (0..1_000).map(in_one_shard).collect();
+    for (n, handle) in handles.iter().enumerate() {
+        let user = (n % 2 == 0).then_some("alice");
+        let answer = site.store.create(*handle, &site.record(user, MINUTE));
+        assert_eq!(answer.unwrap(), Created::Created);
+    }
+    // (1000 - 64) / 2
+    for left in (468..1_000).rev() {
+        assert!(site.store.delete(handles[left]));
+        assert_eq!(site.slots(), 1_000, "{left}");
+    }
+    assert!(site.store.delete(handles[467]));
+    assert_eq!(site.slots(), 467);
+    let end = site.clock.timestamp().saturating_add(MINUTE);
+    assert_eq!(site.store.delete_expired(end, usize::MAX), 467);
+}
+
+/// The first bytes of a handle are its shard.
+fn in_one_shard(n: u128) -> Handle {
+    Handle::from_bytes(n.to_be_bytes())
+}
+
+#[test]
+fn a_session_that_is_replaced_keeps_its_slot() {
+    let site = Site::new(1);
+    let session = site.log_in("alice").unwrap();
+    for (version, lives) in (1..100).zip([1, 1, 2, 2, 1].into_iter().cycle()) {
+        let user = ["alice", "bob"][version as usize % 2];
+        let record = site.record(Some(user), lives * MINUTE);
+        let answer = site.store.replace(session, Version::new(version), &record);
+        assert!(matches!(answer, Ok(Replaced::Stored(_))));
+    }
+    let earlier = 99 / 5;
+    assert_eq!(site.slots(), 1 + earlier, "and one for each earlier expiry");
+}
+
+#[test]
+fn a_shard_is_swept_a_few_records_at_a_time_and_gives_their_room_back() {
+    for (kept, is_smaller) in [(700, false), (10, true)] {
+        let site = Site::new(1_000_000);
+        for n in 0..1_000 {
+            let lives = if n < kept { 3 * MINUTE } else { MINUTE };
+            let answer = site
+                .store
+                .create(in_one_shard(n), &site.record(None, lives));
+            assert_eq!(answer.unwrap(), Created::Created);
+        }
+        site.clock.advance(2 * MINUTE);
+        let by_now = Expired::By(site.clock.timestamp());
+        let shard = || site.store.contents.shards.lock_at(0);
+        let mut left = 1_000 - kept as usize;
+        loop {
+            let (taken, is_more) = shard().take_expired(by_now, usize::MAX);
+            assert_eq!(taken.len(), left.min(64));
+            left -= taken.len();
+            if !is_more {
+                break;
+            }
+        }
+        assert_eq!((left, shard().records().count()), (0, kept as usize));
+        assert_eq!(shard().capacity() < 100, is_smaller);
+        assert_eq!(shard().capacity() < 1_000, is_smaller);
+    }
+}
+
+#[test]
+fn a_queue_takes_little_more_room_than_it_needs() {
+    let mut queue = ExpiryQueue::new(Board::new(1, 0).entry(0));
+    let (mut room, mut moves) = (0, 0);
+    for n in 0..10_000 {
+        let expires_at = Timestamp::from_millis(n);
+        queue.push(expires_at, 0, n);
+        let slots = n as usize + 1;
+        assert!(queue.capacity() <= slots + slots / 8 + 4, "{slots}");
+        moves += usize::from(queue.capacity() != room);
+        room = queue.capacity();
+    }
+    assert!(moves <= 60, "{moves}");
+}
+
+#[test]
 fn expired_sessions_leave_as_new_ones_come_after_their_grace() {
     let site = Site::new(1_000_000);
     let old: Vec<_> = (0..1_000)
@@ -425,6 +712,21 @@ fn expired_sessions_leave_as_new_ones_come_after_their_grace() {
     round(30 * MINUTE);
     assert_eq!(site.len(), 2 * A_ROUND, "a round of all shards swept them");
     assert!(site.store.list("alice").is_empty(), "also from the index");
+}
+
+#[test]
+fn every_eighth_session_sweeps_one_shard() {
+    let site = Site::new(1_000_000);
+    let old = in_one_shard(1);
+    let answer = site.store.create(old, &site.record(None, MINUTE));
+    assert_eq!(answer.unwrap(), Created::Created);
+    site.clock.advance(MINUTE + GRACE);
+    for n in 1..A_ROUND {
+        site.cart();
+        assert!(site.is_there(old), "{n}");
+    }
+    site.cart();
+    assert!(!site.is_there(old));
 }
 
 #[test]
@@ -578,6 +880,96 @@ fn handles_need_not_be_random() {
 }
 
 #[test]
+fn the_order_of_a_user_s_sessions_forgets_those_that_ended() {
+    let handles: Vec<_> = (0..100).map(|_| SessionId::random().handle()).collect();
+    let mut sessions = UserSessions::One(handles[0]);
+    handles.iter().for_each(|handle| sessions.add(*handle));
+    for left in (1..100).rev() {
+        assert!(sessions.remove(handles[left]));
+        assert_eq!(sessions.len(), left);
+        let slots = if left >= 46 { 100 } else { 45 };
+        assert!(left < 19 || sessions.slots() == slots, "{left}");
+        assert!(sessions.slots() <= 2 * left + 8);
+    }
+    assert_eq!(sessions.oldest(None), Some(handles[0]));
+    assert!(!sessions.remove(handles[0]));
+}
+
+#[test]
+fn only_users_of_several_sessions_are_ranked() {
+    let site = Site::new(10);
+    let users = &site.store.contents.users;
+    let first = site.log_in("alice").unwrap();
+    site.log_in("bob").unwrap();
+    assert_eq!(users.most(), 0);
+    site.log_in("alice").unwrap();
+    assert_eq!(
+        (users.most(), users.with_most().as_deref()),
+        (2, Some("alice"))
+    );
+    assert!(site.store.delete(first));
+    assert_eq!((users.most(), users.with_most()), (0, None));
+}
+
+/// They are digests, and hashing them once more would take time.
+#[test]
+fn keys_and_handles_are_their_own_hashes() {
+    let handle = SessionId::random().handle();
+    let (key, _) = split(handle);
+    assert_eq!(KeyIsHash::default().hash_one(key), key);
+    let [.., a, b, c, d, e, f, g, h] = *handle.as_bytes();
+    let hasher = BuildHasherDefault::<HandleHasher>::default();
+    let last = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+    assert_eq!(hasher.hash_one(handle), last);
+}
+
+#[test]
+fn sessions_are_spread_over_all_shards() {
+    let site = Site::new(1_000);
+    for n in 0..Shards::COUNT as u16 {
+        let mut handle = [7; 16];
+        handle[..2].copy_from_slice(&n.to_ne_bytes());
+        let record = site.record(None, MINUTE);
+        let answer = site.store.create(Handle::from_bytes(handle), &record);
+        assert_eq!(answer.unwrap(), Created::Created);
+    }
+    let mut shards = site.store.contents.shards.iter();
+    assert!(shards.all(|shard| shard.records().count() == 1));
+}
+
+#[test]
+fn the_session_that_is_kept_stays_the_user_s() {
+    let site = Site::new(10);
+    let [first, kept] = [(); 2].map(|()| site.log_in("alice").unwrap());
+    assert_eq!(site.store.delete_user("alice", Some(kept)), 1);
+    assert!(!site.is_there(first));
+    let of_alice = site
+        .store
+        .list("alice")
+        .into_iter()
+        .map(|(handle, _)| handle);
+    assert_eq!(of_alice.collect::<Vec<_>>(), [kept]);
+    let bob = site.log_in("bob").unwrap();
+    assert_eq!(site.store.delete_user("alice", Some(bob)), 1);
+    assert_eq!(site.len(), 1, "bob's, in his name alone");
+}
+
+#[test]
+fn a_store_goes_by_the_clock_it_was_given() {
+    let (site, store) = (Site::new(1), MemoryStore::with_max_sessions(1));
+    store.use_clock(&site.clock);
+    let create = |user| {
+        let (handle, record) = (SessionId::random().handle(), site.record(user, MINUTE));
+        let answer = store.create(handle, &record).now_or_never();
+        answer.expect("it is immediate").map(|_| handle)
+    };
+    create(Some("alice")).unwrap();
+    assert!(create(None).is_err());
+    site.clock.advance(2 * MINUTE);
+    create(None).expect("the other has expired");
+}
+
+#[test]
 fn a_user_of_many_sessions_is_logged_out_at_once() {
     const MANY: u64 = 50_000;
     let site = Site::new(1_000_000);
@@ -628,10 +1020,90 @@ fn what_is_refused_takes_no_room() {
 #[test]
 fn a_store_has_the_limits_that_it_is_built_with() {
     let built = MemoryStore::builder().max_sessions(7).max_bytes(4096);
-    let store = built.build();
-    let text = format!("{store:?}");
-    assert!(text.contains("max_sessions: 7"), "{text}");
-    assert!(text.contains("max_bytes: 4096"), "{text}");
+    let limits = |store: MemoryStore| {
+        let text = format!("{store:?}");
+        let (_, limits) = text.split_once("max_sessions: ").unwrap();
+        let (sessions, bytes) = limits.split_once(", bytes: 0, max_bytes: ").unwrap();
+        (sessions.to_owned(), bytes.trim_end_matches(" }").to_owned())
+    };
+    let are = |sessions: &str, bytes: usize| (sessions.to_owned(), bytes.to_string());
+    assert_eq!(limits(built.build()), are("7", 4096));
+    assert_eq!(limits(MemoryStore::with_max_sessions(7)), are("7", 1 << 30));
+    assert_eq!(limits(MemoryStore::new()), are("1000000", 1 << 30));
+}
+
+#[test]
+fn what_is_refused_pushes_out_nobody() {
+    let cart = Site::new(1).record(None, MINUTE);
+    let site = Site::with(Limits {
+        sessions: 3,
+        bytes: 3 * cost(&cart),
+    });
+    let carts = [(); 3].map(|()| site.cart());
+    let [missing, new] = [(); 2].map(|()| SessionId::random().handle());
+    let large = site.record_of(None, MINUTE, &format!(r#"{{"a":"{}"}}"#, "x".repeat(100)));
+    let stone = Record::tombstone(Version::FIRST, site.clock.timestamp());
+    for (handle, answer) in [(carts[0], Replaced::Conflict), (missing, Replaced::Gone)] {
+        let other = Version::new(7);
+        let replaced = site.store.replace(handle, other, &large);
+        assert_eq!(replaced.unwrap(), answer);
+        let moved = site.store.regenerate(handle, other, &stone, new, &cart);
+        assert_eq!(moved.unwrap(), answer);
+    }
+    assert_eq!(site.left(&carts), 3);
+}
+
+#[test]
+fn a_session_that_changes_while_it_makes_room_is_not_overwritten() {
+    let site = Site::new(100);
+    let (first, small) = (Version::FIRST, site.record(None, MINUTE));
+    let text = |length| format!(r#"{{"a":"{}"}}"#, "x".repeat(length));
+    let large = site.record_of(Some("alice"), MINUTE, &text(2_000));
+    let stone = Record::tombstone(first, site.clock.timestamp());
+    let changes = |cart| {
+        let answer = site.store.replace(cart, first, &small);
+        assert_eq!(answer.unwrap(), Replaced::Stored(first.next()));
+    };
+    let ends = |cart| assert!(site.store.delete(cart));
+    let outcomes: [(&dyn Fn(Handle), _, _); 2] = [
+        (&changes, Replaced::Conflict, 1),
+        (&ends, Replaced::Gone, 0),
+    ];
+    for (done, answer, left) in outcomes {
+        for moves in [false, true] {
+            let (site, cart, new) = (&site, site.cart(), SessionId::random().handle());
+            let (large, stone) = (&large, &stone);
+            let call = move || match moves {
+                false => site.store.replace(cart, first, large),
+                true => site.store.regenerate(cart, first, stone, new, large),
+            };
+            let answered = site.meanwhile("alice", call, || done(cart));
+            assert_eq!(answered.unwrap(), answer, "{moves}");
+            assert_eq!((site.len(), site.is_there(cart)), (left, left == 1));
+            site.store.delete(cart);
+        }
+    }
+}
+
+/// It reserves what it needs by what it found before.
+#[test]
+fn a_session_that_has_another_size_by_then_is_accounted_for() {
+    let site = Site::new(100);
+    let text = |length| format!(r#"{{"a":"{}"}}"#, "x".repeat(length));
+    let record = |user, length| site.record_of(user, MINUTE, &text(length));
+    let large = record(Some("alice"), 2_000);
+    for length in [1, 500, 1_500, 3_000] {
+        let cart = site.create(&record(None, 1_000)).unwrap();
+        let other = record(None, length);
+        let call = || site.store.replace(cart, Version::FIRST, &large);
+        let answer = site.meanwhile("alice", call, || {
+            assert!(site.store.delete(cart));
+            let again = site.store.create(cart, &other);
+            assert_eq!(again.unwrap(), Created::Created);
+        });
+        assert!(matches!(answer, Ok(Replaced::Stored(_))));
+        site.len();
+    }
 }
 
 /// What is weighed is what the limit on bytes bounds: it must not be less than what a record takes.
@@ -648,6 +1120,18 @@ fn a_record_weighs_at_least_what_it_holds() {
     assert!(
         (empty + 1_000..empty + 1_100).contains(&with_text),
         "{with_text}"
+    );
+    let mut of_commits = Body::clone(site.record(None, MINUTE).body());
+    of_commits.commits = CommitIds::default().with(CommitId::random());
+    let with_commits = cost(&Record::new(
+        Version::FIRST,
+        site.clock.timestamp(),
+        of_commits,
+    ));
+    let ids = 8 * CommitIds::MOST;
+    assert!(
+        (empty + ids..empty + 2 * ids).contains(&with_commits),
+        "{with_commits}"
     );
     let keys: Vec<_> = (0..100).map(|n| format!(r#""{n:02}":1"#)).collect();
     let with_keys = weight(None, &format!("{{{}}}", keys.join(",")));

@@ -28,6 +28,14 @@ impl UserSessions {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(many) => many.order.len(),
+        }
+    }
+
     pub(super) fn to_vec(&self) -> Vec<Handle> {
         match self {
             Self::One(handle) => vec![*handle],
