@@ -196,3 +196,30 @@ impl fmt::Debug for Feed {
         f.debug_struct("Feed").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_a_word_for_a_client() {
+        use Ended::{Expired, LoggedOut, Moved, Revoked};
+        let words = ["logged_out", "revoked", "moved", "expired"];
+        let reasons = [LoggedOut, Revoked, Moved, Expired];
+        assert_eq!(reasons.map(Ended::as_str), words);
+        assert_eq!(reasons.map(|reason| reason.to_string()), words);
+    }
+
+    #[test]
+    fn a_status_tells_what_its_record_does() {
+        let stone = Record::tombstone(Version::new(7), Timestamp::from_millis(1_000));
+        let end = stone.expires_at();
+        for is_tombstone in [false, true] {
+            let status = Status::new(Version::new(7), end, is_tombstone);
+            assert_eq!(status == Status::of(&stone), is_tombstone);
+            assert_eq!(status.version(), Version::new(7));
+            assert_eq!(status.expires_at(), end);
+            assert_eq!(status.is_tombstone(), is_tombstone);
+        }
+    }
+}

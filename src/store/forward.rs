@@ -264,8 +264,13 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
     use super::*;
-    use crate::{BoxStore, Clock, Error, Handle, MemoryStore, Record, Version, store::Replaced};
+    use crate::{
+        BoxStore, Clock, Error, Handle, MemoryStore, Record, Version,
+        store::{Ended, Feed, FeedRequest, FeedSink, Replaced, Watching},
+    };
 
     /// Has a regenerate of its own, and notes that it was asked.
     #[derive(Default)]
@@ -273,10 +278,11 @@ mod tests {
         sessions: MemoryStore,
         regenerates: AtomicU32,
         clocks: AtomicU32,
+        pushes: AtomicU32,
     }
 
     impl SessionStore for Atomic {
-        forward_session_store!(self => self.sessions, except [regenerate, use_clock]);
+        forward_session_store!(self => self.sessions, except [regenerate, use_clock, push]);
 
         fn use_clock(&self, clock: &Clock) {
             self.clocks.fetch_add(1, Relaxed);
@@ -296,6 +302,27 @@ mod tests {
             sessions
                 .regenerate(old, expected, tombstone, new, record)
                 .await
+        }
+
+        async fn push(&self, _: Feed) {
+            self.pushes.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Who watches no session.
+    struct Nobody;
+
+    impl FeedSink for Nobody {
+        fn ended(&self, _: Handle, _: Ended) {}
+        fn changed(&self, _: Handle, _: Version) {}
+        fn gap(&self) {}
+    }
+
+    impl Watching for Nobody {
+        fn look(&self, _: Handle) {}
+
+        fn requests(&self) -> UnboundedReceiver<FeedRequest> {
+            unbounded_channel().1
         }
     }
 
@@ -327,8 +354,9 @@ mod tests {
         let moved = boxed.regenerate(old, Version::FIRST, &record, new, &record);
         assert_eq!(moved.await.unwrap(), Replaced::Stored(Version::FIRST));
         assert!(boxed.load(new).await.unwrap().is_some());
+        boxed.push(Feed::new(Arc::new(Nobody))).await;
         let Counting { inner, loads } = &*store;
-        let counts = [loads, &inner.regenerates, &inner.clocks];
-        assert_eq!(counts.map(|count| count.load(Relaxed)), [1, 1, 1]);
+        let counts = [loads, &inner.regenerates, &inner.clocks, &inner.pushes];
+        assert_eq!(counts.map(|count| count.load(Relaxed)), [1; 4]);
     }
 }

@@ -58,6 +58,7 @@ pub(crate) async fn in_steps<S: SessionStore + ?Sized>(
 mod tests {
     use std::{
         collections::VecDeque,
+        sync::atomic::{AtomicU32, Ordering::Relaxed},
         time::{Duration, SystemTime},
     };
 
@@ -85,6 +86,7 @@ mod tests {
     struct Flaky {
         sessions: MemoryStore,
         calls: Mutex<VecDeque<Call>>,
+        loads: AtomicU32,
     }
 
     impl Flaky {
@@ -136,10 +138,15 @@ mod tests {
     }
 
     impl SessionStore for Flaky {
-        forward_session_store!(self => self.sessions, except [create, replace, regenerate]);
+        forward_session_store!(self => self.sessions, except [create, load, replace, regenerate]);
 
         async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
             self.write(|| self.sessions.create(handle, record)).await
+        }
+
+        async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
+            self.loads.fetch_add(1, Relaxed);
+            self.sessions.load(handle).await
         }
 
         async fn replace(
@@ -243,5 +250,22 @@ mod tests {
         assert_eq!(moved, Replaced::Conflict);
         let [old, new] = store.load_both().await;
         assert!(old.unwrap().is_tombstone() && new.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_move_that_nobody_can_have_made_is_not_looked_for() {
+        let gone = Flaky::default();
+        let moved = gone.moves(&record(2, &[1, 2])).await.unwrap();
+        assert_eq!(moved, Replaced::Gone);
+        let changed = Flaky::with_session(&[]).await;
+        let replaced = changed.replace(OLD, Version::FIRST, &record(5, &[1])).await;
+        assert_eq!(replaced.unwrap(), Replaced::Stored(Version::new(2)));
+        let unsigned = record_of(r#"{"v":1,"created_at":1000,"deadline":31000,"data":{"n":2}}"#);
+        let moved = changed.moves(&unsigned).await.unwrap();
+        assert_eq!(moved, Replaced::Conflict);
+        for store in [gone, changed] {
+            assert_eq!(store.loads.load(Relaxed), 0);
+            assert!(store.load_both().await[1].is_none());
+        }
     }
 }

@@ -71,3 +71,15 @@ pub(crate) fn foreign_cursor() -> Error {
         "scan from the beginning, or resume with a cursor of the same store",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_its_text() {
+        let cursor = Cursor::new("17:after");
+        assert_eq!(cursor.as_str(), "17:after");
+        assert_eq!(cursor.to_string(), "17:after");
+    }
+}

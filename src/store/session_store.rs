@@ -399,3 +399,37 @@ pub enum Replaced {
     /// There is no such record. Nothing was changed; above all, nothing was inserted.
     Gone,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{forward_session_store, store::MemoryStore};
+
+    const DAMAGED: Handle = Handle::from_bytes([1; 16]);
+    const UNREACHABLE: Handle = Handle::from_bytes([2; 16]);
+    const MISSING: Handle = Handle::from_bytes([3; 16]);
+
+    #[derive(Default)]
+    struct Failing(MemoryStore);
+
+    impl SessionStore for Failing {
+        forward_session_store!(self => self.0, except [load, look]);
+
+        async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
+            match handle {
+                DAMAGED => Err(Error::corrupt("no JSON")),
+                UNREACHABLE => Err(Error::store("no connection")),
+                handle => self.0.load(handle).await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_passes_over_a_damaged_record_and_fails_with_the_store() {
+        let store = Failing::default();
+        let statuses = store.look(&[DAMAGED, MISSING]).await.unwrap();
+        assert_eq!(statuses, [Some(Status::UNREADABLE), None]);
+        let failed = store.look(&[MISSING, UNREACHABLE]).await.unwrap_err();
+        assert!(failed.is_store() && !failed.is_corrupt());
+    }
+}
