@@ -104,3 +104,29 @@ fn is_path(path: &str) -> bool {
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
     path.len() > 1 && path.starts_with('/') && !path.ends_with('/') && path.bytes().all(is_plain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_that_no_browser_binds_is_refused() {
+        let binding = DeviceBinding::offer().path("/app/device");
+        let validated = |cookie| validate_cookie(&binding, &cookie);
+        let sid = || CookieOptions::new("sid");
+        for path in ["/", "/app", "/app/", "/app/device"] {
+            assert_eq!(validated(sid().path(path)), Ok(()), "{path}");
+        }
+        let others = [
+            (sid().secure(false), "is not Secure"),
+            (sid().partitioned(true), "a partitioned cookie"),
+            (sid().path("/ap"), "is not sent to /app/device"),
+            (sid().path("/app/device/"), "is not sent to /app/device"),
+            (sid().path("/other"), "is not sent to /app/device"),
+        ];
+        for (cookie, reason) in others {
+            let why = validated(cookie).expect_err(reason).to_string();
+            assert!(why.contains(reason), "{why}");
+        }
+    }
+}
