@@ -65,7 +65,15 @@ impl Sessions {
             moves: false,
             cost: cost(record),
         };
-        let room = self.eviction(newcomer).reserve(1, newcomer.cost)?;
+        let Contents {
+            shards, capacity, ..
+        } = &self.contents;
+        let room = match capacity.try_reserve(1, newcomer.cost) {
+            Some(room) => room,
+            // Nobody makes room for what is refused.
+            None if shards.lock(handle).get(handle).is_some() => return Ok(Created::Exists),
+            None => self.eviction(newcomer).reserve(1, newcomer.cost)?,
+        };
         if !self.contents.insert(handle, record, turn) {
             return Ok(Created::Exists);
         }

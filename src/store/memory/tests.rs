@@ -1053,6 +1053,23 @@ fn what_is_refused_pushes_out_nobody() {
     assert_eq!(site.left(&carts), 3);
 }
 
+/// As the entry of an alias is with each login.
+#[test]
+fn what_is_there_already_makes_no_room() {
+    let site = Site::new(2);
+    let alice = site.log_in("alice").unwrap();
+    let create = || {
+        site.store
+            .create(alice, &site.record(None, MINUTE))
+            .unwrap()
+    };
+    let cart = site.cart();
+    assert_eq!((create(), site.left(&[alice, cart])), (Created::Exists, 2));
+    assert!(site.store.delete(cart));
+    site.log_in("bob").unwrap();
+    assert_eq!(create(), Created::Exists, "though nobody can make room");
+}
+
 #[test]
 fn a_session_that_changes_while_it_makes_room_is_not_overwritten() {
     let site = Site::new(100);
