@@ -50,6 +50,7 @@ pub(super) enum Victim {
     Expired,
     Tombstone,
     Anonymous,
+    Alias,
     /// The oldest session of the newcomer's user.
     OwnOldest,
     /// The oldest session of the user who has the most.
@@ -144,6 +145,7 @@ impl Capacity {
             crowds.then_some(Victim::OldestOfMost),
             has_share.then_some(Victim::OwnOldest),
             Some(Victim::Anonymous),
+            may_log_in.map(|_| Victim::Alias),
             is_outnumbered.then_some(Victim::OldestOfMost),
             may_log_in.map(|_| Victim::OwnOldest),
         ];
@@ -153,7 +155,7 @@ impl Capacity {
     pub(super) fn full() -> Error {
         Error::store_advised(
             "the memory store is full of sessions that are logged in",
-            "give it more room by `MemoryStore::with_max_sessions`, or use another store",
+            "give it more room by `MemoryStore::builder`, or use another store",
         )
     }
 }

@@ -75,6 +75,7 @@ impl<'a, N: Fn() -> Timestamp> Eviction<'a, N> {
             }
             Victim::Tombstone => self.evict_first(Class::Tombstone, None),
             Victim::Anonymous => self.evict_first(Class::Anonymous, None),
+            Victim::Alias => self.evict_first(Class::Alias, None),
             Victim::OwnOldest => self.contents.remove_oldest_of(user?, except),
             Victim::OldestOfMost => {
                 let user = self.contents.users.with_most()?;

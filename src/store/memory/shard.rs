@@ -32,17 +32,18 @@ struct Entered {
 pub(super) enum Class {
     Tombstone,
     Anonymous,
+    /// Leads from an alias to its user.
+    Alias,
     User,
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 3] = [Self::Tombstone, Self::Anonymous, Self::User];
+    pub(super) const ALL: [Self; 4] = [Self::Tombstone, Self::Anonymous, Self::Alias, Self::User];
 
     pub(super) fn of(record: &Record) -> Self {
-        // One with data leads from an alias to its user, and is needed for as long as a session.
-        let was_left = record.is_tombstone() && record.data().len() == 0;
         match record.user() {
-            _ if was_left => Self::Tombstone,
+            _ if record.is_tombstone() && record.data().len() == 0 => Self::Tombstone,
+            _ if record.is_tombstone() => Self::Alias,
             None => Self::Anonymous,
             Some(_) => Self::User,
         }
@@ -53,7 +54,7 @@ impl Class {
     fn grace(self) -> Duration {
         match self {
             Self::Tombstone => Duration::ZERO,
-            Self::Anonymous | Self::User => expiry::GRACE,
+            Self::Anonymous | Self::Alias | Self::User => expiry::GRACE,
         }
     }
 }

@@ -28,12 +28,14 @@ use crate::{
 ///    script that logs one account in a thousand times therefore costs other users and visitors nothing.
 /// 4. If a user who already has four sessions logs in: that user's own oldest.
 /// 5. The oldest anonymous session. A client that begins sessions without end evicts only anonymous ones.
-/// 6. If a user logs in, or a user's session grows: the oldest session of the user with the most sessions, as long as
-///    that user is left with as many as the one who logs in; otherwise the latter's own oldest.
+/// 6. If a user logs in, or a user's session grows: the oldest [alias](crate::WizSession::alias), by which its session can
+///    no longer be ended then.
+/// 7. In the same case the oldest session of the user with the most sessions, as long as that user is left with as many
+///    as the one who logs in; otherwise the latter's own oldest.
 ///
 /// If none exists, the new session is refused with an error: a store full of users with one session each loses none of
-/// them. A session that moves to a new id needs room for its tombstone only. It skips step 6, and if there is no room it
-/// moves without leaving a tombstone.
+/// them. A session that moves to a new id needs room for its tombstone only. It skips steps 6 and 7, and if there is no
+/// room it moves without leaving a tombstone.
 ///
 /// The oldest session is the one that expires first, which is usually the one unused for longest. Among one user's
 /// sessions it is the one that has been theirs for longest. The cost of an eviction does not depend on how many sessions

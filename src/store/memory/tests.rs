@@ -320,19 +320,24 @@ fn a_session_that_becomes_a_tombstone_expires_as_one() {
     assert_eq!(site.len(), 0);
 }
 
-/// It leads to a user by its data.
 #[test]
-fn an_alias_makes_room_no_earlier_than_a_session() {
+fn only_a_login_pushes_out_an_alias_and_that_before_a_users_session() {
     let site = Site::new(3);
     let mut body = Body::clone(site.record_of(None, MINUTE, r#"{"user":"alice"}"#).body());
     body.tombstone = true;
-    let expires_at = site.clock.timestamp().saturating_add(MINUTE);
+    let expires_at = site.clock.timestamp().saturating_add(MINUTE / 60);
     let alias = Record::new(Version::FIRST, expires_at, body);
     let alias = site.create(&alias).unwrap();
-    let first = site.create(&site.record(None, MINUTE / 60)).unwrap();
-    site.cart();
-    site.cart();
-    assert_eq!((site.is_there(alias), site.is_there(first)), (true, false));
+    let alice = site.log_in("alice").unwrap();
+    for _ in 0..3 {
+        site.cart();
+    }
+    let bob = site.log_in("bob").unwrap();
+    assert_eq!(site.left(&[alias, alice, bob]), 3, "bob's is the cart's");
+    assert!(site.cart_or_none().is_none());
+    let carol = site.log_in("carol").unwrap();
+    assert!(!site.is_there(alias));
+    assert_eq!(site.left(&[alice, bob, carol]), 3);
 }
 
 #[test]
