@@ -232,3 +232,32 @@ async fn what_is_stored_is_not_stored_again_though_a_later_update_never_comes_to
     assert_eq!(tab.read("a").await, Some(2));
     assert_eq!(tab.read("n").await, Some(5));
 }
+
+#[tokio::test]
+async fn a_new_id_is_known_though_a_later_update_never_comes_to_rest() {
+    let site = Site::new();
+    let mut browser = site.visitor().await;
+    let mut tab = browser.clone();
+    let reply = browser
+        .visit(async |session| {
+            session.regenerate();
+            tab.write("n", 10).await;
+            let moves = site.store.pause(StoreMethod::Replace);
+            let later = async {
+                moves.reached().await;
+                let same = session.clone();
+                let count = move |n: &mut u32| {
+                    same.update("runs", |runs: &mut u32| *runs += 1).unwrap();
+                    *n += 1;
+                };
+                session.update("n", count).unwrap();
+                moves.open();
+            };
+            let (saved, ()) = tokio::join!(session.save(), later);
+            assert!(saved.unwrap_err().is_conflict());
+            session.set("n", 5)
+        })
+        .await;
+    assert_eq!(reply.cookies().len(), 1);
+    assert_eq!(browser.read("n").await, Some(5));
+}

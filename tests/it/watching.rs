@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 use wiz_session::{
-    Ended, WizSession,
-    test_util::{Fault, StoreMethod},
+    Ended, Key, WizSession, WizSessionLayer,
+    test_util::{Fault, StoreMethod, TestStore},
 };
 
-use crate::support::{Browser, Site, settle};
+use crate::support::{Browser, Pushing, Site, settle};
 
 /// Far more than an interval, and no time at all where the runtime's clock is paused.
 const LONG: Duration = Duration::from_secs(60 * 60);
@@ -250,8 +250,18 @@ async fn a_change_before_the_first_wait_is_not_missed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_follows_its_own_new_id() {
-    let site = Site::new();
-    let mut browser = site.visitor().await;
+    follows_its_own_new_id(Site::new().layer).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_that_is_told_of_its_own_new_id_before_it_is_answered_follows_it() {
+    let store = Pushing::new(TestStore::new());
+    follows_its_own_new_id(WizSessionLayer::new(store, Key::generate())).await;
+}
+
+async fn follows_its_own_new_id(layer: WizSessionLayer) {
+    let mut browser = Browser::new(layer);
+    browser.write("a", 1).await;
     let mut told = None;
     browser
         .visit(async |session| {

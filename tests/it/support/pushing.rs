@@ -116,6 +116,8 @@ impl SessionStore for Pushing {
             .await;
         if let Ok(Replaced::Stored(_)) = answer {
             self.tell(News::Ended(old, Ended::Moved));
+            // It arrives before the answer, as on Redis, where the script that moves the session sends it.
+            settle().await;
         }
         answer
     }
