@@ -114,7 +114,7 @@ mod tests {
         const AT_ONCE: usize = 2;
         let (queue, joined) = (Queue::default(), AtomicUsize::new(0));
         let visit = || {
-            for round in 1..=20_000_usize {
+            for round in 1..=4_000_usize {
                 let ticket = queue.join(Handle::from_bytes((round as u128).to_ne_bytes()));
                 joined.fetch_add(1, Ordering::SeqCst);
                 // A lock would wake them one after the other. On a busy machine the other thread may not be running.
