@@ -164,8 +164,8 @@ impl Unit {
 
     /// Its create, if that may still be in flight.
     pub(super) fn abandoned(&self) -> Option<Abandoned> {
-        let is_in_flight = self.is_in_doubt() && self.may_have_created();
-        let (new_id, commit) = self.new_id.zip(self.commit).filter(|_| is_in_flight)?;
+        let names = self.new_id.zip(self.commit);
+        let (new_id, commit) = names.filter(|_| self.may_have_created())?;
         let before = self.state.abandoned.as_deref();
         Some(Abandoned::new(new_id, commit, before))
     }
