@@ -600,8 +600,8 @@ impl Scenario {
     /// With an error, after which it is certain what is stored.
     #[track_caller]
     pub(super) fn fails(mut self, is_expected: fn(&Error) -> bool) -> Self {
-        let unit = self.failed(is_expected);
-        assert!(!unit.is_in_doubt());
+        let (unit, error) = self.failed(is_expected);
+        assert!(!unit.is_in_doubt() && !error.is_in_doubt(), "{error}");
         self.state.abort(&unit);
         self
     }
@@ -609,7 +609,7 @@ impl Scenario {
     /// With an error after which it is not known what is stored, and the same unit is tried again.
     #[track_caller]
     pub(super) fn fails_in_doubt(mut self, is_expected: fn(&Error) -> bool) -> Self {
-        let unit = self.failed(is_expected);
+        let (unit, _) = self.failed(is_expected);
         assert!(unit.is_in_doubt());
         self.state.sync_endings(&unit);
         self.in_doubt = Some(unit);
@@ -630,7 +630,7 @@ impl Scenario {
 
     #[track_caller]
     fn gives_up(mut self, is_expected: fn(&Error) -> bool) -> Self {
-        let unit = self.failed(is_expected);
+        let (unit, _) = self.failed(is_expected);
         assert!(!unit.is_in_doubt());
         self.state.give_up(&unit);
         assert!(!self.state.has_changes(), "it would be done a second time");
@@ -638,12 +638,12 @@ impl Scenario {
     }
 
     #[track_caller]
-    fn failed(&mut self, is_expected: fn(&Error) -> bool) -> Unit {
+    fn failed(&mut self, is_expected: fn(&Error) -> bool) -> (Unit, Error) {
         let Done::Failed(error) = self.done() else {
             panic!("it does not fail");
         };
         assert!(is_expected(&error), "{error}");
-        self.unit()
+        (self.unit(), error)
     }
 
     /// The future of the commit is dropped, as its client has gone.

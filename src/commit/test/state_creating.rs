@@ -298,8 +298,11 @@ fn a_clear_while_one_is_given_up_ends_it() {
 fn once_another_session_has_begun_none_is_under_its_id() {
     let (scenario, _) = begins_again();
     let scenario = scenario.answers(IsCreated).tells(Told::Created(New(0)));
-    let scenario = scenario.settles(v(1), Some(Set)).clear().set("c", "3");
-    let scenario = scenario.commits().asks(Delete(New(0)));
+    let scenario = scenario.settles(v(1), Some(Set));
+    // A login would begin a session under it once this one has ended.
+    let scenario = scenario.change(|state| assert!(state.abandoned.is_none()));
+    let scenario = scenario.clear().set("c", "3").commits();
+    let scenario = scenario.asks(Delete(New(0)));
     let scenario = scenario.answers(IsDeleted(true)).tells(Told::Ended(New(0)));
     scenario.asks(Create(New(1), r#"{"c":3}"#));
 }
