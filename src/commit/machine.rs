@@ -53,7 +53,7 @@ impl Commit {
     /// committed again, unless it was a transaction or is `only_verified`.
     pub(crate) fn resume(mut unit: Unit, only_verified: bool) -> Self {
         if unit.is_in_doubt() {
-            unit.is_unanswered();
+            unit.note_unanswered();
         }
         let mut commit = Self::new(unit);
         let Work { unit, gives_up, .. } = &mut commit.work;

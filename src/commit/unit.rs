@@ -142,7 +142,7 @@ impl Unit {
     }
 
     /// No answer says what became of its last call.
-    pub(super) fn is_unanswered(&mut self) {
+    pub(super) fn note_unanswered(&mut self) {
         self.was_unknown |= !matches!(self.attempt, Some(Attempt::Delete(_)));
     }
 

@@ -118,7 +118,7 @@ impl Work {
             self.unit.attempt = None;
             return Turn::Fail(error);
         }
-        self.unit.is_unanswered();
+        self.unit.note_unanswered();
         Turn::Verify(After::Error(error))
     }
 

@@ -1,4 +1,5 @@
-//! Commits in doubt that others commit after: whether they were done can be told, up to a point.
+//! Commits in doubt whose call is done late, or whose session others change or end before the look-up: whether they were
+//! done can be told, up to a point.
 
 use std::sync::{
     Arc, Mutex,
@@ -133,7 +134,7 @@ async fn a_login_after_a_commit_in_doubt_on_a_session_that_others_end_begins_ano
 struct Late {
     store: MemoryStore,
     is_called: Arc<AtomicBool>,
-    under_way: Arc<Mutex<Option<(Handle, Record)>>>,
+    in_flight: Arc<Mutex<Option<(Handle, Record)>>>,
     moment: Moment,
 }
 
@@ -149,7 +150,7 @@ enum Moment {
 impl Late {
     async fn arrive(&self, at: Moment) {
         let late = self
-            .under_way
+            .in_flight
             .lock()
             .unwrap()
             .take_if(|_| at == self.moment);
@@ -164,7 +165,7 @@ impl SessionStore for Late {
 
     async fn create(&self, handle: Handle, record: &Record) -> Result<Created, Error> {
         if !self.is_called.swap(true, Ordering::Relaxed) {
-            *self.under_way.lock().unwrap() = Some((handle, record.clone()));
+            *self.in_flight.lock().unwrap() = Some((handle, record.clone()));
             return Err(Error::store("the connection broke"));
         }
         self.arrive(Moment::BeforeTheNext).await;

@@ -202,7 +202,16 @@ async fn an_update_that_is_refused_takes_back_nothing_that_others_have_done() {
     assert_eq!(browser.read::<f64>("price").await, None);
 }
 
-/// The closure's own writes make its replay on what others stored begin anew each time.
+/// Adds one to `n`, by a closure whose own writes make its replay on what others stored begin anew each time.
+fn never_rests(session: &WizSession) {
+    let same = session.clone();
+    let count = move |n: &mut u32| {
+        same.update("runs", |runs: &mut u32| *runs += 1).unwrap();
+        *n += 1;
+    };
+    session.update("n", count).unwrap();
+}
+
 #[tokio::test]
 async fn what_is_stored_is_not_stored_again_though_a_later_update_never_comes_to_rest() {
     let site = Site::new();
@@ -215,12 +224,7 @@ async fn what_is_stored_is_not_stored_again_though_a_later_update_never_comes_to
             let replace = site.store.pause(StoreMethod::Replace);
             let later = async {
                 replace.reached().await;
-                let same = session.clone();
-                let count = move |n: &mut u32| {
-                    same.update("runs", |runs: &mut u32| *runs += 1).unwrap();
-                    *n += 1;
-                };
-                session.update("n", count).unwrap();
+                never_rests(&session);
                 replace.open();
             };
             let (saved, ()) = tokio::join!(session.save(), later);
@@ -245,12 +249,7 @@ async fn a_new_id_is_known_though_a_later_update_never_comes_to_rest() {
             let moves = site.store.pause(StoreMethod::Replace);
             let later = async {
                 moves.reached().await;
-                let same = session.clone();
-                let count = move |n: &mut u32| {
-                    same.update("runs", |runs: &mut u32| *runs += 1).unwrap();
-                    *n += 1;
-                };
-                session.update("n", count).unwrap();
+                never_rests(&session);
                 moves.open();
             };
             let (saved, ()) = tokio::join!(session.save(), later);

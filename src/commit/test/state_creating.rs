@@ -209,14 +209,19 @@ fn one_that_is_not_found_is_begun_with_what_came_later() {
     }
 }
 
+/// The create is not answered, not found, and given up. Another key is set meanwhile.
+fn gives_up_and_sets(scenario: Scenario, key: &str, json: &str) -> Scenario {
+    let scenario = scenario.answers(Fails).asks(Verify(New(0))).loads(None);
+    let scenario = scenario.fails_in_doubt(is_plain_store_error).set(key, json);
+    let scenario = scenario.resumes().asks(Verify(New(0))).loads(None);
+    scenario.ends_unstored()
+}
+
 /// One that was not found, and is to be begun with what came later.
 fn begins_again() -> (Scenario, Record) {
     let scenario = creates();
     let first = scenario.written.clone().unwrap();
-    let scenario = scenario.answers(Fails).asks(Verify(New(0))).loads(None);
-    let scenario = scenario.fails_in_doubt(is_plain_store_error).set("b", "2");
-    let scenario = scenario.resumes().asks(Verify(New(0))).loads(None);
-    let scenario = scenario.ends_unstored().commits();
+    let scenario = gives_up_and_sets(scenario, "b", "2").commits();
     let scenario = scenario.asks(Create(New(0), r#"{"a":1,"b":2}"#));
     assert!(!scenario.written.as_ref().unwrap().is_same_commit(&first));
     (scenario, first)
@@ -242,10 +247,7 @@ fn one_that_is_stored_late_all_the_same_is_ended() {
 #[test]
 fn the_first_of_two_that_were_given_up_is_known_too() {
     let (scenario, first) = begins_again();
-    let scenario = scenario.answers(Fails).asks(Verify(New(0))).loads(None);
-    let scenario = scenario.fails_in_doubt(is_plain_store_error).set("c", "3");
-    let scenario = scenario.resumes().asks(Verify(New(0))).loads(None);
-    let scenario = scenario.ends_unstored().commits();
+    let scenario = gives_up_and_sets(scenario, "c", "3").commits();
     let scenario = scenario.asks(Create(New(0), r#"{"a":1,"b":2,"c":3}"#));
     let scenario = scenario.answers(Exists).asks(Verify(New(0))).loads(first);
     scenario.asks(Delete(New(0)));
@@ -262,16 +264,7 @@ fn another_session_under_the_id_of_one_that_was_given_up_is_left_alone() {
 #[test]
 fn one_that_was_given_up_is_ended_with_the_session() {
     let (scenario, _) = begins_again();
-    scenario
-        .answers(Fails)
-        .asks(Verify(New(0)))
-        .loads(None)
-        .fails_in_doubt(is_plain_store_error)
-        .set("c", "3")
-        .resumes()
-        .asks(Verify(New(0)))
-        .loads(None)
-        .ends_unstored()
+    gives_up_and_sets(scenario, "c", "3")
         .clear()
         .set("d", "4")
         .commits()
