@@ -300,9 +300,11 @@ impl Engine {
                 "{} -D {data} -p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=200",
                 self.program("postgres")
             ),
+            // With the binary log, as MySQL has it by default. Without it others see what is not on the disk yet, and a
+            // kill takes that back: https://bugs.mysql.com/bug.php?id=74303.
             Self::Mysql => format!(
                 "{} --no-defaults --datadir={data} --port={port} --socket={folder}/socket --tmpdir={folder} --pid-file={folder}/mysqld.pid --init-file={folder}/init.sql \
-                 --bind-address=127.0.0.1 --max-connections=200 --innodb-buffer-pool-size=128M",
+                 --bind-address=127.0.0.1 --max-connections=200 --innodb-buffer-pool-size=128M --log-bin={data}/binlog --sync-binlog=1",
                 self.program("mariadbd")
             ),
         };

@@ -35,6 +35,14 @@ use crate::error::Error;
 /// answer, to every use of a connection. Its MySQL driver is not cancel-safe: if a client disconnects while a statement
 /// is in flight, the connection is closed, and the pool opens another when it needs one.
 ///
+/// # Durability
+///
+/// What was answered survives a crash of the server with `innodb_flush_log_at_trx_commit=1`, its default. Turn the binary
+/// log on too (`log_bin`, with `sync_binlog=1`), which is the default of MySQL and not of MariaDB. Without it other
+/// connections see a commit before it is on disk ([MySQL bug 74303](https://bugs.mysql.com/bug.php?id=74303)), and a crash
+/// at that moment takes it back: a session that another request found ended is there again, and a commit whose answer was
+/// lost, and which the look-up found, is lost.
+///
 #[doc = include_str!("table.md")]
 #[derive(Clone)]
 pub struct MySqlStore {
