@@ -124,8 +124,6 @@ impl Database {
                     true => pair.fail_over(),
                     false => pair.die(),
                 }
-                // The former primary still answers reads.
-                proxies[0].close();
                 proxies[0].lead_to(pair.primary().port());
                 pair.rebuild();
             }

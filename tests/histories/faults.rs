@@ -3,13 +3,14 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use fastrand::Rng;
+use parking_lot::Mutex;
 
 use crate::{database::Database, proxy::Proxy, site::Site};
 
@@ -26,21 +27,55 @@ enum Fault {
     SlowAnswers,
 }
 
-/// How many faults there were.
+/// The faults there were.
 #[derive(Default)]
 pub(crate) struct Trouble {
-    begun: AtomicU64,
-    ended: AtomicU64,
+    faults: Mutex<Vec<Happened>>,
     is_over: AtomicBool,
 }
 
+struct Happened {
+    fault: Fault,
+    began: Instant,
+    ended: Option<Instant>,
+}
+
 impl Trouble {
-    pub(crate) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+    /// What happened between two times, for people: with the milliseconds since the first.
+    pub(crate) fn between(&self, from: Instant, to: Instant) -> Vec<String> {
+        let faults = self.faults.lock();
+        let met = faults
+            .iter()
+            .filter(|one| one.began < to && one.ended.is_none_or(|ended| from < ended));
+        let since = |time: Instant| match time.checked_duration_since(from) {
+            Some(after) => after.as_millis().to_string(),
+            None => format!("-{}", (from - time).as_millis()),
+        };
+        met.map(
+            |Happened {
+                 fault,
+                 began,
+                 ended,
+             }| {
+                let ended = ended.map_or(String::new(), since);
+                format!("{} to {ended} ms: {fault:?}", since(*began))
+            },
+        )
+        .collect()
     }
 
-    pub(crate) fn ended(&self) -> u64 {
-        self.ended.load(Ordering::Relaxed)
+    fn begins(&self, fault: Fault) {
+        self.faults.lock().push(Happened {
+            fault,
+            began: Instant::now(),
+            ended: None,
+        });
+    }
+
+    fn ends(&self) {
+        let mut faults = self.faults.lock();
+        let last = faults.last_mut().expect("one has begun");
+        last.ended = Some(Instant::now());
     }
 
     /// None will come any more. It is not worth while to go on: a fault went wrong.
@@ -72,10 +107,10 @@ impl Site {
                 wait(rng.u64(100..500));
                 let chosen = rng.usize(..faults.len());
                 told[chosen] += 1;
-                site.trouble.begun.fetch_add(1, Ordering::Relaxed);
+                site.trouble.begins(faults[chosen]);
                 let began = Instant::now();
                 site.happen(faults[chosen], &mut rng);
-                site.trouble.ended.fetch_add(1, Ordering::Relaxed);
+                site.trouble.ends();
                 // What comes of it is seen when all works again: a database takes seconds to be back.
                 thread::sleep(began.elapsed().min(Duration::from_secs(2)));
             }

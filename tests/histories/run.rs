@@ -75,11 +75,10 @@ impl Plan {
                         return;
                     }
                     let seed = seed.wrapping_add(number);
-                    let before = trouble.begun();
+                    let started = Instant::now();
                     let recording =
                         visitors::history(number, seed, &client, Arc::clone(&servers)).await;
-                    let has_met_a_fault =
-                        trouble.ended() < trouble.begun() || before < trouble.begun();
+                    let met = trouble.between(started, Instant::now());
                     let judged = tokio::task::spawn_blocking(move || {
                         (recording.is_linearizable(), recording)
                     });
@@ -95,11 +94,12 @@ impl Plan {
                     }
                     report.requests += recording.requests();
                     report.unknown += recording.unknown();
-                    report.met += u64::from(has_met_a_fault);
+                    report.met += u64::from(!met.is_empty());
                     report.unsure += u64::from(recording.unknown() > 0);
                     if !is_linearizable {
                         is_over.store(true, Ordering::Relaxed);
-                        report.violation.get_or_insert((number, recording.story()));
+                        let story = recording.story() + &met.join("\n");
+                        report.violation.get_or_insert((number, story));
                     }
                 }
             });

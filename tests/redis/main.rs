@@ -10,6 +10,7 @@ mod commits_in_doubt;
 mod conformance;
 mod faults;
 mod feed;
+mod handover;
 mod keys;
 mod lost_answers;
 mod pipelining;

@@ -71,7 +71,7 @@ impl RedisStore {
         }
         let mut get = redis::pipe();
         for &handle in handles {
-            get.cmd("GET").arg(self.keys.record(handle));
+            get.cmd("GETEX").arg(self.keys.record(handle));
         }
         let sent = self
             .connection

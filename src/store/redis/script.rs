@@ -27,6 +27,7 @@ scripts! {
     REPLACE = "unchanged.lua" "head.lua" "index.lua" "replace.lua";
     REGENERATE = "head.lua" "index.lua" "regenerate.lua";
     INDEX_ADD = "index.lua" "index_add.lua";
+    INDEX_READ = "index_read.lua";
     TOUCH = "head.lua" "touch.lua";
     DELETE = "head.lua" "delete.lua";
     EXPIRE = "head.lua" "expire.lua";

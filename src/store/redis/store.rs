@@ -61,6 +61,9 @@ use crate::{
 /// - **The server crashes**: what was answered survives if it runs with `appendonly yes` and `appendfsync always`. A
 ///   failover to a replica may lose the last writes whatever the settings, and so bring a session back that had just
 ///   ended: replication does not wait.
+/// - **Another server takes its place, as planned**: no session is read from the former primary, which would answer `GET`
+///   for some moments in a cluster, and as a replica elsewhere. `GETEX`, which the store reads with, waits there as writes
+///   do, or is refused. One that was frozen or cut off meanwhile answers until it hears of it.
 /// - **The server evicts**: set `maxmemory-policy noeviction`. Then a full server refuses new sessions; with another
 ///   policy it ends live ones, and may forget a user's list.
 /// - **Clocks differ**: nothing. The application's clock decides when a session has expired. Redis is told how long to
@@ -72,7 +75,7 @@ use crate::{
 /// A user of the server needs these and no other, with the store's prefix in place of `wiz:`:
 ///
 /// ```text
-/// ACL SETUSER app on >PASSWORD ~wiz:* +ping +get +set +exists +getrange +setrange +unlink +pttl +pexpire +time
+/// ACL SETUSER app on >PASSWORD ~wiz:* +ping +getex +set +exists +getrange +setrange +unlink +pttl +pexpire +time
 ///   +zadd +zrange +zrem +zremrangebyscore +scan +eval +evalsha
 /// ```
 ///
@@ -169,6 +172,29 @@ impl RedisStore {
         )
     }
 
+    /// A record as the primary has it. `GETEX` is a write to Redis, though it changes nothing so: a replica refuses it, and
+    /// a primary holds it back while another takes its place. Both would answer `GET`, with what was there before.
+    async fn newest(&self, handle: Handle) -> Result<Value, Error> {
+        let (key, lane) = (self.keys.record(handle), self.large.lane(handle));
+        let mut get = redis::cmd("GETEX");
+        get.arg(&key);
+        let sent = self.connection.send(Request::One(&get), None, lane).await;
+        let refuses_writes = |error| {
+            ["MISCONF", "NOREPLICAS"]
+                .iter()
+                .any(|word| advice::says(error, word))
+        };
+        if !sent.result.as_ref().is_err_and(refuses_writes) {
+            return self.value(sent);
+        }
+        // A primary that cannot save its data, or has lost its replicas, can be read all the same.
+        let mut get = redis::cmd("GETRANGE");
+        get.arg(&key).arg(0).arg(-1);
+        let value = self.send_by(lane, &get).await?;
+        let is_nothing = matches!(&value, Value::BulkString(value) if value.is_empty());
+        Ok(if is_nothing { Value::Nil } else { value })
+    }
+
     pub(super) fn value(&self, sent: Sent) -> Result<Value, Error> {
         let topology = self.connection.topology();
         sent.result.map_err(|error| reply::failed(error, topology))
@@ -215,9 +241,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn load(&self, handle: Handle) -> Result<Option<Record>, Error> {
-        let mut get = redis::cmd("GET");
-        get.arg(self.keys.record(handle));
-        match self.send_by(self.large.lane(handle), &get).await? {
+        match self.newest(handle).await? {
             Value::BulkString(value) => {
                 self.large.note(handle, value.len());
                 encoding::decode(&value).map(Some)

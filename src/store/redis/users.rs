@@ -18,9 +18,9 @@ use crate::{error::Error, id::Handle, record::Record};
 /// session the user's, and goes *after* its session.
 impl RedisStore {
     pub(super) async fn index_entries(&self, user: &str) -> Result<Vec<Entry>, Error> {
-        let mut range = redis::cmd("ZRANGE");
-        range.arg(self.keys.index(user)).arg(0).arg(-1);
-        let Value::Array(members) = self.send(&range).await? else {
+        let index = self.keys.index(user);
+        let reply = self.run(&script::INDEX_READ, once(&*index), &[]).await?;
+        let Value::Array(members) = reply.value else {
             return Err(unexpected());
         };
         members.iter().map(Entry::parse).collect()
