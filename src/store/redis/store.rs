@@ -172,8 +172,9 @@ impl RedisStore {
         )
     }
 
-    /// A record as the primary has it. `GETEX` is a write to Redis, though it changes nothing so: a replica refuses it, and
-    /// a primary holds it back while another takes its place. Both would answer `GET`, with what was there before.
+    /// A record as the primary has it. Without options `GETEX` changes nothing, but counts as a write: a replica refuses it,
+    /// and a primary holds it back while another server takes its place. Either would answer `GET`, from data that may be
+    /// old.
     async fn newest(&self, handle: Handle) -> Result<Value, Error> {
         let (key, lane) = (self.keys.record(handle), self.large.lane(handle));
         let mut get = redis::cmd("GETEX");
