@@ -170,6 +170,19 @@ async fn a_write_keeps_the_time_that_redis_has_to_keep_it() {
     let record = store.load(HANDLE).await.ok().flatten();
     let ends = record.map(|record| record.expires_at());
     assert!(ends.is_some_and(|end| later.duration_since(end).is_ok_and(|d| d.as_millis() == 0)));
+
+    let new = Handle::from_bytes([2; 16]);
+    let stone = r#"{"v":1,"created_at":1,"deadline":253402300799999,"tombstone":true,"data":{}}"#;
+    let ends = SystemTime::now() + Duration::from_secs(30);
+    let stone = Record::from_json(stone, Version::FIRST, ends).expect("a tombstone");
+    let data = r#"{"v":1,"created_at":1,"deadline":253402300799999,"data":{}}"#;
+    let ends = SystemTime::now() + Duration::from_secs(60);
+    let data = Record::from_json(data, Version::FIRST, ends).expect("a record");
+    let moved = store.regenerate(HANDLE, Version::new(2), &stone, new, &data);
+    assert_eq!(moved.await.ok(), Some(Replaced::Stored(Version::FIRST)));
+    assert!(near(left().await, 30));
+    let name = format!("wiz:s:{new}");
+    assert!(near(redis.ask(cmd("TTL").arg(name)).await, 60));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
