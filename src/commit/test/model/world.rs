@@ -1,6 +1,5 @@
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    ptr,
     sync::Arc,
     time::Duration,
 };
@@ -87,7 +86,7 @@ struct Request {
     began: u64,
     replies: Arc<[(u64, Reply)]>,
     call: Arc<Call>,
-    /// Its session has moved or ended since it last loaded or touched it: what it sends then could as well be late on its
+    /// Its session has moved or ended since an answer last told it of that: what it sends then could as well be late on its
     /// way.
     is_overtaken: bool,
     /// Of all but the call.
@@ -203,7 +202,20 @@ impl Model for World {
         if state.store.has_expired(state.now) {
             actions.push(Sweep);
         }
-        if state.waits > 0 {
+        // A tombstone lives for longer than a commit that moves or ends its session may take, with the look-up of what
+        // became of it.
+        let is_ending = |request: &Request| {
+            matches!(*request.call, Call::Regenerate { .. } | Call::Delete(_))
+                || request
+                    .replies
+                    .iter()
+                    .any(|(_, reply)| matches!(reply, Reply::Fails))
+        };
+        let ends = state.clients.iter().any(|client| match client {
+            Client::Waits(request) => is_ending(request),
+            Client::Idle(_) | Client::Over => false,
+        });
+        if state.waits > 0 && !ends {
             actions.extend([CACHE_FOR, IDLE, ABSOLUTE].map(|time| Wait(time / MINUTE)));
         }
     }
@@ -250,7 +262,17 @@ impl Model for World {
                 let (handle, news) = state.news.remove(which);
                 state.cache.hear(handle, news);
             }
-            Sweep => state.store.sweep(state.now),
+            Sweep => {
+                state.store.sweep(state.now);
+                let State { store, clients, .. } = &mut state;
+                for client in clients {
+                    if let Client::Waits(request) = client {
+                        let presented = request.presented;
+                        request.is_overtaken |=
+                            presented.is_some_and(|handle| !store.records.contains_key(&handle));
+                    }
+                }
+            }
             Wait(minutes) => {
                 state.waits -= 1;
                 state.now += minutes * MINUTE;
@@ -403,12 +425,6 @@ impl World {
                 continue;
             };
             match (call, &reply) {
-                // Its answer tells whether the session is still there. A late call has none.
-                (Call::Load(handle) | Call::Touch(handle, _), _)
-                    if ptr::eq(call, &*request.call) && request.presented == Some(*handle) =>
-                {
-                    request.is_overtaken = false;
-                }
                 (Call::Regenerate { old: handle, .. }, Reply::Replaced(Replaced::Stored(_)))
                 | (Call::Delete(handle), Reply::Deleted(true))
                     if request.presented == Some(*handle) =>
@@ -439,6 +455,17 @@ impl World {
             return;
         };
         let mut request = request.clone();
+        match (&*request.call, &reply) {
+            // It tells whether the session is still there.
+            (Call::Load(handle), Reply::Loaded(_))
+            | (Call::Touch(handle, _), Reply::Touched(_))
+            | (Call::Replace(handle, ..), Reply::Replaced(Replaced::Gone))
+                if request.presented == Some(*handle) =>
+            {
+                request.is_overtaken = false;
+            }
+            _ => {}
+        }
         if caches(client) {
             state
                 .cache
@@ -493,7 +520,12 @@ impl World {
                     let kept = records.get(&handle);
                     kept.is_none_or(|kept| kept.record.expires().as_millis() <= *now)
                 };
-                let presented = (request.presented, request.is_overtaken);
+                // Of a session that moved long ago nothing is left that could tell.
+                let is_known = request
+                    .found
+                    .as_ref()
+                    .is_some_and(|kept| request.began < kept.record.expires().as_millis());
+                let presented = (request.presented.filter(|_| is_known), request.is_overtaken);
                 ledger.told(&told, jar, presented, is_over);
                 store.check();
                 Client::Over
