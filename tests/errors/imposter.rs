@@ -29,7 +29,7 @@ pub(crate) async fn cluster(answer: &str) -> String {
         let is = |name: &str| command.contains(&format!("\r\n{name}\r\n"));
         match () {
             () if is("SLOTS") => slots.clone(),
-            () if is("EVALSHA") || is("EVAL") || is("GET") => answer.clone(),
+            () if is("EVALSHA") || is("EVAL") || is("GETEX") => answer.clone(),
             () => "+OK".to_owned(),
         }
     });

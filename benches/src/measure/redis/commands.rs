@@ -155,7 +155,7 @@ fn benchmark(server: &Server, call: Call, round: usize) {
     );
     let script = |source: &str| redis_cli(server, &["SCRIPT", "LOAD", source]);
     let (range, command) = match call {
-        Call::Load => (SESSIONS, vec!["GET".to_owned(), KEY.to_owned()]),
+        Call::Load => (SESSIONS, vec!["GETEX".to_owned(), KEY.to_owned()]),
         Call::Create => {
             let sha = script(lua!("index.lua", "create.lua"));
             let key = KEY.replace("wiz:s:00", &format!("wiz:s:{:02}", round + 10));
