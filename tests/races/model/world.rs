@@ -380,9 +380,6 @@ impl World {
                     "{what} sent {line}"
                 );
             }
-            // A commit has found that it is gone: the client may have another.
-            (Some(Cookie::Set), Some((_, stored)))
-                if lines.is_empty() && stored.expires_at <= self.model.now => {}
             (Some(Cookie::Set), Some((name, stored))) => {
                 let [line] = lines[..] else {
                     panic!("{what} sent {lines:?}")
