@@ -236,9 +236,8 @@ impl RequestSession {
                 self.finished(None, *cookie, base.live())
             }
             Done::Failed(error) => {
-                let cookie = state.cookie_unless_ended(error);
-                let cookie = cookie.and(state.cookie_after_failure());
-                self.finished(refusal(error), cookie, state.base.live())
+                let refused = refusal(error);
+                self.finished(refused, state.cookie_after_failure(), state.base.live())
             }
             Done::Unstored | Done::Aborted => self.finished(None, state.cookie, state.base.live()),
         }
