@@ -161,6 +161,15 @@ impl Error {
         Self::from(Kind::HeadersSent)
     }
 
+    /// Whether the store has no such session any more.
+    pub(crate) fn is_of_ended_session(&self) -> bool {
+        match &*self.0 {
+            Kind::Gone | Kind::Expired => true,
+            Kind::InDoubt(error) => error.is_of_ended_session(),
+            _ => false,
+        }
+    }
+
     /// The session expired and was swept while the request was at work.
     pub(crate) fn expired() -> Self {
         Self::from(Kind::Expired)

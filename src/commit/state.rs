@@ -353,6 +353,13 @@ impl SessionState {
         matches!(self.base, Base::Gone) && self.endings.own.is_none() && self.cookie.is_none()
     }
 
+    /// The cookie that is due after a failed commit: not that of a session which has ended since it was due, as the client
+    /// may have another by now.
+    pub(crate) fn cookie_unless_ended(&self, error: &Error) -> Option<CookieAction> {
+        self.cookie
+            .filter(|action| *action != CookieAction::Set || !error.is_of_ended_session())
+    }
+
     /// The cookie to send with a response that reports a failed commit: that of an earlier commit, or the removal if
     /// the session was deleted nevertheless.
     pub(crate) fn cookie_after_failure(&self) -> Option<CookieAction> {

@@ -236,8 +236,9 @@ impl RequestSession {
                 self.finished(None, *cookie, base.live())
             }
             Done::Failed(error) => {
-                let refused = refusal(error);
-                self.finished(refused, state.cookie_after_failure(), state.base.live())
+                let cookie = state.cookie_unless_ended(error);
+                let cookie = cookie.and(state.cookie_after_failure());
+                self.finished(refusal(error), cookie, state.base.live())
             }
             Done::Unstored | Done::Aborted => self.finished(None, state.cookie, state.base.live()),
         }

@@ -200,6 +200,9 @@ impl<'a> Flight<'a> {
         let unit = self.commit.take().map(Commit::into_unit);
         let unit = unit.expect("it lands once");
         let session = self.session;
+        if let Done::Failed(error) = &done {
+            session.edit(|state| state.cookie = state.cookie_unless_ended(error));
+        }
         match done {
             Done::Settled(Settled {
                 base,

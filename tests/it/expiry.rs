@@ -87,6 +87,37 @@ async fn a_session_that_was_swept_while_its_request_worked_is_409_if_changes_are
     }
 }
 
+/// Its client may have logged in meanwhile, which the cookie of the former session would undo.
+#[tokio::test]
+async fn the_cookie_of_a_session_that_was_swept_is_not_sent_for_what_was_saved_before() {
+    for saves_twice in [true, false] {
+        let site = Site::new();
+        let mut browser = site.visitor().await;
+        browser
+            .visit(async |session| session.remember(Duration::from_secs(30 * 60)))
+            .await;
+        site.pass(20);
+        let reply = browser
+            .visit(async |session| {
+                session.set("b", 2).unwrap();
+                session.save().await.unwrap();
+                site.pass(40);
+                let now = site.clock.now();
+                let swept = site.store.sessions().delete_expired(now, 10).await;
+                assert_eq!(swept.unwrap(), 1);
+                session.set("c", 3).unwrap();
+                if saves_twice {
+                    assert!(session.save().await.unwrap_err().is_gone());
+                }
+            })
+            .await;
+        assert_eq!(
+            (reply.status, reply.cookies().len()),
+            (StatusCode::CONFLICT, 0)
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_read_alone_revives_no_session_that_expired_meanwhile() {
     for site in Site::with_and_without_cache() {

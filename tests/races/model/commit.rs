@@ -302,6 +302,8 @@ impl Sessions {
         let is_missing = !self.stored.contains_key(&name);
         let is_old = work.in_time.is_some() && !snapshot.lives_at(self.now);
         if is_missing && is_old && work.has_changes() {
+            // Its client may have a newer cookie.
+            request.cookie = request.cookie.filter(|cookie| *cookie != Cookie::Set);
             return Err(Refused::Expired);
         }
         request.lose();

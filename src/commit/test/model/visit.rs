@@ -223,6 +223,9 @@ impl<'a> Visit<'a> {
     /// As `Flight::land`. Answers whether the response would be an error.
     fn land(&mut self, done: Done) -> bool {
         let unit = self.commit.take().expect("it has not landed").into_unit();
+        if let Done::Failed(error) = &done {
+            self.state.cookie = self.state.cookie_unless_ended(error);
+        }
         match done {
             Done::Settled(settled) => {
                 let tokens = self.in_unit.take();
