@@ -1,6 +1,7 @@
 //! What happens to a site: one fault after the other.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -64,18 +65,33 @@ impl Trouble {
         .collect()
     }
 
-    fn begins(&self, fault: Fault) {
+    fn begins(&self, fault: Fault) -> Instant {
+        let began = Instant::now();
+        let ended = None;
         self.faults.lock().push(Happened {
             fault,
-            began: Instant::now(),
-            ended: None,
+            began,
+            ended,
         });
+        began
     }
 
     fn ends(&self) {
         let mut faults = self.faults.lock();
         let last = faults.last_mut().expect("one has begun");
         last.ended = Some(Instant::now());
+    }
+
+    /// How often each happened, for people.
+    fn counted(&self) -> Vec<String> {
+        let mut counts = BTreeMap::new();
+        for Happened { fault, .. } in &*self.faults.lock() {
+            *counts.entry(format!("{fault:?}")).or_insert(0) += 1;
+        }
+        let counts = counts.into_iter();
+        counts
+            .map(|(fault, times)| format!("{times} × {fault}"))
+            .collect()
     }
 
     /// None will come any more. It is not worth while to go on: a fault went wrong.
@@ -102,23 +118,16 @@ impl Site {
             let (mut site, mut rng) = (self, Rng::with_seed(seed));
             let _over = Over(Arc::clone(&site.trouble));
             let faults = site.faults();
-            let mut told = vec![0; faults.len()];
             while !stop.load(Ordering::Relaxed) {
                 wait(rng.u64(100..500));
-                let chosen = rng.usize(..faults.len());
-                told[chosen] += 1;
-                site.trouble.begins(faults[chosen]);
-                let began = Instant::now();
-                site.happen(faults[chosen], &mut rng);
+                let fault = faults[rng.usize(..faults.len())];
+                let began = site.trouble.begins(fault);
+                site.happen(fault, &mut rng);
                 site.trouble.ends();
                 // What comes of it is seen when all works again: a database takes seconds to be back.
                 thread::sleep(began.elapsed().min(Duration::from_secs(2)));
             }
-            faults
-                .into_iter()
-                .zip(told)
-                .map(|(fault, times)| format!("{times} × {fault:?}"))
-                .collect()
+            site.trouble.counted()
         });
         Faults {
             is_over,

@@ -86,11 +86,22 @@ struct Request {
     began: u64,
     replies: Arc<[(u64, Reply)]>,
     call: Arc<Call>,
-    /// Its session has moved or ended since an answer last told it of that: what it sends then could as well be late on its
+    /// Its session has moved or ended, and no answer has told it since: what it sends then could as well be late on its
     /// way.
     is_overtaken: bool,
     /// Of all but the call.
     print: u64,
+}
+
+impl Request {
+    /// Its commit moves or ends the session, or looks up what became of it.
+    fn is_ending(&self) -> bool {
+        let is_lookup = self
+            .replies
+            .iter()
+            .any(|(_, reply)| matches!(reply, Reply::Fails));
+        is_lookup || matches!(*self.call, Call::Regenerate { .. } | Call::Delete(_))
+    }
 }
 
 impl PartialEq for Request {
@@ -202,20 +213,12 @@ impl Model for World {
         if state.store.has_expired(state.now) {
             actions.push(Sweep);
         }
-        // A tombstone lives for longer than a commit that moves or ends its session may take, with the look-up of what
-        // became of it.
-        let is_ending = |request: &Request| {
-            matches!(*request.call, Call::Regenerate { .. } | Call::Delete(_))
-                || request
-                    .replies
-                    .iter()
-                    .any(|(_, reply)| matches!(reply, Reply::Fails))
-        };
-        let ends = state.clients.iter().any(|client| match client {
-            Client::Waits(request) => is_ending(request),
+        // A tombstone lives for longer than that takes.
+        let is_ending = state.clients.iter().any(|client| match client {
+            Client::Waits(request) => request.is_ending(),
             Client::Idle(_) | Client::Over => false,
         });
-        if state.waits > 0 && !ends {
+        if state.waits > 0 && !is_ending {
             actions.extend([CACHE_FOR, IDLE, ABSOLUTE].map(|time| Wait(time / MINUTE)));
         }
     }
@@ -265,11 +268,10 @@ impl Model for World {
             Sweep => {
                 state.store.sweep(state.now);
                 let State { store, clients, .. } = &mut state;
+                let is_gone = |handle: Handle| !store.records.contains_key(&handle);
                 for client in clients {
                     if let Client::Waits(request) = client {
-                        let presented = request.presented;
-                        request.is_overtaken |=
-                            presented.is_some_and(|handle| !store.records.contains_key(&handle));
+                        request.is_overtaken |= request.presented.is_some_and(is_gone);
                     }
                 }
             }
