@@ -40,7 +40,7 @@ pub(crate) type Run = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(crate) fn each_time_in(run: impl Fn() -> Run, rule: &str) {
     silence_what_is_expected();
-    for time in 1..=times(2) {
+    for time in 1..=times() {
         let start = Instant::now();
         let said = outcome(run()).expect_err("the suite finds nothing");
         assert!(start.elapsed() < LIMIT, "it took {:?}", start.elapsed());

@@ -128,8 +128,8 @@ impl SessionStore for OneLock {
     }
 }
 
-fn passes(times: usize, run: impl Fn() -> Run) {
-    for time in 1..=times {
+fn passes(run: impl Fn() -> Run) {
+    for time in 1..=times() {
         let start = Instant::now();
         let outcome = outcome(run());
         assert_eq!(outcome, Ok(()), "run {time}");
@@ -139,7 +139,7 @@ fn passes(times: usize, run: impl Fn() -> Run) {
 
 #[test]
 fn a_right_store_passes() {
-    passes(times(10), || {
+    passes(|| {
         let store = Store::with(Fault::Nothing);
         Box::pin(suite(&store).run(store))
     });
@@ -147,7 +147,7 @@ fn a_right_store_passes() {
 
 #[test]
 fn a_right_store_that_waits_at_random_passes() {
-    passes(times(10), || {
+    passes(|| {
         let inner = Store::with(Fault::Nothing);
         let pace = Pace::Random;
         Box::pin(suite(&inner).run(Paced { pace, inner }))
@@ -156,7 +156,7 @@ fn a_right_store_that_waits_at_random_passes() {
 
 #[test]
 fn a_right_store_that_is_slow_passes() {
-    passes(3, || {
+    passes(|| {
         let inner = Store::with(Fault::Nothing);
         let pace = Pace::Slow;
         Box::pin(suite(&inner).run(Paced { pace, inner }))
@@ -165,12 +165,12 @@ fn a_right_store_that_is_slow_passes() {
 
 #[test]
 fn a_right_store_with_one_lock_passes() {
-    passes(3, || Box::pin(Conformance::new().run(OneLock::default())));
+    passes(|| Box::pin(Conformance::new().run(OneLock::default())));
 }
 
 #[test]
 fn a_right_store_passes_by_a_clock_that_stands_still() {
-    passes(3, || {
+    passes(|| {
         let clock = Clock::manual();
         clock.advance(Duration::from_secs(3 * 60 * 60));
         Box::pin(Conformance::new().clock(clock).run(MemoryStore::new()))
@@ -179,7 +179,7 @@ fn a_right_store_passes_by_a_clock_that_stands_still() {
 
 #[test]
 fn a_store_of_small_items_passes_with_small_sizes() {
-    passes(1, || {
+    passes(|| {
         let suite = Conformance::new().max_bytes(64).max_sessions_of_a_user(3);
         Box::pin(suite.run(MemoryStore::new()))
     });

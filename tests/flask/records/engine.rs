@@ -19,42 +19,43 @@ pub(crate) enum Engine {
     Mysql,
 }
 
-/// A test for each engine, and a Flask application on it.
-macro_rules! on_every_engine {
-    ($($test:ident),+ $(,)?) => {
-        $(mod $test {
+/// A test for each of these engines, and a Flask application on it.
+macro_rules! on_engines {
+    ($test:ident: $($name:ident $engine:ident),+) => {
+        mod $test {
             use crate::records::engine::{Database, Engine};
 
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_redis() {
-                super::$test(&Database::new(Engine::Redis)).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_sqlite() {
-                super::$test(&Database::new(Engine::Sqlite)).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_postgres() {
-                super::$test(&Database::new(Engine::Postgres)).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_mysql() {
-                super::$test(&Database::new(Engine::Mysql)).await;
-            }
-        })+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$test(&Database::new(Engine::$engine)).await;
+            })+
+        }
     };
 }
 
-pub(crate) use on_every_engine;
+macro_rules! on_every_engine {
+    ($($test:ident),+ $(,)?) => {
+        $($crate::records::engine::on_engines!(
+            $test: on_redis Redis, on_sqlite Sqlite, on_postgres Postgres, on_mysql Mysql
+        );)+
+    };
+}
+
+macro_rules! on_sql_engines {
+    ($($test:ident),+ $(,)?) => {
+        $($crate::records::engine::on_engines!(
+            $test: on_sqlite Sqlite, on_postgres Postgres, on_mysql Mysql
+        );)+
+    };
+}
+
+pub(crate) use {on_engines, on_every_engine, on_sql_engines};
 
 /// Records of a test's own.
 pub(crate) struct Database {
     pub(crate) engine: Engine,
     /// The prefix of the keys, or the name of the table.
-    name: String,
+    pub(crate) name: String,
     folder: TempDir,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::cmd;
 use serde_json::Value;
 
-use super::engine::{Both, Database, Engine, on_every_engine};
+use super::engine::{Both, Database, Engine, on_every_engine, on_sql_engines};
 use crate::redis_servers;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -14,6 +14,7 @@ on_every_engine!(
     who_is_idle_here_is_logged_out_on_both_sides,
     a_use_at_flask_counts_as_one,
 );
+on_sql_engines!(a_row_that_lacks_its_data_or_its_end_is_no_session);
 
 async fn who_is_idle_here_is_logged_out_on_both_sides(database: &Database) {
     let both = Both::of(database).await;
@@ -49,6 +50,27 @@ async fn a_use_at_flask_counts_as_one(database: &Database) {
     // It was used half an hour ago and some, in Flask's hour.
     both.clock.advance(33 * MINUTE);
     assert_eq!(visitor.user().await, Value::Null);
+}
+
+/// Both columns may be NULL, and Flask-Session takes a row without an end for none.
+async fn a_row_that_lacks_its_data_or_its_end_is_no_session(database: &Database) {
+    let both = Both::of(database).await;
+    for column in ["data", "expiry"] {
+        let visitor = both.visitor();
+        visitor.there("session['user_id'] = 7").await;
+        assert_eq!(visitor.user().await, "7");
+        let update = format!("UPDATE {} SET {column} = NULL", database.name);
+        both.visitor().there(&format!("sql({update:?})")).await;
+        assert_eq!(visitor.user().await, Value::Null, "{column}");
+        let listed = both
+            .sessions
+            .list("7")
+            .await
+            .expect("such rows are passed over");
+        assert!(listed.is_empty(), "{column}: {listed:?}");
+        visitor.here("log_in/7").await;
+        assert_eq!(visitor.there("pass").await, "{'user_id': 7}", "{column}");
+    }
 }
 
 /// Flask's lifetime from each write, on the server.

@@ -20,7 +20,8 @@ else:
     from flask_sqlalchemy import SQLAlchemy
 
     app.config.update(SQLALCHEMY_DATABASE_URI=url)
-    app.config.update(SESSION_TYPE="sqlalchemy", SESSION_SQLALCHEMY=SQLAlchemy(app))
+    database = SQLAlchemy(app)
+    app.config.update(SESSION_TYPE="sqlalchemy", SESSION_SQLALCHEMY=database)
 for setting in settings:
     name, value = setting.split("=")
     app.config[name] = int(value) if value.isdigit() else value
@@ -35,7 +36,13 @@ def wait():
     assert released.acquire(timeout=20)
 
 
+def sql(statement):
+    database.session.execute(database.text(statement))
+    database.session.commit()
+
+
 names = {"datetime": datetime, "flash": flask.flash, "Markup": Markup, "uuid": uuid, "wait": wait}
+names["sql"] = sql
 names["messages"] = lambda: flask.get_flashed_messages(with_categories=True)
 names["regenerate"] = lambda: app.session_interface.regenerate(flask.session)
 

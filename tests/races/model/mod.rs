@@ -48,11 +48,7 @@ async fn random_schedules_agree_with_the_model() {
 }
 
 fn schedules() -> u64 {
-    let by_default = match env::var_os("CI") {
-        Some(_) => 20_000,
-        None => 3_000,
-    };
-    number("WIZ_MODEL_SCHEDULES").unwrap_or(by_default)
+    number("WIZ_MODEL_SCHEDULES").unwrap_or(3_000)
 }
 
 /// Since the schedule began.
