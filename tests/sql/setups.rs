@@ -27,25 +27,55 @@ async fn run(server: &Mortal, sql: &str) {
     client.batch_execute(sql).await.expect(sql);
 }
 
-macro_rules! isolation {
-    ($($test:ident $level:literal,)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-        async fn $test() {
-            let server = Mortal::start(Engine::Postgres);
-            let set = format!("ALTER ROLE postgres SET default_transaction_isolation = '{}'", $level);
-            run(&server, &set).await;
-            let store = PostgresStore::connect(server.url()).await.expect("a connection");
-            store.migrate().await.expect("a table");
-            conformance::run(store.clone()).await;
-            races::run(store, 2).await;
-        }
-    )*};
+async fn postgresql_conforms_at(level: &str) {
+    let server = Mortal::start(Engine::Postgres);
+    let set = format!("ALTER ROLE postgres SET default_transaction_isolation = '{level}'");
+    run(&server, &set).await;
+    let store = PostgresStore::connect(server.url()).await;
+    let store = store.expect("a connection");
+    store.migrate().await.expect("a table");
+    conformance::run(store.clone()).await;
+    races::run(store, 2).await;
 }
 
-isolation!(
-    the_store_conforms_where_transactions_are_serializable "serializable",
-    the_store_conforms_where_reads_are_repeatable "repeatable read",
-);
+async fn mysql_conforms_at(level: &str) {
+    let server = Mortal::start(Engine::Mysql);
+    let connect = async || {
+        MySqlStore::connect(server.url())
+            .await
+            .expect("a connection")
+    };
+    let owner = connect().await;
+    owner.migrate().await.expect("a table");
+    let set = format!("SET GLOBAL TRANSACTION ISOLATION LEVEL {level}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(set))
+        .execute(owner.pool())
+        .await
+        .expect("it is set");
+    let store = connect().await;
+    conformance::run(store.clone()).await;
+    races::run(store, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgresql_conforms_where_transactions_are_serializable() {
+    postgresql_conforms_at("serializable").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgresql_conforms_where_reads_are_repeatable() {
+    postgresql_conforms_at("repeatable read").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mysql_conforms_where_transactions_are_serializable() {
+    mysql_conforms_at("SERIALIZABLE").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn mysql_conforms_where_reads_are_of_what_is_committed() {
+    mysql_conforms_at("READ COMMITTED").await;
+}
 
 /// Of a database in LATIN1, which has no Korean and no emoji.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
