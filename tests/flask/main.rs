@@ -1,5 +1,7 @@
 //! Beside the real thing: Flask 3.0.2 and 3.1.3, wiz, and Flask-Session 0.8.
 
+#[path = "../support/beside.rs"]
+mod beside;
 #[allow(dead_code, reason = "the races use the rest")]
 #[path = "../support/client.rs"]
 mod client;

@@ -1,9 +1,12 @@
 //! Requests that meet on one record: what is kept, and what Flask loses as it always did.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
+use wiz_session::{Handle, SessionStore};
 
 use super::engine::{Both, Database, Engine, on_every_engine};
-use crate::visitor::Visitor;
+use crate::{beside, sql_servers, visitor::Visitor};
 
 on_every_engine!(
     what_flask_writes_meanwhile_is_kept,
@@ -124,4 +127,39 @@ async fn a_request_of_flasks_that_only_reads_need_not_write() {
         during(&visitor, "wait()", change).await;
         assert_eq!(visitor.values().await["own"], kept, "{setting}");
     }
+}
+
+/// All that PostgreSQL is asked of one table goes by one connection, where a statement that waits holds up the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_are_locked_hold_up_no_other_on_postgres() {
+    let database = Database::new(Engine::Postgres);
+    let both = Both::of(&database).await;
+    let mut handles = Vec::<Handle>::new();
+    for user in 1..=2 {
+        let begin = format!("session['user_id'] = {user}");
+        both.visitor().there(&begin).await;
+        let listed = both.store.list(&user.to_string()).await.expect("a list");
+        handles.push(listed[0].0);
+    }
+    let [swapped, removed] = handles[..] else {
+        panic!("{handles:?}");
+    };
+    let locks = beside::client(&sql_servers::postgres_url()).await;
+    let lock = format!("BEGIN; SELECT 1 FROM {} FOR UPDATE", database.name);
+    locks.batch_execute(&lock).await.expect("a lock");
+    let later = both.clock.now() + Duration::from_secs(3600);
+    let [swaps, removes] = [(); 2].map(|()| both.store.clone());
+    let swap = tokio::spawn(async move { swaps.touch(swapped, later).await });
+    let remove = tokio::spawn(async move { removes.delete(removed).await });
+    let (start, mut slowest) = (Instant::now(), Duration::ZERO);
+    while start.elapsed() < Duration::from_secs(2) {
+        let start = Instant::now();
+        both.store.load(swapped).await.expect("a load");
+        slowest = slowest.max(start.elapsed());
+    }
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(!swap.is_finished() && !remove.is_finished());
+    locks.batch_execute("COMMIT").await.expect("a commit");
+    assert!(swap.await.expect("no panic").expect("a touch"));
+    assert!(remove.await.expect("no panic").expect("a delete"));
 }
