@@ -185,6 +185,22 @@ async fn a_write_keeps_the_time_that_redis_has_to_keep_it() {
     assert!(near(redis.ask(cmd("TTL").arg(name)).await, 60));
 }
 
+/// It is in its user's index for longer, as it may be touched until its deadline.
+#[tokio::test]
+async fn a_write_of_a_users_session_keeps_it_for_its_own_time() {
+    let redis = Redis::start(&[]);
+    let store = redis.store().await;
+    let theirs = r#"{"v":1,"created_at":1,"deadline":253402300799999,"user":"alice","data":{}}"#;
+    let ends = SystemTime::now() + Duration::from_secs(60);
+    let theirs = Record::from_json(theirs, Version::FIRST, ends).expect("a record");
+    let created = store.create(HANDLE, &theirs).await;
+    assert_eq!(created.ok(), Some(Created::Created));
+    let replaced = store.replace(HANDLE, Version::FIRST, &theirs).await;
+    assert_eq!(replaced.ok(), Some(Replaced::Stored(Version::new(2))));
+    let left: i64 = redis.ask(cmd("TTL").arg(name())).await;
+    assert!((60 + 295..=60 + 300).contains(&left), "{left}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_changes_hands_is_found_by_its_new_user_only() {
     changes_hands(servers::store().await).await;

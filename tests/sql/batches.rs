@@ -61,6 +61,19 @@ async fn writes_of_one_moment_share_a_transaction() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sessions_that_end_earlier_by_writes_of_one_moment_are_swept_then() {
+    let (Fresh { store, .. }, handles) = sessions().await;
+    let end = in_an_hour() - Duration::from_secs(50 * 60);
+    let sooner = record(None, end);
+    let write = |handle: &Handle| store.replace(*handle, Version::FIRST, &sooner);
+    for replaced in join_all(handles.iter().map(write)).await {
+        assert_eq!(replaced.expect("a replace"), STORED);
+    }
+    let swept = store.delete_expired(end, 2 * SESSIONS).await;
+    assert_eq!(swept.expect("a sweep"), SESSIONS as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_two_writes_to_a_session_one_is_stored() {
     for _ in 0..20 {
         let (Fresh { store, .. }, handles) = sessions().await;
