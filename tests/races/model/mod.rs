@@ -18,7 +18,7 @@ mod request;
 mod store;
 mod world;
 
-use std::{collections::BTreeMap, env, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use self::world::World;
 use crate::seeds::{PrintOnPanic, number};
