@@ -8,7 +8,7 @@ use super::engine::{Both, Database, Engine, on_every_engine, on_sql_engines};
 use crate::races;
 
 on_every_engine!(it_conforms, it_loses_no_race);
-on_sql_engines!(a_session_of_flasks_is_ended_after_a_thousand_others);
+on_sql_engines!(sessions_of_flasks_are_ended_among_thousands_of_others);
 
 async fn it_conforms(database: &Database) {
     let _makes_the_table = database.flask(&[]);
@@ -37,23 +37,27 @@ async fn it_loses_no_race(database: &Database) {
     races::run(database.store(&Key::generate()).await, 3).await;
 }
 
-/// By its handle, in a process that has not seen it: it looks through all keys, a thousand at a time.
-async fn a_session_of_flasks_is_ended_after_a_thousand_others(database: &Database) {
+/// By their handles, in a process that has not seen them: it looks through all keys, a thousand at a time. The first has been
+/// written since, which puts its row behind all others in PostgreSQL's table.
+async fn sessions_of_flasks_are_ended_among_thousands_of_others(database: &Database) {
     let both = Both::of(database).await;
+    let [first, last] = [(); 2].map(|()| both.visitor());
+    first.there("session['user_id'] = 7").await;
     let others = format!(
         r#"sql("INSERT INTO {} (session_id, data, expiry) VALUES " + ", ".join(f"('other{{n}}', '', '2099-01-01')" for n in range(2500)))"#,
         database.name
     );
     both.visitor().there(&others).await;
-    both.visitor().there("session['user_id'] = 7").await;
+    last.there("session['user_id'] = 7").await;
+    first.there("session['a'] = 1").await;
     let key = Key::generate();
     let [seen_by, asked] = [database.store(&key).await, database.store(&key).await];
-    let listed = seen_by.list("7").await.expect("a list");
-    let [(handle, _)] = &listed[..] else {
-        panic!("{listed:?}");
-    };
     let nobodys = Handle::from_bytes([7; 16]);
     assert!(!asked.delete(nobodys).await.expect("a delete"));
-    assert!(asked.delete(*handle).await.expect("a delete"));
+    let listed = seen_by.list("7").await.expect("a list");
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for (handle, _) in listed {
+        assert!(asked.delete(handle).await.expect("a delete"));
+    }
     assert!(seen_by.list("7").await.expect("a list").is_empty());
 }
