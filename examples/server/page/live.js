@@ -23,6 +23,8 @@ function begun(changed, ended) {
 
 function follow(changed, ended) {
   source?.close();
+  // Until it is known whose cookie the browser sent: the answer to a login in another tab may be under way.
+  isFollowing = false;
   source = new EventSource("/api/events");
   source.addEventListener("session", ({ data }) => {
     const session = JSON.parse(data);
