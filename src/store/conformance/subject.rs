@@ -1,6 +1,7 @@
 //! The store that is tested. Whatever it is asked, it has to answer, in time, and at once if it says that it does.
 
 use std::{
+    error::Error as _,
     future::poll_fn,
     pin::pin,
     sync::{
@@ -88,7 +89,12 @@ impl<S: SessionStore> Subject<S> {
     ) -> T {
         match self.outcome(method, call).await {
             Ok(answer) => answer,
-            Err(error) => rule::FAILURES.broken(format_args!("{method} failed: {error}")),
+            Err(error) => {
+                let source = error
+                    .source()
+                    .map_or_else(String::new, |why| format!(": {why}"));
+                rule::FAILURES.broken(format_args!("{method} failed: {error}{source}"))
+            }
         }
     }
 
