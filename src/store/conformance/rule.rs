@@ -1,6 +1,11 @@
 //! The rules of the contract, by the names that they have in the documentation of [`SessionStore`](crate::SessionStore).
 
-use std::fmt::{Debug, Display};
+use std::{
+    error::Error as _,
+    fmt::{Debug, Display},
+};
+
+use crate::error::Error;
 
 /// A rule of the contract, and where it is written.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +64,14 @@ const ALL: [Rule; 16] = [
     EXPIRED,
     CANCEL_SAFE,
 ];
+
+/// Ends the suite: the store has failed where it had no reason to. Its own error says more than the advice.
+#[track_caller]
+pub(super) fn failed(method: &str, error: &Error) -> ! {
+    let source = error.source().map(|source| format!(": {source}"));
+    let source = source.unwrap_or_default();
+    FAILURES.broken(format_args!("{method} failed: {error}{source}"))
+}
 
 impl Rule {
     /// Ends the suite.

@@ -21,7 +21,7 @@ const MOST_PAGES: usize = 10_000;
 pub(super) async fn check(store: &Subject<impl SessionStore>) {
     match store.try_scan(None, 1).await {
         Err(error) if error.advice() == Some(UNSUPPORTED) => {}
-        Err(error) => rule::FAILURES.broken(format_args!("scan failed: {error}")),
+        Err(error) => rule::failed("scan", &error),
         Ok(_) => {
             every_record_is_on_a_page(store).await;
             what_changes_meanwhile_hides_no_other(store).await;
@@ -32,7 +32,7 @@ pub(super) async fn check(store: &Subject<impl SessionStore>) {
 
 async fn page(store: &Subject<impl SessionStore>, after: Option<&Cursor>, limit: usize) -> Page {
     let page = store.try_scan(after, limit).await;
-    page.unwrap_or_else(|error| rule::FAILURES.broken(format_args!("scan failed: {error}")))
+    page.unwrap_or_else(|error| rule::failed("scan", &error))
 }
 
 /// All records. Cursors go through text, as they do in a tool that resumes.

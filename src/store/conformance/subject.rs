@@ -1,7 +1,6 @@
 //! The store that is tested. Whatever it is asked, it has to answer, in time, and at once if it says that it does.
 
 use std::{
-    error::Error as _,
     future::poll_fn,
     pin::pin,
     sync::{
@@ -89,12 +88,7 @@ impl<S: SessionStore> Subject<S> {
     ) -> T {
         match self.outcome(method, call).await {
             Ok(answer) => answer,
-            Err(error) => {
-                let source = error
-                    .source()
-                    .map_or_else(String::new, |why| format!(": {why}"));
-                rule::FAILURES.broken(format_args!("{method} failed: {error}{source}"))
-            }
+            Err(error) => rule::failed(method, &error),
         }
     }
 
