@@ -169,3 +169,27 @@ async fn a_write_whose_caller_went_away_is_not_done_after_a_later_load() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nor_is_one_that_waited_for_its_row() {
+    let (Fresh { store, table, .. }, handles) = sessions().await;
+    let client = beside::client(&servers::postgres_url()).await;
+    for (round, handle) in handles.into_iter().enumerate() {
+        let lock = format!("BEGIN; SELECT 1 FROM {table} WHERE handle = '{handle}' FOR UPDATE");
+        client.batch_execute(&lock).await.expect("a lock");
+        let writer = store.clone();
+        let task = tokio::spawn(async move { write(&writer, handle, "alice").await });
+        sleep(Duration::from_millis(fastrand::u64(100..200))).await;
+        task.abort();
+        let _ = task.await;
+        let free = async {
+            sleep(Duration::from_millis(5)).await;
+            client.batch_execute("COMMIT").await.expect("a commit");
+        };
+        let (first, ()) = join(store.load(handle), free).await;
+        sleep(Duration::from_millis(50)).await;
+        let versions = [first, store.load(handle).await]
+            .map(|loaded| loaded.expect("a load").expect("it is").version());
+        assert_eq!(versions[0], versions[1], "round {round}");
+    }
+}

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use tokio::time::timeout;
 use wiz_session::{
     Handle, Record, SessionStore, Version,
@@ -16,10 +17,13 @@ use wiz_session::{
 };
 
 use crate::{
-    fresh, races,
+    fresh,
+    proxy::{Protocol, Proxy},
+    races,
     schema::{handle, in_an_hour},
     servers::{self, Engine, Mortal},
     support::{self, Server},
+    trips::reroute,
 };
 
 /// To PostgreSQL: fewer than the two processes have to PgBouncer.
@@ -70,6 +74,26 @@ async fn the_store_conforms_behind_a_pooler() {
     store.migrate().await.expect("a table");
     conformance::run(store.clone()).await;
     races::run(store, 2).await;
+}
+
+/// What every pooler can follow, also one that takes each answer for the last (PgBouncer before 1.21, Supavisor).
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_sent_on_a_connection_before_the_last_statement_is_answered() {
+    let server = Mortal::start(Engine::Postgres);
+    let proxy = Proxy::start(Protocol::Postgres, server.port()).await;
+    let store = PostgresStore::connect(&reroute(server.url(), proxy.port)).await;
+    let store = store.expect("a store");
+    store.load(handle()).await.expect_err("there is no table");
+    store.migrate().await.expect("a table");
+    let missing = store.clone().with_table("missing").expect("a name");
+    let refused = (0..3_000).map(|_| missing.delete(handle()));
+    for refused in join_all(refused).await {
+        refused.expect_err("there is no table");
+    }
+    let until = Instant::now() + Duration::from_secs(2);
+    join_all((0..WORKERS).map(|_| Worker::new(store.clone()).work(until))).await;
+    assert!(proxy.statements() > 1_000, "it was all asked by this way");
+    assert_eq!(proxy.interruptions(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -128,6 +152,8 @@ async fn child() {
 struct Worker {
     store: PostgresStore,
     user: String,
+    /// Of its records, in bytes. A pooler reads a few thousand at a time.
+    size: usize,
     answers: u64,
 }
 
@@ -136,6 +162,7 @@ impl Worker {
         Self {
             store,
             user: handle().to_string(),
+            size: *fastrand::choice(&[0, 10_000, 100_000]).expect("one of them"),
             answers: 0,
         }
     }
@@ -152,6 +179,8 @@ impl Worker {
         let handle = handle();
         let created = self.store.create(handle, &self.record(0)).await;
         self.is(&created.expect("a create"), &Created::Created);
+        let again = self.store.create(handle, &self.record(1)).await;
+        self.is(&again.expect("a create"), &Created::Exists);
         let mut n = 0;
         for _ in 0..fastrand::usize(1..10) {
             n = self.change(handle, n).await;
@@ -209,8 +238,9 @@ impl Worker {
     }
 
     fn record(&self, n: u64) -> Record {
+        let text = "x".repeat(self.size);
         let json = format!(
-            r#"{{"v":1,"created_at":1,"deadline":253402300799999,"user":"{}","data":{{"n":{n}}}}}"#,
+            r#"{{"v":1,"created_at":1,"deadline":253402300799999,"user":"{}","data":{{"n":{n},"text":"{text}"}}}}"#,
             self.user
         );
         Record::from_json(&json, version(n), in_an_hour()).expect("a record")

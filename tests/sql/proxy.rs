@@ -25,6 +25,8 @@ pub(crate) struct Proxy {
 #[derive(Default)]
 struct Shared {
     statements: AtomicUsize,
+    /// How often PostgreSQL was sent something before it was done with what it had been sent.
+    interruptions: AtomicUsize,
     connections: AtomicUsize,
     /// Connections before this one lead nowhere.
     first_alive: AtomicUsize,
@@ -52,6 +54,11 @@ impl Proxy {
         self.shared.statements.swap(0, Ordering::SeqCst)
     }
 
+    /// How often a statement was sent before the one before it had been answered, on the same connection to PostgreSQL.
+    pub(crate) fn interruptions(&self) -> usize {
+        self.shared.interruptions.load(Ordering::SeqCst)
+    }
+
     /// From now on nothing comes through the connections there are, and nobody is told.
     pub(crate) fn swallow(&self) {
         let connections = self.shared.connections.load(Ordering::SeqCst);
@@ -72,42 +79,29 @@ async fn listen(listener: TcpListener, server: u16, protocol: Protocol, shared: 
         };
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        let counter = Some(Counter::new(protocol, Arc::clone(&shared)));
-        tokio::spawn(pump(
-            from_client,
-            to_server,
-            number,
-            Arc::clone(&shared),
-            counter,
-        ));
-        tokio::spawn(pump(
-            from_server,
-            to_client,
-            number,
-            Arc::clone(&shared),
-            None,
-        ));
+        let unanswered = Arc::new(AtomicUsize::new(0));
+        let reader = |is_client| Reader {
+            protocol,
+            is_client,
+            shared: Arc::clone(&shared),
+            unanswered: Arc::clone(&unanswered),
+            unread: Vec::new(),
+            greeted: !is_client,
+        };
+        tokio::spawn(pump(from_client, to_server, number, reader(true)));
+        tokio::spawn(pump(from_server, to_client, number, reader(false)));
     }
 }
 
-async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    number: usize,
-    shared: Arc<Shared>,
-    mut counter: Option<Counter>,
-) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, number: usize, mut reader: Reader) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if number < shared.first_alive.load(Ordering::SeqCst) {
+        if number < reader.shared.first_alive.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        if let Some(counter) = &mut counter {
-            counter.feed(&buffer[..read]);
-        }
-        let from_server = counter.is_none();
+        reader.feed(&buffer[..read]);
         for piece in buffer[..read].chunks(1_000) {
-            if from_server && shared.trickles.load(Ordering::SeqCst) {
+            if !reader.is_client && reader.shared.trickles.load(Ordering::SeqCst) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             if to.write_all(piece).await.is_err() {
@@ -117,55 +111,94 @@ async fn pump(
     }
 }
 
-/// Finds statements in what a client sends.
-struct Counter {
+/// Follows what one side of a connection sends.
+struct Reader {
     protocol: Protocol,
+    is_client: bool,
     shared: Arc<Shared>,
+    /// How many statements the server has been sent and not been done with.
+    unanswered: Arc<AtomicUsize>,
     unread: Vec<u8>,
     greeted: bool,
 }
 
-impl Counter {
-    fn new(protocol: Protocol, shared: Arc<Shared>) -> Self {
-        Self {
-            protocol,
-            shared,
-            unread: Vec::new(),
-            greeted: false,
-        }
-    }
-
+impl Reader {
     fn feed(&mut self, bytes: &[u8]) {
+        if matches!((self.protocol, self.is_client), (Protocol::Mysql, false)) {
+            return;
+        }
         self.unread.extend_from_slice(bytes);
-        while let Some((length, is_statement)) = self.message() {
+        while let Some((length, kind)) = self.message() {
+            let is_busy = self.unanswered.load(Ordering::SeqCst) > 0;
+            if self.is_client && is_busy && !matches!(kind, Kind::EmptyQuery) {
+                self.shared.interruptions.fetch_add(1, Ordering::SeqCst);
+            }
             if self.unread.len() < length {
                 return;
             }
             self.unread.drain(..length);
-            self.shared
-                .statements
-                .fetch_add(usize::from(is_statement), Ordering::SeqCst);
+            self.take(&kind);
         }
     }
 
-    /// The length of the next message and whether it is a statement to be carried out.
-    fn message(&mut self) -> Option<(usize, bool)> {
+    fn take(&self, kind: &Kind) {
+        if matches!(kind, Kind::Execute | Kind::Query) {
+            self.shared.statements.fetch_add(1, Ordering::SeqCst);
+        }
+        let change = |unanswered: usize| match kind {
+            Kind::Query | Kind::EmptyQuery | Kind::Sync => Some(unanswered + 1),
+            // The first one is for the greeting.
+            Kind::Ready => Some(unanswered.saturating_sub(1)),
+            Kind::Execute | Kind::Other => None,
+        };
+        let order = Ordering::SeqCst;
+        let _ = self.unanswered.fetch_update(order, order, change);
+    }
+
+    /// The next message's length, and what it is.
+    fn message(&mut self) -> Option<(usize, Kind)> {
         match (self.protocol, self.unread.as_slice()) {
             (Protocol::Postgres, &[a, b, c, d, ..]) if !self.greeted => {
                 self.greeted = true;
-                Some((u32::from_be_bytes([a, b, c, d]) as usize, false))
+                Some((u32::from_be_bytes([a, b, c, d]) as usize, Kind::Other))
             }
-            // Execute, and a query without values.
-            (Protocol::Postgres, &[kind, a, b, c, d, ..]) if self.greeted => Some((
-                1 + u32::from_be_bytes([a, b, c, d]) as usize,
-                matches!(kind, b'E' | b'Q'),
-            )),
+            (Protocol::Postgres, &[kind, a, b, c, d, ..]) if self.greeted => {
+                let length = 1 + u32::from_be_bytes([a, b, c, d]) as usize;
+                let kind = match (self.is_client, kind) {
+                    (true, b'E') => Kind::Execute,
+                    (true, b'Q') if length == EMPTY_QUERY => Kind::EmptyQuery,
+                    (true, b'Q') => Kind::Query,
+                    (true, b'S') => Kind::Sync,
+                    (false, b'Z') => Kind::Ready,
+                    _ => Kind::Other,
+                };
+                Some((length, kind))
+            }
             // COM_STMT_EXECUTE and COM_QUERY, which begin a conversation.
             (Protocol::Mysql, &[a, b, c, sequence, command, ..]) => {
                 let length = 4 + u32::from_le_bytes([a, b, c, 0]) as usize;
-                Some((length, sequence == 0 && matches!(command, 0x17 | 0x03)))
+                let kind = match (sequence, command) {
+                    (0, 0x17 | 0x03) => Kind::Execute,
+                    _ => Kind::Other,
+                };
+                Some((length, kind))
             }
             _ => None,
         }
     }
 }
+
+/// Of a message, as PostgreSQL names them.
+enum Kind {
+    Execute,
+    Query,
+    /// Asks nothing but to be answered. It is in one piece, so that a pooler sees all of it or nothing.
+    EmptyQuery,
+    Sync,
+    /// ReadyForQuery.
+    Ready,
+    Other,
+}
+
+/// Its kind, its length, and the end of the text.
+const EMPTY_QUERY: usize = 1 + 4 + 1;

@@ -1,6 +1,6 @@
 // Over 250 lines: two thirds are tests.
 
-use std::{future::poll_fn, mem, pin::pin, sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::{
     StreamExt as _,
@@ -33,11 +33,7 @@ struct Batch<T, A> {
 type Answer<A> = BoxFuture<'static, Result<A, Refusal>>;
 
 /// What a batch asks for. Empty once it has been sent.
-pub(super) struct Pending<T> {
-    items: Mutex<Vec<T>>,
-    /// Locked while they are sent.
-    sending: Mutex<()>,
-}
+pub(super) struct Pending<T>(Mutex<Vec<T>>);
 
 /// What a caller has asked for, and the answer to its batch.
 pub(super) struct Asked<T, A> {
@@ -82,10 +78,7 @@ impl<T: Item, A: Clone + Send + Sync + 'static> Batches<T, A> {
             },
             None => item,
         };
-        let items = Arc::new(Pending {
-            items: Mutex::new(vec![item]),
-            sending: Mutex::new(()),
-        });
+        let items = Arc::new(Pending(Mutex::new(vec![item])));
         let (in_flight, asked) = (Arc::clone(&self.in_flight), Arc::clone(&items));
         let answer = async move {
             yield_once().await;
@@ -108,7 +101,7 @@ impl<T: Item, A> Batch<T, A> {
         let Some(answer) = self.answer.upgrade() else {
             return Err(item);
         };
-        let mut items = self.items.items.lock();
+        let mut items = self.items.0.lock();
         let is_open = Arc::ptr_eq(&self.sql, sql) && (1..MAX_BATCH).contains(&items.len());
         if !is_open || items.iter().any(|other| other.meets(&item)) {
             return Err(item);
@@ -125,27 +118,15 @@ impl<T: Item, A> Batch<T, A> {
 impl<T> Pending<T> {
     /// What is asked for. Nothing can be added any more.
     pub(super) fn take(&self) -> Vec<T> {
-        mem::take(&mut *self.items.lock())
+        mem::take(&mut *self.0.lock())
     }
 
-    /// Takes an item back. `false` if it has been sent.
+    /// Takes an item back. `false` if it has been taken to be sent.
     pub(super) fn take_back(&self, is_it: impl Fn(&T) -> bool) -> bool {
-        let _not_being_sent = self.sending.lock();
-        let mut items = self.items.lock();
+        let mut items = self.0.lock();
         let before = items.len();
         items.retain(|item| !is_it(item));
         items.len() < before
-    }
-
-    /// Runs a future that takes the items and sends them when it is first polled, so that each of them is either sent or
-    /// can be taken back.
-    pub(super) async fn send<T2>(&self, taken_and_sent: impl Future<Output = T2>) -> T2 {
-        let (mut sent, mut is_first) = (pin!(taken_and_sent), true);
-        poll_fn(|cx| {
-            let _sending = mem::take(&mut is_first).then(|| self.sending.lock());
-            sent.as_mut().poll(cx)
-        })
-        .await
     }
 }
 
@@ -182,17 +163,11 @@ mod tests {
             self,
             items: Arc<Pending<&'static str>>,
         ) -> Result<Arc<Vec<&'static str>>, Refusal> {
-            let (asked, sent) = (Arc::clone(&items), self.0);
-            let items = asked
-                .send(async move {
-                    let items = items.take();
-                    sent.lock().push(items.clone());
-                    if items.contains(&"frozen") {
-                        pending::<()>().await;
-                    }
-                    items
-                })
-                .await;
+            let items = items.take();
+            self.0.lock().push(items.clone());
+            if items.contains(&"frozen") {
+                pending::<()>().await;
+            }
             match items.contains(&"refused") {
                 true => Err(Refusal::timed_out()),
                 false => Ok(Arc::new(items)),

@@ -1,105 +1,122 @@
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
-        Arc, Weak,
-        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use futures_util::{
-    StreamExt as _,
-    future::{ready, select},
-};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, future::ready};
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Error as DriverError, Row};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
+use tokio_postgres::{Client, Error as DriverError, Row, RowStream};
 
-use super::{connector::Opened, parameters::Parameter};
+use super::{
+    connector::Opened,
+    failure::{CLOSED, Refusal},
+    parameters::Parameter,
+};
 
-/// An open connection, used by all its callers at once: each statement is sent at once, and they are answered in turn.
+/// An open connection, used by all its callers in turn: a statement is sent when the one before it has been answered.
 ///
-/// A caller that is dropped leaves the connection fit: its answer is read and thrown away. A caller that panics drops.
+/// The driver would send them one behind the other, and so spare a round trip. But poolers in transaction mode lose the
+/// thread then: PgBouncer before 1.21 hands the server to another client when a statement has been answered, though the
+/// next one has been sent in part ([759](https://github.com/pgbouncer/pgbouncer/issues/759)), and Supavisor drops its
+/// answer ([1061](https://github.com/supabase/supavisor/issues/1061)).
 pub(super) struct Connection {
     client: Client,
-    traffic: Arc<Traffic>,
-    driver: Mutex<Option<JoinHandle<()>>>,
+    /// Closed when the connection is.
+    turn: Arc<Semaphore>,
+    patience: Patience,
+    driver: AbortHandle,
+    end: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Counters for the watchdog.
-#[derive(Default)]
-struct Traffic {
-    sent: AtomicUsize,
-    answered: AtomicUsize,
-    waiting: AtomicUsize,
-}
-
-/// How long a connection may be silent.
+/// How long an answer may take.
 #[derive(Clone)]
 pub(super) struct Patience {
-    /// In [`TICK`]s.
-    ticks: u32,
+    first: Duration,
     /// How many connections were given up in a row without an answer. A server that accepts connections but answers no
     /// statement may be waiting for a lock, such as that of an `ALTER TABLE`: retries back off, so that connections do
     /// not pile up there.
     given_up: Arc<AtomicU32>,
 }
 
-const TICK: Duration = Duration::from_millis(500);
-
-/// Silence after which the server is asked for a sign of life, and after which a connection is given up.
-const PROBE_AT: u32 = 2;
-pub(super) const GIVE_UP_AT: u32 = 5;
-
 impl Patience {
-    pub(super) fn new(ticks: u32) -> Self {
+    pub(super) fn new(first: Duration) -> Self {
         Self {
-            ticks,
+            first,
             given_up: Arc::default(),
         }
     }
 
-    fn limit(&self) -> u32 {
-        self.ticks << self.given_up.load(Relaxed).min(4)
+    fn limit(&self) -> Duration {
+        self.first * (1 << self.given_up.load(Relaxed).min(4))
     }
 }
 
 impl Connection {
     /// Begins to drive it.
     pub(super) fn start(Opened { client, driver }: Opened, patience: Patience) -> Arc<Self> {
-        let connection = Arc::new(Self {
+        let turn = Arc::new(Semaphore::new(1));
+        let closing = CloseOnDrop(Arc::clone(&turn));
+        let end = tokio::spawn(async move {
+            let _closing = closing;
+            // Notifications are ignored on this connection.
+            driver.for_each(|_| ready(())).await;
+        });
+        Arc::new(Self {
             client,
-            traffic: Arc::default(),
-            driver: Mutex::default(),
-        });
-        let watched = watch(
-            Arc::downgrade(&connection),
-            Arc::clone(&connection.traffic),
+            turn,
             patience,
-        );
-        let task = tokio::spawn(async move {
-            // The first to end drops the other: the socket is closed, and waiting callers get an error. Notifications
-            // are ignored on this connection.
-            let driver = driver.for_each(|_| ready(()));
-            select(driver, pin!(watched)).await;
-        });
-        *connection.driver.lock() = Some(task);
-        connection
+            driver: end.abort_handle(),
+            end: Mutex::new(Some(end)),
+        })
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.turn.is_closed()
     }
 
+    /// Waits until what was asked before has been answered.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let turn = self.turn.acquire().await;
+        turn.map_err(|_| Refusal::lost(CLOSED))
+    }
+
+    /// What a statement answers. If that takes too long the server is frozen, or the network gone without a word: the
+    /// connection is given up.
+    pub(super) async fn answer<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DriverError>>,
+    ) -> Result<T, Refusal> {
+        let Ok(answer) = timeout(self.patience.limit(), statement).await else {
+            self.patience.given_up.fetch_add(1, Relaxed);
+            self.turn.close();
+            self.driver.abort();
+            return Err(Refusal::lost("the server does not answer"));
+        };
+        // A refusal is an answer too.
+        if answer.as_ref().err().is_none_or(|error| !error.is_closed()) {
+            self.patience.given_up.store(0, Relaxed);
+        }
+        Ok(answer?)
+    }
+
+    /// How many rows were changed.
     pub(super) async fn execute(
         &self,
         sql: &str,
         values: &[Parameter<'_>],
     ) -> Result<u64, DriverError> {
-        let call = self.traffic.call();
-        let changed = self.client.execute_typed(sql, values).await;
-        call.answered(&changed);
-        changed
+        let mut answer = pin!(self.send(sql, values).await?);
+        whole(answer.as_mut()).await?;
+        Ok(answer.rows_affected().unwrap_or_default())
     }
 
     pub(super) async fn fetch(
@@ -107,82 +124,68 @@ impl Connection {
         sql: &str,
         values: &[Parameter<'_>],
     ) -> Result<Vec<Row>, DriverError> {
-        let call = self.traffic.call();
-        let rows = self.client.query_typed(sql, values).await;
-        call.answered(&rows);
-        rows
+        whole(pin!(self.send(sql, values).await?)).await
     }
 
     pub(super) async fn run_script(&self, sql: &str) -> Result<(), DriverError> {
-        let call = self.traffic.call();
-        let done = self.client.batch_execute(sql).await;
-        call.answered(&done);
-        done
+        let answer = pin!(self.client.simple_query_raw(sql).await?);
+        whole(answer).await.map(drop)
     }
 
-    /// Says goodbye to the server, once what is in flight has been answered.
+    /// Says goodbye to the server, once what was asked has been answered. A frozen one is not waited for.
     pub(super) async fn close(self: Arc<Self>) {
-        let driver = self.driver.lock().take();
-        drop(self);
-        if let Some(driver) = driver {
-            // It fails if the runtime ends, which closes the connection too.
-            let _ = tokio::time::timeout(Duration::from_secs(1), driver).await;
-        }
-    }
-}
-
-impl Traffic {
-    fn call(&self) -> Call<'_> {
-        self.sent.fetch_add(1, Relaxed);
-        self.waiting.fetch_add(1, Relaxed);
-        Call(self)
-    }
-}
-
-/// A caller who waits.
-struct Call<'a>(&'a Traffic);
-
-impl Call<'_> {
-    /// An error is an answer too, unless it is the connection's end.
-    fn answered<T>(&self, answer: &Result<T, DriverError>) {
-        if answer.as_ref().err().is_none_or(|error| !error.is_closed()) {
-            self.0.answered.fetch_add(1, Relaxed);
-        }
-    }
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
-    }
-}
-
-/// Returns when something has been in flight for too long while nothing was answered: the server is frozen, or the
-/// network gone without a word.
-///
-/// Of callers who went away it is not known whether they were answered. So after a while of silence it asks for a sign
-/// of life itself, in the same line.
-async fn watch(connection: Weak<Connection>, traffic: Arc<Traffic>, patience: Patience) {
-    let (mut sent, mut answered, mut silent) = (0, 0, 0);
-    loop {
-        tokio::time::sleep(TICK).await;
-        let now_answered = traffic.answered.load(Relaxed);
-        let now_sent = traffic.sent.load(Relaxed);
-        if now_answered != answered {
-            silent = 0;
-            patience.given_up.store(0, Relaxed);
-        } else if silent > 0 || now_sent != sent || traffic.waiting.load(Relaxed) > 0 {
-            silent += 1;
-        }
-        (sent, answered) = (now_sent, now_answered);
-        if silent == PROBE_AT {
-            if let Some(connection) = connection.upgrade() {
-                // Not waited for here: its answer counts as traffic.
-                tokio::spawn(async move { connection.run_script("").await });
+        let (driver, end) = (self.driver.clone(), self.end.lock().take());
+        let closed = async move {
+            let turn = self.turn.acquire().await;
+            self.turn.close();
+            drop(turn);
+            drop(self);
+            if let Some(end) = end {
+                // It fails if the runtime ends, which closes the connection too.
+                let _ = end.await;
             }
-        } else if silent >= patience.limit() {
-            patience.given_up.fetch_add(1, Relaxed);
-            return;
+        };
+        if timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+            driver.abort();
         }
     }
+
+    async fn send(&self, sql: &str, values: &[Parameter<'_>]) -> Result<RowStream, DriverError> {
+        let values = values.iter().map(|(value, ty)| (*value, ty.clone()));
+        let answer = self.client.query_typed_raw(sql, values).await;
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.as_db_error().is_some())
+        {
+            // It was refused before it began to run. The driver does not tell when that answer ends, but this one is
+            // after it.
+            let _ = self.client.batch_execute("").await;
+        }
+        answer
+    }
+}
+
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Nobody waits for a turn on a connection that has ended.
+struct CloseOnDrop(Arc<Semaphore>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// All of an answer. That of a statement that is refused while it runs has an end, too, which is not to be sent into.
+async fn whole<T>(
+    mut answer: Pin<&mut impl Stream<Item = Result<T, DriverError>>>,
+) -> Result<Vec<T>, DriverError> {
+    let parts = answer.by_ref().try_collect().await;
+    if parts
+        .as_ref()
+        .is_err_and(|error: &DriverError| error.as_db_error().is_some())
+    {
+        let _end = answer.next().await;
+    }
+    parts
 }

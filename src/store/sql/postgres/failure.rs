@@ -76,9 +76,11 @@ impl Refusal {
         )
     }
 
-    /// The runtime that a connection was being opened on has ended.
-    pub(super) fn abandoned() -> Self {
-        Self::of_way("connection closed".to_owned(), Some(advice::AWAY), true)
+    /// The connection has ended: what was sent may have taken effect or not.
+    pub(super) fn lost(how: &str) -> Self {
+        let kind = FailureKind::ConnectionLost;
+        let refusal = Self::of_way(how.to_owned(), Some(advice::AWAY), true);
+        Self { kind, ..refusal }
     }
 
     pub(super) fn of_address(what: &str) -> Self {
@@ -198,10 +200,7 @@ fn of_way(error: &DriverError) -> Refusal {
         () if says("error serializing") || says("error encoding") => {
             Refusal::of_way(what, None, false)
         }
-        () => Refusal {
-            kind: FailureKind::ConnectionLost,
-            ..Refusal::of_way(what, Some(advice::AWAY), true)
-        },
+        () => Refusal::lost(&what),
     };
     if !cause.is_empty() {
         refusal.error.message = format!("{}: {cause}", refusal.error.message);
@@ -232,6 +231,8 @@ const LOCKED: &str =
     "end the transaction that keeps the session's row locked: `pg_stat_activity` shows it";
 const NOT_UTF8: &str =
     "move the table to a database with the encoding UTF8: this one cannot hold every character";
+
+pub(super) const CLOSED: &str = "connection closed";
 
 /// The handle is in use.
 const UNIQUE_VIOLATION: &str = "23505";

@@ -1,7 +1,10 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::{Duration, Instant},
 };
@@ -9,11 +12,12 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::Error as DriverError;
 
 use super::{
     connection::{Connection, Patience},
     connector::{Connector, OPEN_TIMEOUT},
-    failure::Refusal,
+    failure::{CLOSED, READ_ONLY, Refusal},
 };
 
 /// A place for one connection: opened by its first caller, and opened anew by the next one after it broke.
@@ -21,11 +25,15 @@ pub(super) struct Lane {
     connector: Connector,
     patience: Patience,
     state: Mutex<State>,
-    in_flight: AtomicUsize,
-    /// How many callers went away before they were answered, and how many of them when the last statement that has been
-    /// answered was sent.
-    abandoned: AtomicUsize,
-    settled: AtomicUsize,
+    asked: AtomicUsize,
+    has_abandoned: AtomicBool,
+}
+
+/// What a statement changes.
+pub(super) enum Effect {
+    /// A session, so that a later load has to come after it, also if its caller goes away.
+    OnSession,
+    Other,
 }
 
 enum State {
@@ -43,30 +51,65 @@ impl Lane {
             connector,
             patience,
             state: Mutex::new(State::Closed),
-            in_flight: AtomicUsize::new(0),
-            abandoned: AtomicUsize::new(0),
-            settled: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            has_abandoned: AtomicBool::new(false),
         }
     }
 
-    /// How many statements wait here for their answers.
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.load(Relaxed)
+    /// How many statements have been asked here and not been answered.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Relaxed)
     }
 
-    /// Whether a statement whose caller went away may still take effect. One that is sent now is run after it.
-    pub(super) fn may_have_abandoned(&self) -> bool {
-        self.abandoned.load(Relaxed) > self.settled.load(Relaxed)
+    /// Whether the statement that is being run may change a session whose caller went away. One that is asked now is run
+    /// after it.
+    pub(super) fn has_abandoned(&self) -> bool {
+        self.has_abandoned.load(SeqCst)
     }
 
-    /// Counts a statement that is about to be sent, until it is answered or its caller goes away.
-    pub(super) fn enter(&self) -> InFlight<'_> {
-        self.in_flight.fetch_add(1, Relaxed);
-        InFlight {
+    /// To be called by those who go away from a change that has been sent, or may have been.
+    pub(super) fn abandon(&self) {
+        self.has_abandoned.store(true, SeqCst);
+    }
+
+    /// Runs a statement, when those before it have been answered. That is done by a task, so that a caller who waits for
+    /// something else meanwhile holds up nobody. If the caller goes away before it is sent, it is not.
+    pub(super) async fn run<T, F>(
+        self: &Arc<Self>,
+        effect: Effect,
+        statement: impl FnOnce(Arc<Connection>) -> F + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, DriverError>> + Send,
+        T: Send + 'static,
+    {
+        let mut caller = Caller {
             lane: self,
-            abandoned_before: self.abandoned.load(Relaxed),
-            is_answered: false,
-        }
+            is_taken: Arc::default(),
+            abandons: matches!(effect, Effect::OnSession),
+        };
+        let (asked, is_taken) = (Asked::new(self), Arc::clone(&caller.is_taken));
+        let task = tokio::spawn(async move {
+            let lane = &asked.0;
+            let connection = lane.connection().await?;
+            let _turn = connection.turn().await?;
+            if is_taken.swap(true, SeqCst) {
+                return Err(Refusal::lost(CLOSED));
+            }
+            let answer = connection.answer(statement(Arc::clone(&connection))).await;
+            lane.has_abandoned.store(false, SeqCst);
+            if let Err(refusal) = &answer
+                && refusal.code() == Some(READ_ONLY)
+                && lane.connector.wants_primary
+            {
+                // It was the primary when it was connected to.
+                lane.leave(&connection);
+            }
+            answer
+        });
+        let answer = task.await.unwrap_or_else(|_| Err(Refusal::lost(CLOSED)));
+        caller.abandons = false;
+        answer
     }
 
     /// The connection, once it is open.
@@ -92,7 +135,7 @@ impl Lane {
     }
 
     /// Lets go of a connection, unless that has been done.
-    pub(super) fn leave(&self, connection: &Arc<Connection>) {
+    fn leave(&self, connection: &Arc<Connection>) {
         let mut state = self.state.lock();
         if matches!(&*state, State::Open(current) if Arc::ptr_eq(current, connection)) {
             *state = State::Closed;
@@ -136,29 +179,39 @@ impl Lane {
     /// A task, so that it goes on when its first caller goes away.
     fn attempt(&self) -> Attempt {
         let task = tokio::spawn(open(self.connector.clone(), self.patience.clone()));
-        let opened = async move { task.await.unwrap_or_else(|_| Err(Refusal::abandoned())) };
+        let opened = async move { task.await.unwrap_or_else(|_| Err(Refusal::lost(CLOSED))) };
         opened.boxed().shared()
     }
 }
 
-pub(super) struct InFlight<'a> {
-    lane: &'a Lane,
-    abandoned_before: usize,
-    is_answered: bool,
-}
+/// Counts a statement.
+struct Asked(Arc<Lane>);
 
-impl InFlight<'_> {
-    pub(super) fn answered(mut self) {
-        self.is_answered = true;
+impl Asked {
+    fn new(lane: &Arc<Lane>) -> Self {
+        lane.asked.fetch_add(1, Relaxed);
+        Self(Arc::clone(lane))
     }
 }
 
-impl Drop for InFlight<'_> {
+impl Drop for Asked {
     fn drop(&mut self) {
-        self.lane.in_flight.fetch_sub(1, Relaxed);
-        match self.is_answered {
-            true => drop(self.lane.settled.fetch_max(self.abandoned_before, Relaxed)),
-            false => drop(self.lane.abandoned.fetch_add(1, Relaxed)),
+        self.0.asked.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Waits for an answer.
+struct Caller<'a> {
+    lane: &'a Lane,
+    /// Set by who comes first: the task that sends the statement, or the caller who takes it back.
+    is_taken: Arc<AtomicBool>,
+    abandons: bool,
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if self.is_taken.swap(true, SeqCst) && self.abandons {
+            self.lane.abandon();
         }
     }
 }

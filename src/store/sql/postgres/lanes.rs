@@ -1,16 +1,13 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio_postgres::{
-    Error as DriverError, Row,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Error as DriverError, Row, types::Type};
 
 use super::{
     batches::{Batches, Item, Pending},
-    connection::{Connection, GIVE_UP_AT, Patience},
+    connection::{Connection, Patience},
     connector::Connector,
-    failure::{READ_ONLY, Refusal},
-    lane::Lane,
+    failure::Refusal,
+    lane::{Effect, Lane},
     writes::{self, Waiting, Write, Writes},
 };
 use crate::{
@@ -18,21 +15,21 @@ use crate::{
     store::sql::{executor::Route, statements::Statements},
 };
 
-/// A few connections, each used by many callers at once.
+/// A few connections, each used by many callers in turn.
 ///
 /// What concerns a session takes a connection that its handle says, so that a load can be sent after a write of which
-/// nothing is known. Loads take the one with the least in flight, and writes one of the first: [several at a
+/// nothing is known. Loads take the one that the fewest wait for, and writes one of the first: [several at a
 /// time](super::batches). Two more connections are for statements that concern many sessions or wait for a locked row:
 /// these are slow, and must not hold up other requests.
 pub(super) struct Lanes {
     pub(super) connector: Connector,
-    sessions: Box<[Lane]>,
+    sessions: Box<[Arc<Lane>]>,
     /// Each for the lane of its number.
     writes: Box<[Writes]>,
     loads: Batches<String, Rows>,
     /// What concerns a user's sessions, and what met a locked row.
-    pub(super) aside: Lane,
-    pub(super) background: Lane,
+    pub(super) aside: Arc<Lane>,
+    pub(super) background: Arc<Lane>,
 }
 
 /// The rows that were found, by handle.
@@ -51,56 +48,38 @@ const LOADS_IN_FLIGHT: usize = 2;
 /// One gathers while the other waits for the disk. More of them would gather less.
 const WRITES: usize = 2;
 
-/// Ticks after which a silent connection is given up where statements may take long: half a minute, and ten.
-const ASIDE: u32 = 60;
-const BACKGROUND: u32 = 1_200;
+/// How long an answer may take at the most, the longer where statements are slow.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+const PATIENCE_ASIDE: Duration = Duration::from_secs(30);
+const PATIENCE_IN_BACKGROUND: Duration = Duration::from_secs(600);
 
 impl Lanes {
     pub(super) fn new(connector: Connector, connections: usize) -> Self {
-        let lane = |ticks| Lane::new(connector.clone(), Patience::new(ticks));
+        let lane = |limit| Arc::new(Lane::new(connector.clone(), Patience::new(limit)));
         let writes = connections.min(WRITES);
         Self {
-            sessions: (0..connections).map(|_| lane(GIVE_UP_AT)).collect(),
+            sessions: (0..connections).map(|_| lane(PATIENCE)).collect(),
             writes: (0..writes)
                 .map(|_| Writes::new(writes::IN_FLIGHT))
                 .collect(),
             loads: Batches::new(LOADS_IN_FLIGHT),
-            aside: lane(ASIDE),
-            background: lane(BACKGROUND),
+            aside: lane(PATIENCE_ASIDE),
+            background: lane(PATIENCE_IN_BACKGROUND),
             connector,
         }
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Lane> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Lane>> {
         let rest = [&self.aside, &self.background];
         self.sessions.iter().chain(rest)
     }
 
-    pub(super) fn of(&self, route: Route) -> &Lane {
+    pub(super) fn of(&self, route: Route) -> &Arc<Lane> {
         match route {
             Route::Session(handle) => &self.sessions[number(handle) % self.sessions.len()],
             Route::User => &self.aside,
             Route::Background => &self.background,
         }
-    }
-
-    pub(super) async fn on<T>(
-        &self,
-        lane: &Lane,
-        send: impl AsyncFnOnce(&Connection) -> Result<T, DriverError>,
-    ) -> Result<T, Refusal> {
-        let in_flight = lane.enter();
-        let connection = lane.connection().await?;
-        let answer = send(&connection).await.map_err(Refusal::from);
-        in_flight.answered();
-        if let Err(refusal) = &answer
-            && refusal.code() == Some(READ_ONLY)
-            && self.connector.wants_primary
-        {
-            // It was the primary when it was connected to.
-            lane.leave(&connection);
-        }
-        answer
     }
 
     /// The row with this handle. It is loaded with others, unless a write to the session may be in flight whose caller
@@ -112,7 +91,7 @@ impl Lanes {
     ) -> Result<Option<Arc<Row>>, Refusal> {
         let (key, mut last) = (handle.to_string(), None);
         for lane in self.of_writes(handle) {
-            if lane.may_have_abandoned() {
+            if lane.has_abandoned() {
                 last = Some(self.load_on(lane, sql, vec![key.clone()]).await?);
             }
         }
@@ -136,48 +115,57 @@ impl Lanes {
         statements: &Arc<Statements>,
     ) -> Result<bool, Refusal> {
         let number = number(handle) % self.writes.len();
-        let in_flight = self.sessions[number].enter();
-        let (lanes, sent) = (Arc::clone(self), Arc::clone(statements));
+        let lane = &self.sessions[number];
+        let (own, sent) = (Arc::clone(lane), Arc::clone(statements));
         let send = move |writes: Arc<Pending<_>>| async move {
-            let send = async |connection: &Connection| {
-                let stored = async { writes::store(connection, &sent, writes.take()).await };
-                writes.send(stored).await
+            let store = async move |connection: Arc<Connection>| {
+                writes::store(&connection, &sent, writes.take()).await
             };
-            lanes.on(&lanes.sessions[number], send).await
+            own.run(Effect::Other, store).await
         };
         let (sql, item) = (&statements.replace.sql, Arc::clone(write));
         let asked = self.writes[number].ask(sql, item, send);
-        let waiting = Waiting {
+        let mut waiting = Waiting {
+            lane,
             pending: &asked.items,
             write,
-            in_flight: Some(in_flight),
+            is_answered: false,
         };
         let stored = asked.answer.await;
-        waiting.answered();
+        waiting.is_answered = true;
         Ok(stored?.contains(&write.handle))
     }
 
-    async fn load_on(&self, lane: &Lane, sql: &str, handles: Vec<String>) -> Result<Rows, Refusal> {
-        let handles = [(&handles as &(dyn ToSql + Sync), Type::TEXT_ARRAY)];
-        let sent = async |connection: &Connection| connection.fetch(sql, &handles).await;
-        let rows = self.on(lane, sent).await?;
-        let by_handle = |row: Row| Ok((row.try_get(3)?, Arc::new(row)));
-        let rows: Result<_, DriverError> = rows.into_iter().map(by_handle).collect();
-        Ok(Arc::new(rows?))
+    async fn load_on(
+        &self,
+        lane: &Arc<Lane>,
+        sql: &Arc<str>,
+        handles: Vec<String>,
+    ) -> Result<Rows, Refusal> {
+        let sql = Arc::clone(sql);
+        let load = async move |connection: Arc<Connection>| {
+            let rows = connection
+                .fetch(&sql, &[(&handles, Type::TEXT_ARRAY)])
+                .await?;
+            let by_handle = |row: Row| Ok((row.try_get(3)?, Arc::new(row)));
+            let rows: Result<_, DriverError> = rows.into_iter().map(by_handle).collect();
+            Ok(Arc::new(rows?))
+        };
+        lane.run(Effect::Other, load).await
     }
 
-    /// Those on which there may be a write to this session: gathered, and by itself.
-    fn of_writes(&self, handle: Handle) -> [&Lane; 2] {
+    /// Those on which there may be a write to this session: gathered, by itself, and since the row was locked.
+    fn of_writes(&self, handle: Handle) -> [&Arc<Lane>; 3] {
         let gathered = &self.sessions[number(handle) % self.writes.len()];
-        [gathered, self.of(Route::Session(handle))]
+        [gathered, self.of(Route::Session(handle)), &self.aside]
     }
 
-    /// The lane of sessions with the fewest statements in flight: a load is not to wait behind writes, which wait for
+    /// The lane of sessions that the fewest statements wait for: a load is not to wait behind writes, which wait for
     /// the disk.
-    fn idlest(&self) -> &Lane {
+    fn idlest(&self) -> &Arc<Lane> {
         let lanes = self.sessions.iter();
         lanes
-            .min_by_key(|lane| lane.in_flight())
+            .min_by_key(|lane| lane.asked())
             .expect("there is a lane")
     }
 }

@@ -1,47 +1,29 @@
-use std::error::Error as StdError;
-
-use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::store::sql::value::Value;
 
 /// A value and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-pub(super) fn parameters<'a>(values: &'a [Value<'a>]) -> Vec<Parameter<'a>> {
-    let parameter = |value: &'a Value<'a>| -> Parameter<'a> { (value, value.type_of()) };
-    values.iter().map(parameter).collect()
+/// The same, for a task that outlives its caller.
+pub(super) type OwnedParameter = (Box<dyn ToSql + Send + Sync>, Type);
+
+pub(super) fn owned(values: &[Value<'_>]) -> Vec<OwnedParameter> {
+    let owned = |value: &Value<'_>| -> OwnedParameter {
+        match *value {
+            Value::Text(text) => (Box::new(text.map(str::to_owned)), Type::TEXT),
+            Value::Number(number) => (Box::new(number), Type::INT8),
+            Value::Flag(flag) => (Box::new(flag), Type::BOOL),
+            #[cfg(feature = "flask")]
+            Value::Bytes(bytes) => (Box::new(bytes.to_owned()), Type::BYTEA),
+        }
+    };
+    values.iter().map(owned).collect()
 }
 
-impl Value<'_> {
-    fn type_of(&self) -> Type {
-        match self {
-            Value::Text(_) => Type::TEXT,
-            Value::Number(_) => Type::INT8,
-            Value::Flag(_) => Type::BOOL,
-            #[cfg(feature = "flask")]
-            Value::Bytes(_) => Type::BYTEA,
-        }
-    }
-}
-
-impl ToSql for Value<'_> {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        match self {
-            Value::Text(text) => text.to_sql(ty, out),
-            Value::Number(number) => number.to_sql(ty, out),
-            Value::Flag(flag) => flag.to_sql(ty, out),
-            #[cfg(feature = "flask")]
-            Value::Bytes(bytes) => bytes.to_sql(ty, out),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
+pub(super) fn borrowed(values: &[OwnedParameter]) -> Vec<Parameter<'_>> {
+    let values = values.iter();
+    values
+        .map(|(value, ty)| (&**value as _, ty.clone()))
+        .collect()
 }

@@ -7,8 +7,8 @@ use tokio_postgres::{
 use super::{
     address::Address,
     connector::Connector,
+    executor::{CONNECTIONS, PostgresExecutor},
     failure::Refusal,
-    pipelines::{CONNECTIONS, Pipelines},
 };
 use crate::{
     error::{ConfigError, Error},
@@ -31,16 +31,16 @@ use crate::{
 ///
 /// # Connections
 ///
-/// Ten, unless [set otherwise](Self::with_connections), each of them used by all requests at once: a statement does not
-/// wait for the answers of those before it. Sessions that are loaded at the same moment are loaded by one statement, and
-/// sessions that are written at the same moment are written by one, which waits for the disk once. Two more connections
-/// are opened when they are first needed, for what concerns many sessions. Clones share them all. They are opened anew
-/// after they broke. A query whose connection broke is sent again, on another one; a write is not, as it may have taken
+/// Ten, unless [set otherwise](Self::with_connections), which all requests share: each takes one for the time of a
+/// statement. Sessions that are loaded at the same moment are loaded by one statement, and sessions that are written at
+/// the same moment are written by one, which waits for the disk once. Two more connections are opened when they are first
+/// needed, for what concerns many sessions. Clones share them all. They are opened anew after they broke. A query whose connection broke is sent again, on another one; a write is not, as it may have taken
 /// effect, and the layer looks that up. A connection that has something to answer and does not for some two seconds is
 /// given up.
 ///
-/// Statements are not prepared, and nothing is `SET` on a connection. So **PgBouncer in transaction mode**, and other
-/// poolers, need no setting.
+/// Statements are not prepared, nothing is `SET` on a connection, and a statement is not sent before the answer to the one
+/// before it has come. So **PgBouncer in transaction mode** needs no setting, whatever its version, and neither do other
+/// poolers.
 ///
 /// A row that another transaction has locked is waited for aside, for four seconds at most; other sessions are not held
 /// up.
@@ -54,7 +54,7 @@ use crate::{
 #[doc = include_str!("../table.md")]
 #[derive(Clone)]
 pub struct PostgresStore {
-    table: SqlTable<Pipelines>,
+    table: SqlTable<PostgresExecutor>,
 }
 
 /// Connecting.
@@ -155,7 +155,8 @@ impl PostgresStore {
     }
 
     /// Sets how many connections the requests share. Two more are opened when needed, for what concerns many sessions.
-    /// Defaults to 10.
+    /// Defaults to 10. A connection carries one statement in a round trip: more of them help where the server is far
+    /// away.
     ///
     /// To be called before the store is cloned or used: it begins with new connections.
     ///
@@ -173,7 +174,7 @@ impl PostgresStore {
                 "connections is {connections}: give `.with_connections(…)` from 1 to 1000"
             )));
         }
-        let change = |pipelines: Pipelines| pipelines.with_connections(connections);
+        let change = |executor: PostgresExecutor| executor.with_connections(connections);
         let table = self.table.map_executor(change);
         Ok(Self { table })
     }
@@ -195,7 +196,7 @@ impl PostgresStore {
 
     fn over(connector: Connector) -> Self {
         Self {
-            table: SqlTable::new(Pipelines::new(connector, CONNECTIONS)),
+            table: SqlTable::new(PostgresExecutor::new(connector, CONNECTIONS)),
         }
     }
 }

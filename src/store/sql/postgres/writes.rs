@@ -5,8 +5,8 @@ use tokio_postgres::{Error as DriverError, Row as PostgresRow, types::Type};
 use super::{
     batches::{Batches, Item, Pending},
     connection::Connection,
-    lane::InFlight,
-    parameters::{Parameter, parameters},
+    lane::Lane,
+    parameters::{Parameter, borrowed, owned},
 };
 use crate::{
     id::Handle,
@@ -60,29 +60,19 @@ impl Item for Arc<Write> {
     }
 }
 
-/// A write that waits for its answer. If its caller goes away, it is taken back, or counts as abandoned.
+/// A write that waits for its answer. If its caller goes away, it is taken back or abandoned.
 pub(super) struct Waiting<'a> {
+    pub(super) lane: &'a Lane,
     pub(super) pending: &'a Pending<Arc<Write>>,
     pub(super) write: &'a Arc<Write>,
-    pub(super) in_flight: Option<InFlight<'a>>,
-}
-
-impl Waiting<'_> {
-    pub(super) fn answered(mut self) {
-        if let Some(in_flight) = self.in_flight.take() {
-            in_flight.answered();
-        }
-    }
+    pub(super) is_answered: bool,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(in_flight) = self.in_flight.take()
-            && self
-                .pending
-                .take_back(|write| Arc::ptr_eq(write, self.write))
-        {
-            in_flight.answered();
+        let is_it = |write: &Arc<Write>| Arc::ptr_eq(write, self.write);
+        if !self.is_answered && !self.pending.take_back(is_it) {
+            self.lane.abandon();
         }
     }
 }
@@ -96,9 +86,9 @@ pub(super) async fn store(
     // The order in which rows are locked, so that two processes do not wait for one another.
     writes.sort_unstable_by(|one, other| one.handle.cmp(&other.handle));
     if let [write] = &*writes {
-        let (statement, values) = (&statements.replace, write.values());
+        let (statement, values) = (&statements.replace, owned(&write.values()));
         let changed = connection
-            .execute(&statement.sql, &parameters(&values))
+            .execute(&statement.sql, &borrowed(&values))
             .await?;
         let stored = (changed > 0).then(|| write.handle.clone());
         return Ok(Arc::new(stored.into_iter().collect()));

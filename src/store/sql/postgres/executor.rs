@@ -12,8 +12,9 @@ use super::{
     connector::Connector,
     dialect::SYNTAX,
     failure::{LOCK_NOT_AVAILABLE, Refusal},
+    lane::Effect,
     lanes::Lanes,
-    parameters::parameters,
+    parameters::{OwnedParameter, borrowed, owned},
     writes::Write,
 };
 use crate::{
@@ -32,7 +33,7 @@ use crate::{
 
 /// Sends the statements of a store, over a few connections.
 #[derive(Clone)]
-pub(crate) struct Pipelines {
+pub(crate) struct PostgresExecutor {
     lanes: Arc<Lanes>,
 }
 
@@ -42,7 +43,7 @@ pub(super) const CONNECTIONS: usize = 10;
 /// How long a write waits for a row that another transaction has locked.
 const LOCK_PATIENCE: Duration = Duration::from_secs(4);
 
-impl Pipelines {
+impl PostgresExecutor {
     pub(super) fn new(connector: Connector, connections: usize) -> Self {
         Self {
             lanes: Arc::new(Lanes::new(connector, connections)),
@@ -66,7 +67,7 @@ impl Pipelines {
     }
 }
 
-impl Executor for Pipelines {
+impl Executor for PostgresExecutor {
     type Row = Row;
 
     const SYNTAX: Syntax = SYNTAX;
@@ -80,11 +81,17 @@ impl Executor for Pipelines {
         values: &[Value<'_>],
     ) -> Result<u64, Failure> {
         let (mut lane, since) = (self.lanes.of(route), Instant::now());
-        let values = parameters(values);
+        let values: Arc<[OwnedParameter]> = owned(values).into();
         loop {
-            let sent =
-                async |connection: &Connection| connection.execute(&statement.sql, &values).await;
-            match self.lanes.on(lane, sent).await {
+            let (sql, values) = (Arc::clone(&statement.sql), Arc::clone(&values));
+            let execute = async move |connection: Arc<Connection>| {
+                connection.execute(&sql, &borrowed(&values)).await
+            };
+            let effect = match route {
+                Route::Session(_) => Effect::OnSession,
+                Route::User | Route::Background => Effect::Other,
+            };
+            match lane.run(effect, execute).await {
                 Err(refusal)
                     if refusal.code() == Some(LOCK_NOT_AVAILABLE)
                         && since.elapsed() < LOCK_PATIENCE =>
@@ -103,9 +110,11 @@ impl Executor for Pipelines {
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Failure> {
-        let values = parameters(values);
-        let sent = async |connection: &Connection| connection.fetch(&statement.sql, &values).await;
-        Ok(self.lanes.on(self.lanes.of(route), sent).await?)
+        let (sql, values) = (Arc::clone(&statement.sql), owned(values));
+        let fetch = async move |connection: Arc<Connection>| {
+            connection.fetch(&sql, &borrowed(&values)).await
+        };
+        Ok(self.lanes.of(route).run(Effect::Other, fetch).await?)
     }
 
     async fn load(
@@ -136,8 +145,9 @@ impl Executor for Pipelines {
     }
 
     async fn run_script(&self, sql: &str) -> Result<(), Failure> {
-        let sent = async |connection: &Connection| connection.run_script(sql).await;
-        Ok(self.lanes.on(&self.lanes.background, sent).await?)
+        let sql = sql.to_owned();
+        let run = async move |connection: Arc<Connection>| connection.run_script(&sql).await;
+        Ok(self.lanes.background.run(Effect::Other, run).await?)
     }
 
     /// One that died and the one after it, which may have been opened to a server that was about to end.
