@@ -31,5 +31,6 @@ mod support;
 mod sweep;
 mod tls;
 mod trips;
+mod turns;
 #[path = "../support/watching.rs"]
 mod watching;

@@ -10,7 +10,7 @@ use futures_util::{
 use parking_lot::Mutex;
 use tokio::{sync::Semaphore, task::yield_now, time::timeout};
 
-use super::failure::Refusal;
+use super::{failure::Refusal, statement::Progress};
 
 /// Gathers what is asked at the same moment into one statement, which costs the server little more than one of them
 /// would, and a write's wait for the disk once.
@@ -32,8 +32,11 @@ struct Batch<T, A> {
 
 type Answer<A> = BoxFuture<'static, Result<A, Refusal>>;
 
-/// What a batch asks for. Empty once it has been sent.
-pub(super) struct Pending<T>(Mutex<Vec<T>>);
+/// What a batch asks for. Empty once it has been taken to be sent.
+pub(super) struct Pending<T> {
+    items: Mutex<Vec<T>>,
+    pub(super) progress: Arc<Progress>,
+}
 
 /// What a caller has asked for, and the answer to its batch.
 pub(super) struct Asked<T, A> {
@@ -78,7 +81,10 @@ impl<T: Item, A: Clone + Send + Sync + 'static> Batches<T, A> {
             },
             None => item,
         };
-        let items = Arc::new(Pending(Mutex::new(vec![item])));
+        let items = Arc::new(Pending {
+            items: Mutex::new(vec![item]),
+            progress: Arc::default(),
+        });
         let (in_flight, asked) = (Arc::clone(&self.in_flight), Arc::clone(&items));
         let answer = async move {
             yield_once().await;
@@ -96,13 +102,15 @@ impl<T: Item, A: Clone + Send + Sync + 'static> Batches<T, A> {
 }
 
 impl<T: Item, A> Batch<T, A> {
-    /// Adds an item, unless the batch is of another table, has one like it, or is full, sent or abandoned.
+    /// Adds an item, unless the batch is of another table, has one like it, or is full, sent, failed or abandoned.
     fn join(&self, sql: &Arc<str>, item: T) -> Result<Asked<T, A>, T> {
         let Some(answer) = self.answer.upgrade() else {
             return Err(item);
         };
-        let mut items = self.items.0.lock();
-        let is_open = Arc::ptr_eq(&self.sql, sql) && (1..MAX_BATCH).contains(&items.len());
+        let mut items = self.items.items.lock();
+        let is_open = Arc::ptr_eq(&self.sql, sql)
+            && (1..MAX_BATCH).contains(&items.len())
+            && !self.items.progress.is_over();
         if !is_open || items.iter().any(|other| other.meets(&item)) {
             return Err(item);
         }
@@ -118,12 +126,12 @@ impl<T: Item, A> Batch<T, A> {
 impl<T> Pending<T> {
     /// What is asked for. Nothing can be added any more.
     pub(super) fn take(&self) -> Vec<T> {
-        mem::take(&mut *self.0.lock())
+        mem::take(&mut *self.items.lock())
     }
 
     /// Takes an item back. `false` if it has been taken to be sent.
     pub(super) fn take_back(&self, is_it: impl Fn(&T) -> bool) -> bool {
-        let mut items = self.0.lock();
+        let mut items = self.items.lock();
         let before = items.len();
         items.retain(|item| !is_it(item));
         items.len() < before

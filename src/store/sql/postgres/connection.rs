@@ -37,13 +37,12 @@ pub(super) struct Connection {
     end: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// How long an answer may take.
+/// How long an answer may take: twice as long for each connection that was given up, sixteen times at the most.
 #[derive(Clone)]
 pub(super) struct Patience {
     first: Duration,
-    /// How many connections were given up in a row without an answer. A server that accepts connections but answers no
-    /// statement may be waiting for a lock, such as that of an `ALTER TABLE`: retries back off, so that connections do
-    /// not pile up there.
+    /// In a row, without an answer. A server that accepts connections but answers no statement may be waiting for a lock,
+    /// such as that of an `ALTER TABLE`: retries back off, so that connections do not pile up there.
     given_up: Arc<AtomicU32>,
 }
 
@@ -90,22 +89,26 @@ impl Connection {
     }
 
     /// What a statement answers. If that takes too long the server is frozen, or the network gone without a word: the
-    /// connection is given up.
+    /// connection is given up, and all who wait for a turn on it.
     pub(super) async fn answer<T>(
         &self,
         statement: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, Refusal> {
-        let Ok(answer) = timeout(self.patience.limit(), statement).await else {
-            self.patience.given_up.fetch_add(1, Relaxed);
-            self.turn.close();
-            self.driver.abort();
-            return Err(Refusal::lost("the server does not answer"));
-        };
-        // A refusal is an answer too.
-        if answer.as_ref().err().is_none_or(|error| !error.is_closed()) {
-            self.patience.given_up.store(0, Relaxed);
+        let mut unanswered = Unanswered(Some(self));
+        let (mut statement, part) = (pin!(statement), self.patience.limit() / PARTS);
+        for _ in 0..PARTS {
+            let Ok(answer) = timeout(part, statement.as_mut()).await else {
+                continue;
+            };
+            unanswered.0 = None;
+            // A refusal is an answer too.
+            if answer.as_ref().err().is_none_or(|error| !error.is_closed()) {
+                self.patience.given_up.store(0, Relaxed);
+            }
+            return Ok(answer?);
         }
-        Ok(answer?)
+        self.patience.given_up.fetch_add(1, Relaxed);
+        Err(Refusal::lost("the server does not answer"))
     }
 
     /// How many rows were changed.
@@ -132,20 +135,20 @@ impl Connection {
         whole(answer).await.map(drop)
     }
 
-    /// Says goodbye to the server, once what was asked has been answered. A frozen one is not waited for.
+    /// Says goodbye to the server, once what was asked has been answered. If that takes a second, it is left to the last
+    /// who is answered.
     pub(super) async fn close(self: Arc<Self>) {
         let (driver, end) = (self.driver.clone(), self.end.lock().take());
-        let closed = async move {
-            let turn = self.turn.acquire().await;
-            self.turn.close();
-            drop(turn);
-            drop(self);
-            if let Some(end) = end {
-                // It fails if the runtime ends, which closes the connection too.
-                let _ = end.await;
-            }
+        let Ok(turn) = timeout(CLOSE_TIMEOUT, self.turn.acquire()).await else {
+            return;
         };
-        if timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+        self.turn.close();
+        drop(turn);
+        drop(self);
+        // It fails if the runtime ends, which closes the connection too.
+        if let Some(end) = end
+            && timeout(CLOSE_TIMEOUT, end).await.is_err()
+        {
             driver.abort();
         }
     }
@@ -165,6 +168,9 @@ impl Connection {
     }
 }
 
+/// In so many parts an answer is waited for. If this process was stopped, one is over before what has come is read.
+const PARTS: u32 = 5;
+
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Nobody waits for a turn on a connection that has ended.
@@ -176,7 +182,19 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// All of an answer. That of a statement that is refused while it runs has an end, too, which is not to be sent into.
+/// A statement whose answer has not come. If nobody waits for it any more, the connection is of no use to others.
+struct Unanswered<'a>(Option<&'a Connection>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0 {
+            connection.turn.close();
+            connection.driver.abort();
+        }
+    }
+}
+
+/// All of an answer, to the end, which comes after a refusal too.
 async fn whole<T>(
     mut answer: Pin<&mut impl Stream<Item = Result<T, DriverError>>>,
 ) -> Result<Vec<T>, DriverError> {

@@ -4,6 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use tokio::time::sleep;
 use tokio_postgres::Row;
 
@@ -12,7 +13,6 @@ use super::{
     connector::Connector,
     dialect::SYNTAX,
     failure::{LOCK_NOT_AVAILABLE, Refusal},
-    lane::Effect,
     lanes::Lanes,
     parameters::{OwnedParameter, borrowed, owned},
     writes::Write,
@@ -61,9 +61,7 @@ impl PostgresExecutor {
     }
 
     pub(super) async fn close(&self) {
-        for lane in self.lanes.all() {
-            lane.close().await;
-        }
+        join_all(self.lanes.all().map(|lane| lane.close())).await;
     }
 }
 
@@ -82,16 +80,16 @@ impl Executor for PostgresExecutor {
     ) -> Result<u64, Failure> {
         let (mut lane, since) = (self.lanes.of(route), Instant::now());
         let values: Arc<[OwnedParameter]> = owned(values).into();
+        let changes = match route {
+            Route::Session(handle) => Some(handle),
+            Route::User | Route::Background => None,
+        };
         loop {
             let (sql, values) = (Arc::clone(&statement.sql), Arc::clone(&values));
             let execute = async move |connection: Arc<Connection>| {
                 connection.execute(&sql, &borrowed(&values)).await
             };
-            let effect = match route {
-                Route::Session(_) => Effect::OnSession,
-                Route::User | Route::Background => Effect::Other,
-            };
-            match lane.run(effect, execute).await {
+            match lane.run(Arc::default(), changes, execute).await {
                 Err(refusal)
                     if refusal.code() == Some(LOCK_NOT_AVAILABLE)
                         && since.elapsed() < LOCK_PATIENCE =>
@@ -114,7 +112,11 @@ impl Executor for PostgresExecutor {
         let fetch = async move |connection: Arc<Connection>| {
             connection.fetch(&sql, &borrowed(&values)).await
         };
-        Ok(self.lanes.of(route).run(Effect::Other, fetch).await?)
+        Ok(self
+            .lanes
+            .of(route)
+            .run(Arc::default(), None, fetch)
+            .await?)
     }
 
     async fn load(
@@ -147,7 +149,7 @@ impl Executor for PostgresExecutor {
     async fn run_script(&self, sql: &str) -> Result<(), Failure> {
         let sql = sql.to_owned();
         let run = async move |connection: Arc<Connection>| connection.run_script(&sql).await;
-        Ok(self.lanes.background.run(Effect::Other, run).await?)
+        Ok(self.lanes.background.run(Arc::default(), None, run).await?)
     }
 
     /// One that died and the one after it, which may have been opened to a server that was about to end.

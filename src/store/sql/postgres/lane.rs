@@ -1,24 +1,26 @@
 use std::{
     sync::{
         Arc,
-        atomic::{
-            AtomicBool, AtomicUsize,
-            Ordering::{Relaxed, SeqCst},
-        },
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
 use tokio_postgres::Error as DriverError;
 
 use super::{
     connection::{Connection, Patience},
     connector::{Connector, OPEN_TIMEOUT},
     failure::{CLOSED, READ_ONLY, Refusal},
+    statement::{Abandoned, Progress, Running},
 };
+use crate::id::Handle;
 
 /// A place for one connection: opened by its first caller, and opened anew by the next one after it broke.
 pub(super) struct Lane {
@@ -26,14 +28,8 @@ pub(super) struct Lane {
     patience: Patience,
     state: Mutex<State>,
     asked: AtomicUsize,
-    has_abandoned: AtomicBool,
-}
-
-/// What a statement changes.
-pub(super) enum Effect {
-    /// A session, so that a later load has to come after it, also if its caller goes away.
-    OnSession,
-    Other,
+    /// A load of such a session is to be asked here, and so is run after the change.
+    pub(super) abandoned: Abandoned,
 }
 
 enum State {
@@ -52,7 +48,7 @@ impl Lane {
             patience,
             state: Mutex::new(State::Closed),
             asked: AtomicUsize::new(0),
-            has_abandoned: AtomicBool::new(false),
+            abandoned: Abandoned::default(),
         }
     }
 
@@ -61,43 +57,28 @@ impl Lane {
         self.asked.load(Relaxed)
     }
 
-    /// Whether the statement that is being run may change a session whose caller went away. One that is asked now is run
-    /// after it.
-    pub(super) fn has_abandoned(&self) -> bool {
-        self.has_abandoned.load(SeqCst)
-    }
-
-    /// To be called by those who go away from a change that has been sent, or may have been.
-    pub(super) fn abandon(&self) {
-        self.has_abandoned.store(true, SeqCst);
-    }
-
     /// Runs a statement, when those before it have been answered. That is done by a task, so that a caller who waits for
-    /// something else meanwhile holds up nobody. If the caller goes away before it is sent, it is not.
+    /// something else meanwhile holds up nobody. One who goes away takes it back, if it has not been sent; if it changes a
+    /// session, it is abandoned then.
     pub(super) async fn run<T, F>(
         self: &Arc<Self>,
-        effect: Effect,
+        progress: Arc<Progress>,
+        changes: Option<Handle>,
         statement: impl FnOnce(Arc<Connection>) -> F + Send + 'static,
     ) -> Result<T, Refusal>
     where
         F: Future<Output = Result<T, DriverError>> + Send,
         T: Send + 'static,
     {
-        let mut caller = Caller {
-            lane: self,
-            is_taken: Arc::default(),
-            abandons: matches!(effect, Effect::OnSession),
-        };
-        let (asked, is_taken) = (Asked::new(self), Arc::clone(&caller.is_taken));
+        let (asked, running) = (Asked::new(self), Running(Arc::clone(&progress)));
         let task = tokio::spawn(async move {
-            let lane = &asked.0;
+            let (lane, running) = (&asked.0, running);
             let connection = lane.connection().await?;
             let _turn = connection.turn().await?;
-            if is_taken.swap(true, SeqCst) {
+            if !running.0.begin() {
                 return Err(Refusal::lost(CLOSED));
             }
             let answer = connection.answer(statement(Arc::clone(&connection))).await;
-            lane.has_abandoned.store(false, SeqCst);
             if let Err(refusal) = &answer
                 && refusal.code() == Some(READ_ONLY)
                 && lane.connector.wants_primary
@@ -107,9 +88,13 @@ impl Lane {
             }
             answer
         });
-        let answer = task.await.unwrap_or_else(|_| Err(Refusal::lost(CLOSED)));
-        caller.abandons = false;
-        answer
+        let _caller = Caller {
+            lane: self,
+            task: task.abort_handle(),
+            progress,
+            changes,
+        };
+        task.await.unwrap_or_else(|_| Err(Refusal::lost(CLOSED)))
     }
 
     /// The connection, once it is open.
@@ -125,7 +110,8 @@ impl Lane {
             match opened {
                 Ok(connection) if !connection.is_closed() => return Ok(connection),
                 // It closed before it was used.
-                Ok(_) => {}
+                Ok(_) if since.elapsed() < OPEN_TIMEOUT => {}
+                Ok(_) => return Err(Refusal::lost(CLOSED)),
                 // An earlier caller's attempt, near its end: the server may be there by now.
                 Err(refusal)
                     if refusal.may_pass && !is_own && since.elapsed() < OPEN_TIMEOUT / 3 => {}
@@ -203,15 +189,19 @@ impl Drop for Asked {
 /// Waits for an answer.
 struct Caller<'a> {
     lane: &'a Lane,
-    /// Set by who comes first: the task that sends the statement, or the caller who takes it back.
-    is_taken: Arc<AtomicBool>,
-    abandons: bool,
+    task: AbortHandle,
+    progress: Arc<Progress>,
+    changes: Option<Handle>,
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
-        if self.is_taken.swap(true, SeqCst) && self.abandons {
-            self.lane.abandon();
+        if self.progress.take_back() {
+            self.task.abort();
+        } else if let Some(session) = self.changes
+            && !self.progress.is_over()
+        {
+            self.lane.abandoned.add(session, &self.progress);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     connection::{Connection, Patience},
     connector::Connector,
     failure::Refusal,
-    lane::{Effect, Lane},
+    lane::Lane,
     writes::{self, Waiting, Write, Writes},
 };
 use crate::{
@@ -48,7 +48,7 @@ const LOADS_IN_FLIGHT: usize = 2;
 /// One gathers while the other waits for the disk. More of them would gather less.
 const WRITES: usize = 2;
 
-/// How long an answer may take at the most, the longer where statements are slow.
+/// How long an answer may take, the longer where statements are slow.
 const PATIENCE: Duration = Duration::from_millis(2_500);
 const PATIENCE_ASIDE: Duration = Duration::from_secs(30);
 const PATIENCE_IN_BACKGROUND: Duration = Duration::from_secs(600);
@@ -91,7 +91,7 @@ impl Lanes {
     ) -> Result<Option<Arc<Row>>, Refusal> {
         let (key, mut last) = (handle.to_string(), None);
         for lane in self.of_writes(handle) {
-            if lane.has_abandoned() {
+            if lane.abandoned.has(handle) {
                 last = Some(self.load_on(lane, sql, vec![key.clone()]).await?);
             }
         }
@@ -118,15 +118,18 @@ impl Lanes {
         let lane = &self.sessions[number];
         let (own, sent) = (Arc::clone(lane), Arc::clone(statements));
         let send = move |writes: Arc<Pending<_>>| async move {
+            let progress = Arc::clone(&writes.progress);
             let store = async move |connection: Arc<Connection>| {
                 writes::store(&connection, &sent, writes.take()).await
             };
-            own.run(Effect::Other, store).await
+            // Which of them are abandoned, their callers know.
+            own.run(progress, None, store).await
         };
         let (sql, item) = (&statements.replace.sql, Arc::clone(write));
         let asked = self.writes[number].ask(sql, item, send);
         let mut waiting = Waiting {
             lane,
+            handle,
             pending: &asked.items,
             write,
             is_answered: false,
@@ -151,7 +154,7 @@ impl Lanes {
             let rows: Result<_, DriverError> = rows.into_iter().map(by_handle).collect();
             Ok(Arc::new(rows?))
         };
-        lane.run(Effect::Other, load).await
+        lane.run(Arc::default(), None, load).await
     }
 
     /// Those on which there may be a write to this session: gathered, by itself, and since the row was locked.

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! store ── executor ── lanes ── lane ── connection    which connection; opening and reopening it; sending, and
-//!                      │ │       └──── connector      noticing that nothing comes back
+//!                      │ │      │└───── connector      noticing that nothing comes back
+//!                      │ │      └────── statement      whose caller may go away
 //!                      │ └── batches                  gathers what is asked at one moment into one statement:
 //!                      └──── writes                   loads, and writes
 //! ```
@@ -22,6 +23,7 @@ mod feed;
 mod lane;
 mod lanes;
 mod parameters;
+mod statement;
 mod store;
 #[cfg(feature = "postgres-tls")]
 mod tls;

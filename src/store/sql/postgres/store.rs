@@ -34,9 +34,11 @@ use crate::{
 /// Ten, unless [set otherwise](Self::with_connections), which all requests share: each takes one for the time of a
 /// statement. Sessions that are loaded at the same moment are loaded by one statement, and sessions that are written at
 /// the same moment are written by one, which waits for the disk once. Two more connections are opened when they are first
-/// needed, for what concerns many sessions. Clones share them all. They are opened anew after they broke. A query whose connection broke is sent again, on another one; a write is not, as it may have taken
-/// effect, and the layer looks that up. A connection that has something to answer and does not for some two seconds is
-/// given up.
+/// needed, for what concerns many sessions. Clones share them all.
+///
+/// They are opened anew after they broke. A query whose connection broke is sent again, on another one; a write is not,
+/// as it may have taken effect, and the layer looks that up. A connection on which a request waits for an answer for two
+/// and a half seconds is given up.
 ///
 /// Statements are not prepared, nothing is `SET` on a connection, and a statement is not sent before the answer to the one
 /// before it has come. So **PgBouncer in transaction mode** needs no setting, whatever its version, and neither do other
@@ -179,8 +181,9 @@ impl PostgresStore {
         Ok(Self { table })
     }
 
-    /// Closes the connections, once what is in flight has been answered, so that the server does not log connections
-    /// that broke. The store may be used again, and then opens new ones.
+    /// Closes the connections, once what was asked has been answered, so that the server does not log connections that
+    /// broke. What takes more than a second is not waited for: its connection closes after it. The store may be used
+    /// again, and then opens new ones.
     ///
     /// # Cancel safety
     /// Dropped midway, some connections stay open until the store is dropped.

@@ -63,6 +63,7 @@ impl Item for Arc<Write> {
 /// A write that waits for its answer. If its caller goes away, it is taken back or abandoned.
 pub(super) struct Waiting<'a> {
     pub(super) lane: &'a Lane,
+    pub(super) handle: Handle,
     pub(super) pending: &'a Pending<Arc<Write>>,
     pub(super) write: &'a Arc<Write>,
     pub(super) is_answered: bool,
@@ -72,7 +73,8 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let is_it = |write: &Arc<Write>| Arc::ptr_eq(write, self.write);
         if !self.is_answered && !self.pending.take_back(is_it) {
-            self.lane.abandon();
+            let change = &self.pending.progress;
+            self.lane.abandoned.add(self.handle, change);
         }
     }
 }
