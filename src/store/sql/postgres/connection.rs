@@ -30,8 +30,8 @@ use super::{
 /// answer ([1061](https://github.com/supabase/supavisor/issues/1061)).
 pub(super) struct Connection {
     client: Client,
-    /// Closed when the connection is.
-    turn: Arc<Semaphore>,
+    /// Closed when the connection is given up, or closed by us.
+    turn: Semaphore,
     patience: Patience,
     driver: AbortHandle,
     end: Mutex<Option<JoinHandle<()>>>,
@@ -62,16 +62,11 @@ impl Patience {
 impl Connection {
     /// Begins to drive it.
     pub(super) fn start(Opened { client, driver }: Opened, patience: Patience) -> Arc<Self> {
-        let turn = Arc::new(Semaphore::new(1));
-        let closing = CloseOnDrop(Arc::clone(&turn));
-        let end = tokio::spawn(async move {
-            let _closing = closing;
-            // Notifications are ignored on this connection.
-            driver.for_each(|_| ready(())).await;
-        });
+        // Notifications are ignored on this connection.
+        let end = tokio::spawn(driver.for_each(|_| ready(())));
         Arc::new(Self {
             client,
-            turn,
+            turn: Semaphore::new(1),
             patience,
             driver: end.abort_handle(),
             end: Mutex::new(Some(end)),
@@ -172,15 +167,6 @@ impl Connection {
 const PARTS: u32 = 5;
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Nobody waits for a turn on a connection that has ended.
-struct CloseOnDrop(Arc<Semaphore>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
 
 /// A statement whose answer has not come. If nobody waits for it any more, the connection is of no use to others.
 struct Unanswered<'a>(Option<&'a Connection>);
