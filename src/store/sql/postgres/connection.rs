@@ -168,7 +168,7 @@ const PARTS: u32 = 5;
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A statement whose answer has not come. If nobody waits for it any more, the connection is of no use to others.
+/// A statement whose answer has not been read. Dropped, it closes the connection: the next answer on it would be this one.
 struct Unanswered<'a>(Option<&'a Connection>);
 
 impl Drop for Unanswered<'_> {

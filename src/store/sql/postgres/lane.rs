@@ -57,9 +57,9 @@ impl Lane {
         self.asked.load(Relaxed)
     }
 
-    /// Runs a statement, when those before it have been answered. That is done by a task, so that a caller who waits for
-    /// something else meanwhile holds up nobody. One who goes away takes it back, if it has not been sent; if it changes a
-    /// session, it is abandoned then.
+    /// Runs a statement, when those before it have been answered. A task does it, so that a future that is not polled
+    /// blocks no other request. A future that is dropped takes back a statement that has not been sent; one that has been,
+    /// and changes a session, is abandoned.
     pub(super) async fn run<T, F>(
         self: &Arc<Self>,
         progress: Arc<Progress>,
@@ -70,7 +70,7 @@ impl Lane {
         F: Future<Output = Result<T, DriverError>> + Send,
         T: Send + 'static,
     {
-        let (asked, running) = (Asked::new(self), Running(Arc::clone(&progress)));
+        let (asked, running) = (Queued::new(self), Running(Arc::clone(&progress)));
         let task = tokio::spawn(async move {
             let (lane, running) = (&asked.0, running);
             let connection = lane.connection().await?;
@@ -170,17 +170,17 @@ impl Lane {
     }
 }
 
-/// Counts a statement.
-struct Asked(Arc<Lane>);
+/// Counts a statement until it has been answered.
+struct Queued(Arc<Lane>);
 
-impl Asked {
+impl Queued {
     fn new(lane: &Arc<Lane>) -> Self {
         lane.asked.fetch_add(1, Relaxed);
         Self(Arc::clone(lane))
     }
 }
 
-impl Drop for Asked {
+impl Drop for Queued {
     fn drop(&mut self) {
         self.0.asked.fetch_sub(1, Relaxed);
     }
@@ -198,9 +198,7 @@ impl Drop for Caller<'_> {
     fn drop(&mut self) {
         if self.progress.take_back() {
             self.task.abort();
-        } else if let Some(session) = self.changes
-            && !self.progress.is_over()
-        {
+        } else if let Some(session) = self.changes {
             self.lane.abandoned.add(session, &self.progress);
         }
     }

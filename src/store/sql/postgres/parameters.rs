@@ -5,7 +5,7 @@ use crate::store::sql::value::Value;
 /// A value and its type.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// The same, for a task that outlives its caller.
+/// A parameter that owns its value, for a task that may outlive its caller.
 pub(super) type OwnedParameter = (Box<dyn ToSql + Send + Sync>, Type);
 
 pub(super) fn owned(values: &[Value<'_>]) -> Vec<OwnedParameter> {

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicU8, Ordering::SeqCst},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::id::Handle;
 
@@ -36,7 +36,7 @@ impl Progress {
     }
 }
 
-/// A task that runs a statement: when it ends, so does that.
+/// Marks a statement as over when the task that runs it ends.
 pub(super) struct Running(pub(super) Arc<Progress>);
 
 impl Drop for Running {
@@ -51,14 +51,18 @@ pub(super) struct Abandoned(Mutex<Vec<(Handle, Arc<Progress>)>>);
 
 impl Abandoned {
     pub(super) fn add(&self, session: Handle, change: &Arc<Progress>) {
-        let mut abandoned = self.0.lock();
-        abandoned.retain(|(_, change)| !change.is_over());
-        abandoned.push((session, Arc::clone(change)));
+        self.running().push((session, Arc::clone(change)));
     }
 
     pub(super) fn has(&self, session: Handle) -> bool {
+        self.running()
+            .iter()
+            .any(|(changed, _)| *changed == session)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<(Handle, Arc<Progress>)>> {
         let mut abandoned = self.0.lock();
         abandoned.retain(|(_, change)| !change.is_over());
-        abandoned.iter().any(|(changed, _)| *changed == session)
+        abandoned
     }
 }
